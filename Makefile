@@ -1,0 +1,35 @@
+# NPanel's commands. Everything but `clean` and `help` first runs the set-up, which is instant when nothing changed.
+
+PY := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: setup run test check shots bench lock audit-deps clean help
+
+setup: ## install what is missing: system packages (as root), .venv, locked Python packages
+	@scripts/setup.sh
+
+run: setup ## start the panel with a lab node and a demo site; Ctrl-C stops everything
+	@exec $(PY) scripts/run.py
+
+test: setup ## run all tests; LAYER=unit|contract|web|live DB=sqlite|mariadb|both ARGS="-k word" narrow it
+	@exec $(PY) scripts/run_tests.py $(if $(LAYER),--layer $(LAYER)) $(if $(DB),--db $(DB)) $(if $(ARGS),-- $(ARGS))
+
+check: setup ## lint, types, import rules, migrations, production settings, templates, no shell
+	@exec $(PY) scripts/check.py
+
+shots: setup ## take screenshots of the pages into build/
+	@exec $(PY) -m tests.shots
+
+bench: setup ## measure and compare with floors and peers into build/bench.json; ONLY=hosting FULL=1
+	@exec $(PY) -m tests.bench
+
+lock: setup ## resolve requirements*.in again and write the hash-locked requirements*.txt; ARGS=--upgrade
+	@exec $(PY) scripts/lock.py $(ARGS)
+
+audit-deps: setup ## ask the advisory database about the locked packages (needs the internet)
+	@exec $(PY) -m pip_audit --require-hashes --disable-pip -r requirements.txt
+
+clean: ## stop what is running and remove all that the commands above made
+	@exec python3 scripts/clean.py
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,1 @@
+"""Who: operators, customers, roles and sign-in."""

@@ -1,0 +1,38 @@
+"""Who acts, taken from a request or from the person at a terminal."""
+
+import getpass
+import hashlib
+import os
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.models import User
+from audit.actor import Actor, ActorType
+
+
+def actor_from_request(request: HttpRequest) -> Actor:
+    """The signed-in person of a request as audit events keep them."""
+    user = request.user
+    interface, ip = settings.NPANEL_INTERFACE, getattr(request, "client_ip", "")
+    if not isinstance(user, User):
+        return Actor.anonymous(interface=interface, ip=ip)
+    return Actor(
+        type=ActorType.USER,
+        id=str(user.pk),
+        login=user.email,
+        role=user.role,
+        interface=interface,
+        ip=ip,
+        session_digest=_digest(request.session.session_key or ""),
+    )
+
+
+def actor_from_terminal() -> Actor:
+    """The operator who runs a command: the Unix user (the one before sudo, if there was one)."""
+    login = os.environ.get("SUDO_USER") or getpass.getuser()
+    return Actor(type=ActorType.SYSTEM, id=str(os.getuid()), login=login, role="admin", interface="command")
+
+
+def _digest(session_key: str) -> str:
+    return hashlib.sha256(session_key.encode()).hexdigest()[:16] if session_key else ""

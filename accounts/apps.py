@@ -1,0 +1,15 @@
+"""Django's registration of the accounts app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountsConfig(AppConfig):
+    """Accounts."""
+
+    name = "accounts"
+    verbose_name = _("Accounts")
+
+    def ready(self) -> None:
+        """Register audit verbs and the recording of sign-ins."""
+        from accounts import signals, verbs  # noqa: F401

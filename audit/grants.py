@@ -1,0 +1,84 @@
+"""Says what a MariaDB account may do with the audit table, and which statements give the right grants.
+
+Grants are made table by table, never ``ON db.*``: a table-level REVOKE does not take such a DELETE back
+(measured, SECURITY §2; https://mariadb.com/kb/en/grant/).
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from audit.triggers import TABLE
+
+AUDIT_TABLES = frozenset({TABLE})
+#: Rights that let an account change or remove events, or the triggers that protect them.
+FORBIDDEN = frozenset({"UPDATE", "DELETE", "DROP", "ALTER", "TRIGGER", "DELETE HISTORY", "SUPER"})
+
+_NAME = r"(?:\*|`(?:[^`]|``)+`)"
+_GRANT = re.compile(rf"GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<schema>{_NAME})\.(?P<table>{_NAME}) TO ")
+_COLUMN_LIST = re.compile(r"\s*\([^)]*\)")
+
+
+def application_grants(*, account: str, schema: str, tables: Iterable[str], hidden: Iterable[str] = ()) -> list[str]:
+    """The GRANT statements for a web or worker account.
+
+    Args:
+        account: the account as SQL writes it, such as ``'npanel_web'@'localhost'``.
+        schema: the database's name.
+        tables: all tables of the panel; audit tables get INSERT and SELECT only.
+        hidden: tables the account must not see at all (the queue's, for web processes).
+
+    Raises:
+        ValueError: a name contains a backtick.
+    """
+    out_of_sight = set(hidden)
+    return [
+        f"GRANT {_rights(table)} ON {_quoted(schema)}.{_quoted(table)} TO {account}"
+        for table in sorted(tables)
+        if table not in out_of_sight
+    ]
+
+
+def effective_rights(cursor: Any) -> set[str]:
+    """What the current MariaDB account may do with the audit table, itself or by a role it can take.
+
+    ``SHOW GRANTS`` is read because information_schema leaves out what comes by roles (measured on 10.11).
+    """
+    cursor.execute("SELECT DATABASE()")
+    schema = str(cursor.fetchone()[0])
+    cursor.execute("SHOW GRANTS")
+    lines = [row[0] for row in cursor.fetchall()]
+    cursor.execute("SELECT role_name FROM information_schema.applicable_roles")
+    for (role,) in cursor.fetchall():
+        cursor.execute(f"SHOW GRANTS FOR {_quoted(role)}")
+        lines += [row[0] for row in cursor.fetchall()]
+    return {right for line in lines for right in _rights_granted(line, schema)}
+
+
+def _rights_granted(line: str, schema: str) -> set[str]:
+    """The rights that one line of SHOW GRANTS gives on the audit table of ``schema``."""
+    match = _GRANT.match(line)
+    if match is None or not _matches(match["schema"], schema) or match["table"] not in ("*", f"`{TABLE}`"):
+        return set()
+    rights = {right.strip().upper() for right in _COLUMN_LIST.sub("", match["rights"]).split(",")}
+    return set(FORBIDDEN) if "ALL PRIVILEGES" in rights else rights
+
+
+def _matches(pattern: str, schema: str) -> bool:
+    """Whether a GRANT's database name, where ``%`` and ``_`` are wildcards, covers ``schema``."""
+    if pattern == "*":
+        return True
+    parts = re.split(r"(\\.|%|_)", pattern[1:-1].replace("``", "`"))
+    wild = {"%": ".*", "_": "."}
+    regex = "".join(wild.get(part) or re.escape(part.removeprefix("\\")) for part in parts)
+    return re.fullmatch(regex, schema, re.S) is not None
+
+
+def _rights(table: str) -> str:
+    return "SELECT, INSERT" if table in AUDIT_TABLES else "SELECT, INSERT, UPDATE, DELETE"
+
+
+def _quoted(name: str) -> str:
+    if "`" in name:
+        raise ValueError(f"The name {name!r} contains a backtick.")
+    return f"`{name}`"

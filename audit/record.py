@@ -1,0 +1,188 @@
+"""Writes audit events: in the caller's transaction, with the ids of the work at hand, without secrets."""
+
+import contextlib
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError, InterfaceError, models, transaction
+
+from audit import spool
+from audit.actor import Actor
+from audit.choices import Outcome
+from audit.errors import AuditWriteFailed
+from audit.models import Event
+from audit.verbs import Verb, get_verb
+from observability import context, metrics
+from observability.logging import get_logger
+from observability.operations import AUDIT_WRITE
+from observability.redaction import AUDIT_LIMITS, redact, redact_text
+
+_MAX_STATE_BYTES = 262_144
+_MAX_REASON = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was acted on, as text: a type (``hosting.service``), its id, and the name people know it by."""
+
+    type: str
+    id: str
+    label: str = ""
+
+    @classmethod
+    def of(cls, instance: models.Model) -> "Target":
+        """The target for a saved model instance."""
+        return cls(instance._meta.label_lower, str(instance.pk or ""), str(instance))
+
+
+AnyTarget = Target | tuple[str, str, str] | models.Model
+
+
+def record(
+    *,
+    verb: Verb | str,
+    actor: Actor,
+    target: AnyTarget,
+    outcome: Outcome | str,
+    reason: str = "",
+    before: Any = None,
+    after: Any = None,
+    operation_id: Any = "",
+    node: str = "",
+    using: str = "default",
+) -> Event:
+    """Write one event in the caller's transaction, or in one of its own when there is none.
+
+    Args:
+        verb: a registered verb or its name.
+        actor: who.
+        target: a Target, a ``(type, id, label)`` triple or a saved model instance.
+        outcome: one of :class:`audit.choices.Outcome`.
+        reason: what the actor said, or why it failed; redacted, at most 4,000 characters.
+        before: the state before, anything that JSON or a dataclass can hold; redacted, at most 256 KiB.
+        after: the state after, likewise.
+        operation_id: the Operation that does the work, if any.
+        node: the node concerned, if any.
+        using: the database alias of the facts.
+
+    Raises:
+        UnknownVerb: nobody registered the verb.
+        ValueError: the outcome does not exist, or an id is longer than its column.
+        AuditWriteFailed: the database refused; the caller's transaction must roll back.
+    """
+    event = build_event(
+        verb=verb, actor=actor, target=target, outcome=outcome, reason=reason, before=before, after=after,
+        operation_id=operation_id, node=node,
+    )  # fmt: skip
+    _insert(event, using)
+    return event
+
+
+def record_outcome(**fields: Any) -> Event | None:
+    """Write an event about something that has already happened and can't be rolled back any more.
+
+    Takes what :func:`record` takes. When the database refuses, the event goes to the local spool
+    (:mod:`audit.spool`) and None is returned: the caller pauses the node until ``manage.py audit_replay``.
+
+    Raises:
+        AuditWriteFailed: the spool failed too.
+    """
+    using = fields.pop("using", "default")
+    event = build_event(**fields)
+    try:
+        _insert(event, using)
+    except AuditWriteFailed as error:
+        spool.append(event)
+        get_logger(AUDIT_WRITE).error("outcome spooled", status="failed", event_uid=str(event.uid), exc_info=error)
+        return None
+    return event
+
+
+def build_event(
+    *,
+    verb: Verb | str,
+    actor: Actor,
+    target: AnyTarget,
+    outcome: Outcome | str,
+    reason: str = "",
+    before: Any = None,
+    after: Any = None,
+    operation_id: Any = "",
+    node: str = "",
+) -> Event:
+    """An unsaved event with everything copied, redacted and bounded; see :func:`record`."""
+    trace = context.current()
+    aimed = _as_target(target)
+    event = Event(
+        **_actor_fields(actor),
+        verb=get_verb(str(verb)).name,
+        target_type=aimed.type,
+        target_id=aimed.id,
+        target_label=aimed.label,
+        outcome=Outcome(outcome).value,
+        reason=redact_text(str(reason), _MAX_REASON),
+        trace_id=trace.trace_id,
+        correlation_id=trace.correlation_id,
+        request_id=trace.request_id,
+        operation_id=str(operation_id or ""),
+        before=_state(before),
+        after=_state(after),
+        node=node,
+        version=str(getattr(settings, "NPANEL_VERSION", "")),
+    )
+    _fit_columns(event)
+    return event
+
+
+def _as_target(target: AnyTarget) -> Target:
+    if isinstance(target, models.Model):
+        return Target.of(target)
+    return target if isinstance(target, Target) else Target(*(str(part) for part in target))
+
+
+def _actor_fields(actor: Actor) -> dict[str, str]:
+    plain = {"session_digest", "impersonator_id", "impersonator_login"}
+    return {name if name in plain else f"actor_{name}": str(value) for name, value in asdict(actor).items()}
+
+
+def _state(value: Any) -> Any:
+    """``value`` without secrets; one that is too large leaves its size and digest instead."""
+    if value is None:
+        return None
+    cleaned = redact(value, AUDIT_LIMITS)
+    text = json.dumps(cleaned, cls=DjangoJSONEncoder, sort_keys=True)
+    if len(text) <= _MAX_STATE_BYTES:
+        return cleaned
+    return {"too_large": True, "bytes": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _fit_columns(event: Event) -> None:
+    """Shorten names that people read, visibly; refuse to shorten an id, which would then name something else."""
+    for column in Event._meta.concrete_fields:
+        name, limit, value = column.attname, column.max_length, getattr(event, column.attname)
+        if not isinstance(column, models.CharField) or limit is None or len(value) <= limit:
+            continue
+        if name not in ("target_label", "actor_login", "impersonator_login", "node"):
+            raise ValueError(f"{name} is longer than {limit} characters.")
+        setattr(event, name, value[: limit - 1] + "…")
+
+
+def _insert(event: Event, using: str) -> None:
+    try:
+        with _transaction(using):
+            event.save(using=using)
+    except (DatabaseError, InterfaceError) as error:
+        raise AuditWriteFailed(f"The audit event {event.verb} could not be written.") from error
+    outcome = event.outcome
+    transaction.on_commit(lambda: metrics.audit_events.labels(outcome=outcome).inc(), using=using, robust=True)
+
+
+def _transaction(using: str) -> contextlib.AbstractContextManager[Any]:
+    """The caller's transaction when there is one: no savepoint, so that a failure condemns it as a whole."""
+    if transaction.get_connection(using).in_atomic_block:
+        return contextlib.nullcontext()
+    return transaction.atomic(using=using)

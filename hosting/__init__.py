@@ -1,0 +1,1 @@
+"""What NPanel exists for: hosting services planned, applied, verified, recorded and reversible."""

@@ -1,0 +1,76 @@
+"""Ask a site, from the node itself, as a visitor would: by its names, through the listener on the node's address."""
+
+from collections.abc import Sequence
+
+from hosting.adapters.base import NodeFacts
+from hosting.adapters.nginx.site import PROBE_PATH
+from hosting.adapters.php_fpm.pool import PING_PATH
+from hosting.connections.base import Http, Reply, Request, Run, Steps
+from hosting.errors import HostingError, ProbeFailed
+from hosting.state import VirtualHost
+
+#: A listener or pool that has just been reloaded may take a moment under load.
+ATTEMPTS = 10
+_PAUSE = Run(("/usr/bin/sleep", "0.2"))
+
+
+def ask(site: VirtualHost, facts: NodeFacts) -> Steps[str]:
+    """What the site answers, in a few words.
+
+    Raises:
+        ProbeFailed: a name is not answered by this very site, its document root can't be reached, its PHP does not
+            answer, or it is not suspended as it should be.
+    """
+    questions = _questions(site, facts)
+    fault = "not asked"
+    for attempt in range(ATTEMPTS):
+        try:
+            replies = yield [*([_PAUSE] if attempt else []), *questions]
+        except HostingError as error:
+            if error.code != "node_http_failed":
+                raise
+            fault = error.detail
+            continue
+        fault = _fault(site, replies[-len(questions) :])
+        if not fault:
+            return _words(site)
+    detail = f"{site.name} is not served as it should be: {fault}"
+    raise ProbeFailed(detail, hint="See the site's error log on the node.")
+
+
+def _questions(site: VirtualHost, facts: NodeFacts) -> list[Request]:
+    address = facts.address or "127.0.0.1"
+    names = [name.replace("*", "npanel-probe") for name in (site.name, *site.aliases)]
+    urls = [f"http://{name}{PROBE_PATH}" for name in names]
+    if site.suspended:
+        urls.append(f"http://{site.name}/")
+    elif site.php:
+        urls.append(f"http://{site.name}{PING_PATH}")
+    return [Http("GET", url, connect=address) for url in urls]
+
+
+def _fault(site: VirtualHost, replies: Sequence[Reply]) -> str:
+    """What is wrong with the answers, "" if nothing is."""
+    state = "suspended" if site.suspended else "served"
+    expected = f"{state} {site.name} {site.root}"
+    names = (site.name, *site.aliases)
+    for name, reply in zip(names, replies, strict=False):
+        if (reply.status, reply.text.strip()) != (200, expected):
+            return f"{name} answered {reply.status} {_start(reply)!r}"
+    for reply in replies[len(names) :]:
+        if site.suspended and reply.status != 503:
+            return f"a visitor gets {reply.status} instead of the suspended page"
+        if not site.suspended and not (reply.status == 200 and reply.text.startswith(f"{site.owner} ")):
+            return f"its PHP answered {reply.status} {_start(reply)!r}"
+    return ""
+
+
+def _start(reply: Reply) -> str:
+    return reply.text.strip()[:80]
+
+
+def _words(site: VirtualHost) -> str:
+    if site.suspended:
+        return "503 suspended page"
+    names = f"{1 + len(site.aliases)} name{'s' if site.aliases else ''}"
+    return f"{names} served{', PHP answers' if site.php else ''}"

@@ -1,0 +1,87 @@
+"""A VirtualHost as the text of its file, and the text (whoever wrote it) as a VirtualHost."""
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hosting.adapters._values import ABSOLUTE_PATH, HOST_NAME, OWNER, SITE_NAME, all_checked, checked
+from hosting.adapters.nginx.syntax import Directive, SyntaxFault, parse
+from hosting.adapters.php_fpm.pool import PING_PATH
+from hosting.errors import UnsafeValue
+from hosting.state import VirtualHost
+
+ROOT = "/etc/nginx/npanel"
+SITES = f"{ROOT}/sites"
+LOGS = "/var/log/npanel/sites"
+#: Where nginx tells the node itself, and nobody else, which site it serves.
+PROBE_PATH = "/.well-known/npanel-probe"
+
+# Every value that is a customer's passes its own grammar in render(); the pages among the templates hold none.
+_templates = Environment(loader=PackageLoader(__package__), undefined=StrictUndefined, autoescape=False)  # noqa: S701
+
+
+def text_of(template: str, **values: Any) -> str:
+    """One of the templates, rendered, with a line end at its end."""
+    return _templates.get_template(template).render(**values).rstrip("\n") + "\n"
+
+
+def path_of(site: VirtualHost) -> str:
+    """Where the site's file lies; the part before the first dot is the owner."""
+    return f"{SITES}/{checked(site.owner, OWNER, 'user name')}.{checked(site.name, HOST_NAME, 'host name')}.conf"
+
+
+def logs_of(site: VirtualHost) -> str:
+    """The directory of the site's logs; root's, so that nobody can put a link in a log's place."""
+    return f"{LOGS}/{checked(site.owner, OWNER, 'user name')}.{checked(site.name, HOST_NAME, 'host name')}"
+
+
+def render(site: VirtualHost) -> str:
+    """The whole file of a site.
+
+    Raises:
+        UnsafeValue: a value must not reach a configuration file.
+    """
+    checked(site.owner, OWNER, "user name")
+    checked(site.name, HOST_NAME, "host name")
+    all_checked(site.aliases, SITE_NAME, "host name")
+    checked(site.root, ABSOLUTE_PATH, "document root")
+    if f"/{site.owner}/" not in site.root:
+        raise UnsafeValue(f"the document root {site.root!r} does not lie in {site.owner}'s home")
+    socket = f"/run/npanel/php/{site.owner}.sock"
+    return text_of("site.conf", site=site, logs=logs_of(site), socket=socket, ping_path=PING_PATH)
+
+
+def parse_site(owner: str, name: str, text: str) -> VirtualHost:
+    """The site that a file stands for.
+
+    ``edited`` holds a digest of the text unless it is, byte for byte, what :func:`render` makes of the other fields.
+
+    Args:
+        owner, name: as the file's name says.
+        text: the file's content.
+    """
+    try:
+        site = _site(parse(text))
+        if (site.owner, site.name) == (owner, name) and render(site) == text:
+            return site
+    except (SyntaxFault, UnsafeValue):
+        site = VirtualHost(owner, name, root="", php=False)
+    return replace(site, owner=owner, name=name, edited=hashlib.sha256(text.encode()).hexdigest()[:12])
+
+
+def _site(file: Directive) -> VirtualHost:
+    server = next(file.all("server"), Directive("server"))
+    names = server.first("server_name") or ("",)
+    log = (server.first("access_log") or ("",))[0].removeprefix(f"{LOGS}/")
+    suspended = (f"{ROOT}/suspended.conf",) in {child.parameters for child in server.all("include")}
+    passed = any(directive.name == "fastcgi_pass" for directive in server.walk())
+    return VirtualHost(
+        owner=log.partition(".")[0],
+        name=names[0],
+        root="".join(server.first("root")),
+        aliases=names[1:],
+        php=server.first("set") == ("$npanel_php", "on") if suspended else passed,
+        suspended=suspended,
+    )

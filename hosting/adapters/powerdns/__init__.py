@@ -1,0 +1,209 @@
+"""PowerDNS: authoritative zones through its HTTP API on the node's loopback."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from hosting.adapters.base import Adapter, NodeFacts, Scope, register
+from hosting.adapters.powerdns import questions, setup, zones
+from hosting.connections.base import Context, Http, Reply, Request, Run, Steps, Tcp
+from hosting.errors import CommandFailed, ConfigurationInvalid, HostingError, ProbeFailed
+from hosting.state import Change, DnsZone, NodeFile, Resource
+from hosting.state.zones import check_zone
+
+_API = f"http://127.0.0.1:{setup.PORT}/api/v1/servers/localhost"
+_OWNER = re.compile(r"[a-z][a-z0-9]*")
+_ATTEMPTS = 3
+_START_ATTEMPTS = 50
+
+
+@register
+class PowerDns(Adapter):
+    """Zones of kind Native; a zone's ``account`` says whose it is, and one without is none of NPanel's."""
+
+    kind = "powerdns"
+    handles: ClassVar[tuple[type[Resource], ...]] = (DnsZone,)
+    owns = ("/etc/powerdns", "/var/lib/powerdns")
+    activates = True
+
+    def setup(self, facts: NodeFacts) -> tuple[Resource, ...]:
+        return setup.node_resources(facts)
+
+    def observe(self, scope: Scope) -> Steps[tuple[Resource, ...]]:
+        """One round for zones asked for by name; two (the list, then all its zones at once) otherwise."""
+        if not scope.wants(DnsZone.kind):
+            return ()
+        names = scope.keys(DnsZone.kind)
+        if names is None:
+            names = yield from _names_of(scope.owner)
+        replies = (yield [_call("GET", f"/zones/{name}.") for name in names]) if names else []
+        found = [zones.to_zone(_json(reply)) for reply in replies if not _is_missing(reply)]
+        return tuple(zone for zone in found if _OWNER.fullmatch(zone.owner) and scope.covers(zone))
+
+    def apply(self, change: Change, context: Context) -> Steps[None]:
+        """One round to make a zone, two to change or remove one (it is looked at first).
+
+        Raises:
+            HostingError: ``zone_taken`` when the zone is there and belongs to somebody else.
+            ZoneInvalid: the zone would not work.
+        """
+        zone = change.resource
+        if not isinstance(zone, DnsZone):
+            raise TypeError(f"{change.ref} is no DNS zone")
+        if not _OWNER.fullmatch(zone.owner):
+            raise HostingError(f"{zone.owner!r} cannot own a zone.", code="owner_invalid")
+        if change.after is None:
+            yield from _remove(zone)
+            return
+        check_zone(zone)
+        if change.before is not None or not (yield from _made(zone)):
+            yield from _update(zone)
+
+    def validate(self, changes: Sequence[Change]) -> Steps[None]:
+        """Zones are checked by the API; a new configuration is checked by the server's own program."""
+        if not _configures(changes):
+            return
+        try:
+            yield [Run(("/usr/sbin/pdns_server", f"--config-dir={setup.CONFIGURATION_DIRECTORY}", "--config=check"))]
+        except CommandFailed as error:
+            raise ConfigurationInvalid(error.detail, path=setup.CONFIGURATION) from error
+
+    def activate(self, changes: Sequence[Change]) -> Steps[None]:
+        """Zone changes are served at once (the API empties the caches); a new configuration takes a restart."""
+        if not _configures(changes):
+            return
+        yield [Run(("systemctl", "daemon-reload")), Run(("systemctl", "restart", setup.UNIT))]
+        yield from _wait_for_api()
+
+    def probe(self, resource: Resource, facts: NodeFacts) -> Steps[str]:
+        """Ask the name server for the SOA and one record, as a resolver does.
+
+        Raises:
+            ProbeFailed: no authoritative answer, or another one than the zone says.
+        """
+        if not isinstance(resource, DnsZone):
+            return ""
+        address = setup.listen_addresses(facts)[0]
+        problem = ""
+        for _ in range(_ATTEMPTS):
+            try:
+                replies = yield [_question(address, *asked) for asked in questions.questions(resource)]
+            except HostingError as error:
+                problem = error.detail
+                continue
+            answers = [reply.stdout for reply in replies]
+            if not (problem := questions.complaint(resource, answers)):
+                return f"{resource.name} SOA serial {questions.serial_of(answers[0])} from {address}"
+        raise ProbeFailed(f"{address} does not answer for {resource.name}: {problem}.")
+
+
+def _names_of(owner: str | None) -> Steps[list[str]]:
+    replies = yield [_call("GET", "/zones?dnssec=false")]
+    listed = _json(replies[0])
+    mine = [zone["name"].removesuffix(".") for zone in listed if owner is None or zone["account"] == owner]
+    return sorted(mine) if owner is not None else sorted(z["name"].removesuffix(".") for z in listed if z["account"])
+
+
+def _made(zone: DnsZone) -> Steps[bool]:
+    """Make a zone; False when one of that name is there already."""
+    replies = yield [_call("POST", "/zones?rrsets=false", zones.creation(zone))]
+    if replies[0].status == 409:
+        return False
+    _expect(replies[0], 201)
+    return True
+
+
+def _update(zone: DnsZone) -> Steps[None]:
+    current = yield from _own(zone)
+    if current is None:
+        raise HostingError(
+            f"The zone {zone.name} is gone.",
+            code="zone_missing",
+            hint="Plan again: it has to be made.",
+            permanent=False,
+        )
+    path = f"/zones/{zone.name}."
+    requests: list[Request] = []
+    if zones.to_zone(current).edited:
+        requests.append(_call("PUT", path, zones.SETTINGS))
+    if changes := zones.differences(current, zone):
+        requests.append(_call("PATCH", path, {"rrsets": changes}))
+    for reply in (yield requests) if requests else ():
+        _expect(reply, 204)
+
+
+def _remove(zone: DnsZone) -> Steps[None]:
+    if (yield from _own(zone)) is None:
+        return
+    replies = yield [_call("DELETE", f"/zones/{zone.name}.")]
+    if not _is_missing(replies[0]):
+        _expect(replies[0], 204)
+
+
+def _own(zone: DnsZone) -> Steps[dict[str, Any] | None]:
+    """The zone as it is, None if it is not there.
+
+    Raises:
+        HostingError: it is somebody else's.
+    """
+    replies = yield [_call("GET", f"/zones/{zone.name}.")]
+    if _is_missing(replies[0]):
+        return None
+    current: dict[str, Any] = _json(replies[0])
+    if current["account"] != zone.owner:
+        detail = f"The zone {zone.name} is on the name server already and belongs to {current['account'] or 'nobody'}."
+        raise HostingError(detail, code="zone_taken", hint="Remove it there, or choose another domain.")
+    return current
+
+
+def _wait_for_api() -> Steps[None]:
+    for attempt in range(_START_ATTEMPTS):
+        try:
+            replies = yield [_call("GET", "")]
+            _expect(replies[0], 200)
+            return
+        except HostingError:
+            if attempt == _START_ATTEMPTS - 1:
+                raise
+            yield [Run(("sleep", "0.1"))]
+
+
+def _configures(changes: Sequence[Change]) -> bool:
+    return any(isinstance(change.resource, NodeFile) for change in changes)
+
+
+def _question(address: str, name: str, type: str) -> Tcp:
+    return Tcp(address, 53, questions.ask(name, type), udp=True, timeout=3.0)
+
+
+def _call(method: str, path: str, body: Any = None) -> Http:
+    return Http(
+        method,
+        f"{_API}{path}",
+        headers=(("Content-Type", "application/json"), ("Accept", "application/json")),
+        header_files=(("X-API-Key", setup.KEY_FILE),),
+        body=b"" if body is None else json.dumps(body).encode(),
+        timeout=30.0,
+    )
+
+
+def _is_missing(reply: Reply) -> bool:
+    return reply.status == 404
+
+
+def _json(reply: Reply) -> Any:
+    _expect(reply, 200)
+    return json.loads(reply.stdout)
+
+
+def _expect(reply: Reply, status: int) -> None:
+    """Refuse any other answer of the API, in its own words."""
+    if reply.status == status:
+        return
+    try:
+        said = str(json.loads(reply.stdout)["error"])
+    except (ValueError, KeyError, TypeError):
+        said = reply.text[:200]
+    detail = f"PowerDNS answered {reply.status}: {said}"
+    raise HostingError(detail, code="powerdns_refused", permanent=reply.status in (400, 422))

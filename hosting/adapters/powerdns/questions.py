@@ -1,0 +1,78 @@
+"""DNS questions and answers as bytes: what a resolver would ask of a zone, and whether the answer keeps the promise."""
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+
+from hosting.state import DnsRecord, DnsZone
+
+#: A label that no customer uses, to ask a wildcard with.
+_UNDER_WILDCARD = "npanel-probe"
+
+
+def questions(zone: DnsZone) -> list[tuple[str, str]]:
+    """What to ask: the SOA, and one record if there is one that this server answers for."""
+    record = _example(zone)
+    return [(zone.name, "SOA"), *([(record.name.replace("*", _UNDER_WILDCARD, 1), record.type)] if record else [])]
+
+
+def ask(name: str, type: str) -> bytes:
+    """One question in wire form (RFC 1035 §4.1), with room for an answer of 1232 bytes (EDNS, RFC 6891)."""
+    query = dns.message.make_query(f"{name}.", type, use_edns=0, payload=1232)
+    query.flags &= ~dns.flags.RD
+    return query.to_wire()
+
+
+def complaint(zone: DnsZone, answers: list[bytes]) -> str:
+    """What is wrong with the answers to :func:`questions`, or "" if they are as the zone promises."""
+    for (name, type), answer in zip(questions(zone), answers, strict=True):
+        try:
+            message = dns.message.from_wire(answer, ignore_trailing=True)
+        except dns.exception.DNSException as error:
+            return f"{name} {type}: the answer is not DNS ({type_name(error)})"
+        if problem := _problem(zone, name, type, message):
+            return f"{name} {type}: {problem}"
+    return ""
+
+
+def type_name(error: Exception) -> str:
+    """The class name of an exception (dnspython's often have no text)."""
+    return type(error).__name__
+
+
+def serial_of(answer: bytes) -> int:
+    """The serial in the answer to the SOA question (0 if there is none)."""
+    for found in dns.message.from_wire(answer).answer:
+        if found.rdtype == dns.rdatatype.SOA:
+            return int(found[0].serial)
+    return 0
+
+
+def _example(zone: DnsZone) -> DnsRecord | None:
+    cuts = {record.name for record in zone.records if record.type == "NS" and record.name != zone.name}
+    served = [r for r in zone.records if not any(r.name == cut or r.name.endswith(f".{cut}") for cut in cuts)]
+    return min(served, key=lambda r: (r.type not in ("A", "AAAA"), r.type != "NS", r), default=None)
+
+
+def _problem(zone: DnsZone, name: str, type: str, message: dns.message.Message) -> str:
+    if message.rcode() != dns.rcode.NOERROR:
+        return f"the name server says {dns.rcode.to_text(message.rcode())}"
+    if not message.flags & dns.flags.AA:
+        return "the answer is not authoritative"
+    if message.flags & dns.flags.TC:
+        return ""
+    got = {
+        item.to_text().lower()
+        for found in message.answer
+        if found.rdtype == dns.rdatatype.from_text(type)
+        for item in found
+    }
+    if type == "SOA":
+        start = f"{zone.primary}. {zone.hostmaster}. "
+        end = f" {zone.refresh} {zone.retry} {zone.expire} {zone.minimum}"
+        return "" if any(text.startswith(start) and text.endswith(end) for text in got) else f"wrong SOA: {sorted(got)}"
+    asked = name.replace(_UNDER_WILDCARD, "*", 1)
+    want = {r.content.lower() for r in zone.records if (r.name, r.type) == (asked, type)}
+    return "" if want == got else f"answered {sorted(got)}, not {sorted(want)}"

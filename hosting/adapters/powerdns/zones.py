@@ -1,0 +1,114 @@
+"""Zones between NPanel's Resources and the JSON of PowerDNS's HTTP API (https://doc.powerdns.com/authoritative/http-api/)."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from hosting.errors import HostingError
+from hosting.state import DnsRecord, DnsZone
+from hosting.state.zones import canonical_record
+
+#: What NPanel's zones are beside their records. INCREASE: the API raises the serial by one with every change.
+SETTINGS = {"kind": "Native", "soa_edit_api": "INCREASE"}
+
+Json = dict[str, Any]
+_Sets = dict[tuple[str, str], tuple[int, frozenset[str]]]
+
+
+def to_zone(data: Json) -> DnsZone:
+    """A zone as the API tells it, records in canonical form; what is no usual record is kept as it is."""
+    name = data["name"].removesuffix(".")
+    records = [record for found in data["rrsets"] if found["type"] != "SOA" for record in _records(found, name)]
+    primary, hostmaster, _, *timers = soa_words(data) or ["", "", "0", "0", "0", "0", "0"]
+    refresh, retry, expire, minimum = map(int, timers)
+    return DnsZone(
+        owner=data["account"],
+        name=name,
+        primary=primary.removesuffix("."),
+        hostmaster=hostmaster.removesuffix("."),
+        records=tuple(sorted(records)),
+        refresh=refresh,
+        retry=retry,
+        expire=expire,
+        minimum=minimum,
+        edited=", ".join(f"{key}={data.get(key)}" for key, value in SETTINGS.items() if data.get(key) != value),
+    )
+
+
+def creation(zone: DnsZone) -> Json:
+    """The body that makes a zone, with a serial above those of any earlier zone of this name: seconds since 1970."""
+    sets = [_set(key, value) for key, value in _wanted(zone).items()]
+    soa = _soa(zone, int(time.time()))
+    return {"name": f"{zone.name}.", "account": zone.owner, "nameservers": [], "rrsets": [soa, *sets], **SETTINGS}
+
+
+def differences(current: Json, zone: DnsZone) -> list[Json]:
+    """The record sets to replace or delete so that the current zone becomes the wanted one."""
+    have, want = _present(current), _wanted(zone)
+    changes = [_set(key, value) | {"changetype": "REPLACE"} for key, value in want.items() if have.get(key) != value]
+    changes += [_named(key) | {"changetype": "DELETE"} for key in have if key not in want]
+    words = soa_words(current)
+    if words is None or words[:2] + words[3:] != _soa_words(zone, 0)[:2] + _soa_words(zone, 0)[3:]:
+        changes.append(_soa(zone, int(words[2]) if words else int(time.time())) | {"changetype": "REPLACE"})
+    return changes
+
+
+def soa_words(data: Json) -> list[str] | None:
+    """The seven words of the zone's SOA record, or None if it has none."""
+    for found in data["rrsets"]:
+        if found["type"] == "SOA" and found["records"] and len(words := found["records"][0]["content"].split()) == 7:
+            return [str(word) for word in words]
+    return None
+
+
+def _records(found: Json, zone: str) -> list[DnsRecord]:
+    return [_record(found, item["content"], zone) for item in found["records"] if not item.get("disabled")]
+
+
+def _record(found: Json, content: str, zone: str) -> DnsRecord:
+    name = found["name"].removesuffix(".")
+    try:
+        return canonical_record(found["name"], found["type"], content, found["ttl"], zone)
+    except HostingError:
+        # Not written by NPanel: it has to be seen as it is, so that the plan shows it.
+        return DnsRecord(name, found["type"], content, found["ttl"])
+
+
+def _present(data: Json) -> _Sets:
+    """The current sets, a set with disabled or doubtful records as one that equals nothing wanted."""
+    zone = data["name"].removesuffix(".")
+    sets: _Sets = {}
+    for found in data["rrsets"]:
+        if found["type"] != "SOA":
+            whole = all(not item.get("disabled") for item in found["records"])
+            contents = frozenset(record.content for record in _records(found, zone)) if whole else frozenset()
+            sets[found["name"].removesuffix("."), found["type"]] = (found["ttl"], contents)
+    return sets
+
+
+def _wanted(zone: DnsZone) -> _Sets:
+    contents: Mapping[tuple[str, str], set[str]] = defaultdict(set)
+    ttls: dict[tuple[str, str], int] = {}
+    for record in zone.records:
+        contents[record.name, record.type].add(record.content)
+        ttls[record.name, record.type] = record.ttl
+    return {key: (ttls[key], frozenset(found)) for key, found in contents.items()}
+
+
+def _named(key: tuple[str, str]) -> Json:
+    return {"name": f"{key[0]}.", "type": key[1]}
+
+
+def _set(key: tuple[str, str], value: tuple[int, frozenset[str]]) -> Json:
+    records = [{"content": content, "disabled": False} for content in sorted(value[1])]
+    return _named(key) | {"ttl": value[0], "records": records}
+
+
+def _soa_words(zone: DnsZone, serial: int) -> list[str]:
+    timers = (serial, zone.refresh, zone.retry, zone.expire, zone.minimum)
+    return [f"{zone.primary}.", f"{zone.hostmaster}.", *map(str, timers)]
+
+
+def _soa(zone: DnsZone, serial: int) -> Json:
+    return _set((zone.name, "SOA"), (zone.minimum, frozenset([" ".join(_soa_words(zone, serial))])))

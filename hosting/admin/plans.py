@@ -1,0 +1,83 @@
+"""Hosting plans: the limits that are sold, edited directly and recorded."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts.console import FactsAdmin
+from audit.verbs import Verb
+from hosting.choices import ServiceState
+from hosting.models import HostingPlan
+from hosting.templatetags.console import limit, megabytes
+from hosting.verbs import PLAN_CHANGE, PLAN_CREATE, PLAN_DELETE
+
+_LIMITS = (
+    "disk_mb", "domains", "databases", "database_users", "dns_records", "mailboxes", "ftp_accounts",
+    "php_processes", "memory_mb", "cpu_percent",
+)  # fmt: skip
+
+
+@admin.register(HostingPlan)
+class HostingPlanAdmin(FactsAdmin):
+    """Hosting plans."""
+
+    list_display = ("label", "num_disk", "num_domains", "num_databases", "num_processes", "num_memory", "num_services")
+    list_display_links = ("label",)
+    search_fields = ("name__startswith",)
+    search_help_text = _("Name, from the beginning")
+    fieldsets = (
+        (None, {"fields": ("name",)}),
+        (_("Limits"), {"fields": _LIMITS[:7], "description": _("An empty limit means unlimited.")}),
+        (_("Computing"), {"fields": _LIMITS[7:]}),
+    )
+    recorded = ("name", *_LIMITS)
+    verbs: ClassVar[dict[str, Verb]] = {"create": PLAN_CREATE, "change": PLAN_CHANGE, "delete": PLAN_DELETE}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[HostingPlan]:
+        live = ~Q(services__state=ServiceState.TERMINATED) & Q(services__isnull=False)
+        return super().get_queryset(request).annotate(service_count=Count("services", filter=live))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
+        """Save, record, and say which services do not know the new limits yet."""
+        super().save_model(request, obj, form, change)
+        used = obj.services.exclude(state=ServiceState.TERMINATED).count()
+        if change and used and {"disk_mb", "php_processes", "memory_mb"} & set(form.changed_data):
+            text = ngettext(
+                "%d service has this plan. Its node gets the new limits when the service is applied.",
+                "%d services have this plan. Their nodes get the new limits when the services are applied.",
+                used,
+            )
+            messages.info(request, text % used)
+
+    @admin.display(description=_("name"), ordering="name")
+    def label(self, plan: HostingPlan) -> str:
+        return plan.name
+
+    @admin.display(description=_("disk"), ordering="disk_mb")
+    def num_disk(self, plan: HostingPlan) -> str:
+        return megabytes(plan.disk_mb)
+
+    @admin.display(description=_("domains"))
+    def num_domains(self, plan: HostingPlan) -> str:
+        return limit(plan.domains)
+
+    @admin.display(description=_("databases"))
+    def num_databases(self, plan: HostingPlan) -> str:
+        return limit(plan.databases)
+
+    @admin.display(description=_("PHP processes"))
+    def num_processes(self, plan: HostingPlan) -> int:
+        return plan.php_processes
+
+    @admin.display(description=_("PHP memory"))
+    def num_memory(self, plan: HostingPlan) -> str:
+        return megabytes(plan.memory_mb)
+
+    @admin.display(description=_("services"))
+    def num_services(self, plan: Any) -> int:
+        return int(plan.service_count)

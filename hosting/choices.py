@@ -1,0 +1,134 @@
+"""Fixed choices of the hosting app: constant, label and (for badges) colour."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class NodeState(models.TextChoices):
+    """What a node is ready for."""
+
+    NEW = "new", _("New")
+    READY = "ready", _("Ready")
+    PAUSED = "paused", _("Paused")
+
+
+class ConnectionKind(models.TextChoices):
+    """How a node is reached."""
+
+    SSH = "ssh", _("SSH")
+    LOCAL = "local", _("This machine")
+
+
+class ServiceState(models.TextChoices):
+    """The life of a hosting service (OPERATIONS.md §2)."""
+
+    PROVISIONING = "provisioning", _("Provisioning")
+    ACTIVE = "active", _("Active")
+    SUSPENDED = "suspended", _("Suspended")
+    SOFT_DELETED = "soft_deleted", _("Being deleted")
+    TERMINATED = "terminated", _("Terminated")
+    ERROR = "error", _("Error")
+
+
+class OperationKind(models.TextChoices):
+    """What an operation does, as metrics and pages name it."""
+
+    CREATE = "service_create", _("Create service")
+    APPLY = "service_apply", _("Apply service")
+    SUSPEND = "service_suspend", _("Suspend service")
+    RESUME = "service_resume", _("Resume service")
+    DELETE = "service_delete", _("Delete service")
+    CHANGE_PHP = "php_change", _("Change PHP version")
+    ADD_DOMAIN = "domain_add", _("Add domain")
+    REMOVE_DOMAIN = "domain_remove", _("Remove domain")
+    CHANGE_DNS = "dns_change", _("Change DNS")
+    ADD_DATABASE = "database_add", _("Add database")
+    REMOVE_DATABASE = "database_remove", _("Remove database")
+    CHANGE_DATABASE_USER = "database_user_change", _("Change database user")
+    BOOTSTRAP = "node_bootstrap", _("Bootstrap node")
+    REPAIR = "drift_repair", _("Repair drift")
+    ADOPT = "drift_adopt", _("Adopt what the node has")
+    ROLLBACK = "rollback", _("Roll back")
+
+
+class OperationState(models.TextChoices):
+    """Where an operation is. The last six are final."""
+
+    PENDING = "pending", _("Waiting")
+    RUNNING = "running", _("Running")
+    PLANNED = "planned", _("Planned")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    ROLLED_BACK = "rolled_back", _("Rolled back")
+    FAILED = "failed", _("Failed")
+    ROLLBACK_FAILED = "rollback_failed", _("Rollback failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+FINAL_STATES = (
+    OperationState.SUCCEEDED,
+    OperationState.ROLLED_BACK,
+    OperationState.FAILED,
+    OperationState.ROLLBACK_FAILED,
+    OperationState.CANCELLED,
+)
+
+
+class Phase(models.TextChoices):
+    """What a running operation is doing."""
+
+    QUEUED = "queued", _("Queued")
+    PLANNING = "planning", _("Planning")
+    APPLYING = "applying", _("Applying")
+    ACTIVATING = "activating", _("Activating")
+    VERIFYING = "verifying", _("Verifying")
+    ROLLING_BACK = "rolling_back", _("Rolling back")
+    DONE = "done", _("Done")
+
+
+class EntryState(models.TextChoices):
+    """Where one journalled change is."""
+
+    INTENDED = "intended", _("Started")
+    APPLIED = "applied", _("Done")
+    FAILED = "failed", _("Failed")
+    UNKNOWN = "unknown", _("Unknown")
+    REVERTED = "reverted", _("Taken back")
+
+
+class DriftState(models.TextChoices):
+    """What became of a difference that was found."""
+
+    OPEN = "open", _("Open")
+    REPAIRED = "repaired", _("Repaired")
+    ADOPTED = "adopted", _("Adopted")
+    GONE = "gone", _("Gone by itself")
+
+
+#: Badge colours of states (a word always goes with them).
+TONES = {
+    "new": "neutral",
+    "ready": "good",
+    "paused": "warn",
+    "provisioning": "info",
+    "active": "good",
+    "suspended": "warn",
+    "soft_deleted": "warn",
+    "terminated": "neutral",
+    "error": "bad",
+    "pending": "info",
+    "running": "info",
+    "planned": "info",
+    "succeeded": "good",
+    "rolled_back": "warn",
+    "failed": "bad",
+    "rollback_failed": "bad",
+    "cancelled": "neutral",
+    "intended": "info",
+    "applied": "good",
+    "unknown": "warn",
+    "reverted": "warn",
+    "open": "warn",
+    "repaired": "good",
+    "adopted": "good",
+    "gone": "neutral",
+}

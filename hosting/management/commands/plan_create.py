@@ -1,0 +1,32 @@
+"""``manage.py plan_create``: a hosting plan."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from hosting.management.door import HostingCommand
+from hosting.models import HostingPlan
+from hosting.services.plans import LIMITS, create_plan
+
+
+class Command(HostingCommand):
+    """Add a hosting plan."""
+
+    help = "Add a hosting plan; limits that are not given are the defaults, -1 is unlimited."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The name, and a flag for each limit."""
+        super().add_arguments(parser)
+        parser.add_argument("name")
+        for limit in LIMITS:
+            parser.add_argument(f"--{limit.replace('_', '-')}", type=int, default=None)
+
+    def act(self, options: dict[str, Any]) -> int:
+        """Add it, or say that it is there."""
+        plan = HostingPlan.objects.filter(name=options["name"]).first()
+        if plan is None:
+            given = {name: options[name] for name in LIMITS if options[name] is not None}
+            limits = {name: None if value == -1 else value for name, value in given.items()}
+            plan = create_plan(actor=self.actor, name=options["name"], **limits)
+        self.show({"plan": plan.name}, f"Plan {plan.name} is there.")
+        return 0

@@ -1,0 +1,28 @@
+"""The wanted facts and their invariants, and the operations that carry them out."""
+
+from hosting.models.database import Database, DatabaseGrant, DatabaseUser
+from hosting.models.dns import DnsRecord
+from hosting.models.domain import Domain, NameLock
+from hosting.models.drift import DriftItem
+from hosting.models.node import Node
+from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
+from hosting.models.plan import HostingPlan
+from hosting.models.service import HostingService
+
+__all__ = [
+    "ActivationLock",
+    "ActivationTicket",
+    "Database",
+    "DatabaseGrant",
+    "DatabaseUser",
+    "DnsRecord",
+    "Domain",
+    "DriftItem",
+    "HostingPlan",
+    "HostingService",
+    "JournalEntry",
+    "NameLock",
+    "Node",
+    "Operation",
+    "WorkerHeartbeat",
+]

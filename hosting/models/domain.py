@@ -1,0 +1,94 @@
+"""Domains of hosting services, and the lock under which names are given out."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from hosting.errors import HostingError
+from hosting.models.service import HostingService
+from hosting.names import ancestors, reversed_name
+from hosting.validators import validate_domain
+
+
+class Domain(models.Model):
+    """A host name that a service answers for: a site, and a DNS zone unless one above it carries its records."""
+
+    service = models.ForeignKey(HostingService, models.PROTECT, related_name="domains", verbose_name=_("service"))
+    name = models.CharField(_("name"), max_length=190, validators=[validate_domain])
+    #: The name while it is held, NULL once its service is terminated.
+    name_key = models.CharField(max_length=190, null=True, unique=True, editable=False)
+    #: Labels in reverse (``com.example.``) while it is held: names below share the prefix.
+    reversed_key = models.CharField(max_length=191, null=True, db_index=True, editable=False)
+    is_primary = models.BooleanField(_("main domain"), default=False)
+    www = models.BooleanField(_("answers for www too"), default=True)
+    php = models.BooleanField(_("runs PHP"), default=True)
+    has_zone = models.BooleanField(_("has its own DNS zone"), default=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("domain")
+        verbose_name_plural = _("domains")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def root(self) -> str:
+        """Document root relative to the home directory."""
+        return f"sites/{self.name}/public"
+
+    def claim(self) -> None:
+        """Take the name for the service's customer. Call in the transaction that saves the domain.
+
+        Raises:
+            HostingError: ``domain_taken`` when the name is held, or is above or below a name of another customer.
+        """
+        NameLock.hold(self.name)
+        reverse = reversed_name(self.name)
+        related = Domain.objects.filter(
+            Q(name_key__in=[self.name, *ancestors(self.name)]) | Q(reversed_key__startswith=reverse)
+        ).exclude(pk=self.pk)
+        for other in related.select_related("service"):
+            if other.name == self.name or other.service.customer_id != self.service.customer_id:
+                raise _taken(self.name, other)
+        self.name_key, self.reversed_key = self.name, reverse
+
+    def release(self) -> None:
+        """Give the name up."""
+        self.name_key = self.reversed_key = None
+
+
+class NameLock(models.Model):
+    """A row for each registrable part (last two labels), locked while a name below it is given out.
+
+    Two names of which one is above the other share their last two labels, so the same row serialises them.
+    """
+
+    tail = models.CharField(max_length=190, unique=True)
+
+    class Meta:
+        verbose_name = _("name lock")
+
+    def __str__(self) -> str:
+        return self.tail
+
+    @classmethod
+    def hold(cls, name: str) -> None:
+        """Lock the row of a name's registrable part until the transaction ends."""
+        tail = ".".join(name.split(".")[-2:])
+        cls.objects.bulk_create([cls(tail=tail)], ignore_conflicts=True)
+        cls.objects.select_for_update().get(tail=tail)
+
+
+def _taken(name: str, other: Domain) -> HostingError:
+    # Names of other customers are not told: only that the wish collides, and in which way.
+    if other.name == name:
+        detail = f"The domain {name} is already hosted here."
+    elif name.endswith(f".{other.name}"):
+        detail = f"{name} lies below a domain that another customer hosts here."
+    else:
+        detail = f"A name below {name} is hosted here by another customer."
+    return HostingError(
+        detail, code="domain_taken", hint="Check the spelling, or ask the operator to move the other domain.", field="domain"
+    )

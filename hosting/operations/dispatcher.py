@@ -1,0 +1,61 @@
+"""Turns pending operations into queue tasks of one UUID; the only place that signs a task."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from hosting.choices import OperationState
+from hosting.models import Operation
+from hosting.transactions import retried
+
+#: The one function that the queue may call.
+TASK = "hosting.tasks.execute"
+_AT_ONCE = 200
+
+
+def install_queue_key() -> None:
+    """Give this process the queue's signing key (the worker only). Other processes keep one the worker refuses.
+
+    Raises:
+        OSError: the key file can't be read here.
+    """
+    from django_q.conf import Conf  # reads settings when it is imported
+
+    Conf.SECRET_KEY = settings.NPANEL_QUEUE_KEY_FILE.read_text().strip()
+
+
+def due() -> models.QuerySet[Operation]:
+    """Pending operations that may go to the queue now: due, not there yet, the oldest of their target, target free."""
+    same_target = Operation.objects.filter(target_key=OuterRef("target_key"))
+    running = same_target.filter(state=OperationState.RUNNING)
+    older = same_target.filter(state=OperationState.PENDING, created_at__lt=OuterRef("created_at"))
+    return (
+        Operation.objects.filter(state=OperationState.PENDING, dispatched_at=None)
+        .exclude(not_before__gt=timezone.now())
+        .filter(~Exists(running), ~Exists(older))
+        .order_by("created_at")
+    )
+
+
+@retried
+def dispatch() -> int:
+    """Hand what is due to the queue, in the transaction that marks it.
+
+    Returns:
+        How many operations were handed over.
+    """
+    from django_q.tasks import async_task
+
+    now = timezone.now()
+    count = 0
+    for operation_id in list(due().values_list("pk", flat=True)[:_AT_ONCE]):
+        if Operation.objects.filter(pk=operation_id, dispatched_at=None).update(dispatched_at=now):
+            async_task(TASK, str(operation_id))
+            count += 1
+    return count
+
+
+def waiting() -> models.QuerySet[Operation]:
+    """Operations that wait for a worker (gauges)."""
+    return Operation.objects.filter(Q(state=OperationState.PENDING))

@@ -1,0 +1,168 @@
+"""The end of an operation: result, facts, audit event, log line and metric, written in one place and once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.actor import Actor
+from audit.choices import Outcome
+from audit.record import Target, record_outcome
+from hosting.adapters.base import adapter_for
+from hosting.choices import FINAL_STATES, OperationKind, OperationState, Phase, ServiceState
+from hosting.desired import adopt_all, service_resources
+from hosting.errors import HostingError
+from hosting.failpoints import failpoint
+from hosting.models import HostingService, Operation
+from hosting.operations.journal import error_json
+from hosting.operations.locks import guarded_update
+from hosting.state import Ref, Resource, plan
+from hosting.transactions import retried
+from hosting.verbs import OPERATION_VERBS
+from observability.logging import get_logger
+from observability.metrics import operation_finished
+
+log = get_logger("operation_apply")
+
+_AUDIT_OUTCOMES = {
+    OperationState.SUCCEEDED: Outcome.SUCCEEDED,
+    OperationState.FAILED: Outcome.FAILED,
+    OperationState.ROLLED_BACK: Outcome.ROLLED_BACK,
+    OperationState.ROLLBACK_FAILED: Outcome.FAILED,
+    OperationState.CANCELLED: Outcome.CANCELLED,
+}
+
+
+def finish(
+    operation: Operation,
+    state: OperationState,
+    *,
+    error: HostingError | None = None,
+    result: Mapping[str, Any] | None = None,
+    observed: Mapping[Ref, Resource] | None = None,
+) -> None:
+    """Record how an operation ended.
+
+    Args:
+        state: one of the final states.
+        error: what went wrong, if something did.
+        result: probes, reloads and whatever a page shows.
+        observed: after a rollback on demand, what the node has now: the facts adopt it.
+    """
+    _commit(operation, state, error, dict(result or {}), observed)
+    failpoint("runner.recorded")
+    _announce(operation, error)
+
+
+@retried
+def _commit(
+    operation: Operation,
+    state: OperationState,
+    error: HostingError | None,
+    result: dict[str, Any],
+    observed: Mapping[Ref, Resource] | None,
+) -> None:
+    if state not in FINAL_STATES:
+        raise ValueError(f"{state} is not final")
+    guarded_update(
+        operation,
+        state=state,
+        phase=Phase.DONE,
+        active_key=None,
+        lease_owner="",
+        lease_until=None,
+        finished_at=timezone.now(),
+        error=None if error is None else error_json(error),
+        result={**operation.result, **result},
+    )
+    _settle_facts(operation, state, observed)
+    record_outcome(
+        verb=OPERATION_VERBS[operation.kind],
+        actor=actor_of(operation),
+        target=audit_target(operation),
+        outcome=_AUDIT_OUTCOMES[state],
+        reason=operation.reason,
+        after={"plan": operation.plan_digest, "changes": (operation.plan or {}).get("counts"), "error": operation.error},
+        operation_id=str(operation.pk),
+        node=operation.node.name if operation.node else "",
+    )
+
+
+def actor_of(operation: Operation) -> Actor:
+    """Who asked for an operation."""
+    return Actor(**operation.actor)
+
+
+def audit_target(operation: Operation) -> Target:
+    """What an operation worked on, as audit events name it."""
+    kind, _colon, identity = operation.target_key.partition(":")
+    return Target(kind, identity, operation.target_label)
+
+
+def _settle_facts(operation: Operation, state: OperationState, observed: Mapping[Ref, Resource] | None) -> None:
+    if operation.service_id is None:
+        return
+    service = HostingService.objects.select_for_update().get(pk=operation.service_id)
+    refs = None if operation.refs is None else set(operation.refs)
+    if state == OperationState.SUCCEEDED:
+        service.mark_synced(refs)
+        if observed is not None and service.is_live:
+            _adopt_observed(service, observed, refs)
+        if service.state == ServiceState.SOFT_DELETED:
+            _terminate(service)
+        elif operation.kind in (OperationKind.CREATE, OperationKind.APPLY):
+            _become_active(service)
+    elif state != OperationState.CANCELLED:
+        service.mark_unsynced(refs or {"*"})
+        if operation.kind == OperationKind.CREATE:
+            service.state = ServiceState.ERROR
+    service.save()
+
+
+def _adopt_observed(service: HostingService, observed: Mapping[Ref, Resource], refs: set[str] | None) -> None:
+    wanted = service_resources(service)
+    if refs is not None:
+        wanted = {ref: resource for ref, resource in wanted.items() if str(ref) in refs}
+    try:
+        with transaction.atomic():
+            adopt_all(service, plan(wanted, observed).changes)
+    except HostingError as error:
+        log.warning("facts can't say what the node has", error_code=error.code, error_message=error.detail)
+        service.refresh_from_db()
+        service.mark_unsynced(refs or {"*"})
+
+
+def _become_active(service: HostingService) -> None:
+    if service.state in (ServiceState.PROVISIONING, ServiceState.ERROR):
+        service.state = ServiceState.ACTIVE
+
+
+def _terminate(service: HostingService) -> None:
+    """Give up the names; the rows stay, so that the deletion can be rolled back."""
+    service.state = ServiceState.TERMINATED
+    service.username_key = None
+    for domain in service.domains.all():
+        domain.release()
+        domain.save(update_fields=["name_key", "reversed_key"])
+
+
+def _announce(operation: Operation, error: HostingError | None) -> None:
+    seconds = operation.seconds or 0.0
+    kinds = sorted({entry.kind for entry in operation.journal.all()})
+    for adapter in sorted({adapter_for(kind).kind for kind in kinds}) or ["none"]:
+        operation_finished(
+            adapter=adapter, operation=operation.kind, status=operation.state, duration_seconds=seconds
+        )
+    succeeded = operation.state == OperationState.SUCCEEDED
+    (log.info if succeeded else log.error)(
+        f"operation {operation.state}",
+        operation_id=str(operation.pk),
+        kind=operation.kind,
+        target=operation.target_label,
+        duration_ms=round(seconds * 1000, 1),
+        status="success" if succeeded else "failed",
+        error_code=error.code if error else None,
+        error_message=error.detail if error else None,
+        round_trips=operation.round_trips,
+    )

@@ -1,0 +1,69 @@
+"""Asks for an operation: the row that is outbox, lock and record, with its audit event, in the caller's transaction."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from audit.actor import Actor
+from audit.choices import Outcome
+from audit.record import record
+from hosting.choices import OperationKind
+from hosting.models import HostingService, Node, Operation
+from hosting.operations.doorbell import ring
+from hosting.operations.outcome import audit_target
+from hosting.state import Ref
+from hosting.verbs import OPERATION_VERBS
+from observability.context import current
+
+
+def request_operation(
+    *,
+    actor: Actor,
+    kind: OperationKind,
+    node: Node,
+    service: HostingService | None = None,
+    refs: Iterable[Ref] | None = None,
+    reverts: Operation | None = None,
+    wait_for_approval: bool = False,
+    reason: str = "",
+    wanted: dict[str, object] | None = None,
+) -> Operation:
+    """Save a pending operation and its audit event, and ring the worker once both are committed.
+
+    Args:
+        refs: limit it to these Resources (None: all of the service, or the node's own).
+        wait_for_approval: the worker only plans; a person approves the plan.
+        wanted: what was asked for, as the audit event shows it (no secrets).
+    """
+    trace = current()
+    operation = Operation(
+        kind=kind,
+        node=node,
+        service=service,
+        target_key=f"service:{service.pk}" if service else f"node:{node.pk}",
+        target_label=service.username if service else node.name,
+        refs=None if refs is None else sorted(str(ref) for ref in refs),
+        reverts=reverts,
+        actor=dataclasses.asdict(actor),
+        actor_login=actor.login,
+        reason=reason[:300],
+        trace_id=trace.trace_id,
+        correlation_id=trace.correlation_id,
+        request_id=trace.request_id,
+        needs_approval=wait_for_approval,
+    )
+    with transaction.atomic():
+        operation.save(force_insert=True)
+        record(
+            verb=OPERATION_VERBS[kind],
+            actor=actor,
+            target=audit_target(operation),
+            outcome=Outcome.REQUESTED,
+            reason=reason,
+            after=wanted,
+            operation_id=str(operation.pk),
+            node=node.name,
+        )
+        transaction.on_commit(ring)
+    return operation

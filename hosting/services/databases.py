@@ -1,0 +1,169 @@
+"""Databases and the accounts that use them."""
+
+import hashlib
+from collections.abc import Iterable
+
+from audit.actor import Actor
+from hosting.choices import OperationKind
+from hosting.errors import HostingError
+from hosting.models import Database, DatabaseGrant, DatabaseUser, HostingService, Operation
+from hosting.operations.requests import request_operation
+from hosting.services.limits import check_limit, locked_service
+from hosting.services.validation import save_valid
+from hosting.state import Database as DatabaseResource
+from hosting.state import DatabaseUser as DatabaseUserResource
+from hosting.state import Ref
+from hosting.transactions import retried
+
+#: Shorter passwords are refused.
+PASSWORD_LENGTH = 12
+
+
+def password_hash(password: str) -> str:
+    """The hash MariaDB's ``mysql_native_password`` keeps: ``*`` and SHA1(SHA1(password)) in upper-case hex."""
+    inner = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
+    return "*" + hashlib.sha1(inner, usedforsecurity=False).hexdigest().upper()
+
+
+@retried
+def create_database(
+    *, actor: Actor, service: HostingService, name: str, wait_for_approval: bool = False, reason: str = ""
+) -> Operation:
+    """Add a database ``user_name``.
+
+    Args:
+        name: with or without the service's user name in front.
+
+    Raises:
+        HostingError: ``invalid`` (bad or taken name), ``limit_reached``, ``service_gone``.
+    """
+    row = locked_service(service)
+    check_limit(row, "databases", row.databases.count())
+    database = Database(service=row, name=_full_name(row, name))
+    save_valid(database)
+    return _operation(
+        actor,
+        row,
+        OperationKind.ADD_DATABASE,
+        [Ref(DatabaseResource.kind, database.name)],
+        {"database": database.name},
+        wait_for_approval,
+        reason,
+    )
+
+
+@retried
+def create_database_user(
+    *,
+    actor: Actor,
+    service: HostingService,
+    name: str,
+    password: str,
+    databases: Iterable[Database] = (),
+    host: str = "localhost",
+    wait_for_approval: bool = False,
+    reason: str = "",
+) -> Operation:
+    """Add an account with all rights on some databases of the same service. Only the password's hash is kept.
+
+    Raises:
+        HostingError: ``weak_password``, ``invalid``, ``limit_reached``, ``foreign_database``, ``service_gone``.
+    """
+    row = locked_service(service)
+    check_limit(row, "database_users", row.database_users.count())
+    _check_password(password)
+    user = DatabaseUser(service=row, name=_full_name(row, name), host=host, password_hash=password_hash(password))
+    save_valid(user)
+    for database in databases:
+        if database.service_id != row.pk:
+            raise HostingError("That database belongs to another service.", code="foreign_database", field="databases")
+        DatabaseGrant.objects.create(user=user, database=database, privileges=["ALL PRIVILEGES"])
+    wanted: dict[str, object] = {"user": str(user), "databases": [database.name for database in databases]}
+    return _user_operation(actor, user, wanted, wait_for_approval, reason)
+
+
+@retried
+def set_password(
+    *, actor: Actor, user: DatabaseUser, password: str, wait_for_approval: bool = False, reason: str = ""
+) -> Operation:
+    """Give an account another password. Only its hash is kept.
+
+    Raises:
+        HostingError: ``weak_password``, ``service_gone``.
+    """
+    locked_service(user.service)
+    _check_password(password)
+    user.password_hash = password_hash(password)
+    save_valid(user)
+    return _user_operation(actor, user, {"user": str(user), "password": "changed"}, wait_for_approval, reason)
+
+
+@retried
+def delete_database_user(
+    *, actor: Actor, user: DatabaseUser, wait_for_approval: bool = False, reason: str = ""
+) -> Operation:
+    """Remove an account."""
+    locked_service(user.service)
+    operation = _user_operation(actor, user, {"remove": str(user)}, wait_for_approval, reason)
+    user.delete()
+    return operation
+
+
+@retried
+def delete_database(
+    *, actor: Actor, database: Database, wait_for_approval: bool = False, reason: str = ""
+) -> Operation:
+    """Remove a database and the rights on it. A dump is kept aside on the node, so that it can be rolled back."""
+    row = locked_service(database.service)
+    users = DatabaseUser.objects.filter(grants__database=database)
+    refs = [Ref(DatabaseUserResource.kind, str(user)) for user in users]
+    refs.append(Ref(DatabaseResource.kind, database.name))
+    wanted: dict[str, object] = {"remove": database.name}
+    operation = _operation(actor, row, OperationKind.REMOVE_DATABASE, refs, wanted, wait_for_approval, reason)
+    database.delete()
+    return operation
+
+
+def _full_name(service: HostingService, name: str) -> str:
+    short = name.strip().lower().removeprefix(f"{service.username}_")
+    return f"{service.username}_{short}"
+
+
+def _check_password(password: str) -> None:
+    if len(password) < PASSWORD_LENGTH:
+        raise HostingError(
+            f"The password is shorter than {PASSWORD_LENGTH} characters.",
+            code="weak_password",
+            hint="Use a longer one, or have one made.",
+            field="password",
+        )
+
+
+def _user_operation(
+    actor: Actor, user: DatabaseUser, wanted: dict[str, object], wait_for_approval: bool, reason: str
+) -> Operation:
+    refs = [Ref(DatabaseUserResource.kind, str(user))]
+    return _operation(
+        actor, user.service, OperationKind.CHANGE_DATABASE_USER, refs, wanted, wait_for_approval, reason
+    )
+
+
+def _operation(
+    actor: Actor,
+    service: HostingService,
+    kind: OperationKind,
+    refs: Iterable[Ref],
+    wanted: dict[str, object],
+    wait_for_approval: bool,
+    reason: str,
+) -> Operation:
+    return request_operation(
+        actor=actor,
+        kind=kind,
+        node=service.node,
+        service=service,
+        refs=refs,
+        wait_for_approval=wait_for_approval,
+        reason=reason,
+        wanted=wanted,
+    )

@@ -1,0 +1,120 @@
+"""DNS records of a service's zones."""
+
+from audit.actor import Actor
+from hosting.choices import OperationKind
+from hosting.desired import zone_resource
+from hosting.errors import HostingError
+from hosting.models import DnsRecord, Domain, Operation
+from hosting.operations.requests import request_operation
+from hosting.services.limits import check_limit, locked_service
+from hosting.services.validation import save_valid
+from hosting.state import DnsZone, Ref
+from hosting.state.zones import check_zone
+from hosting.transactions import retried
+
+
+@retried
+def add_record(
+    *,
+    actor: Actor,
+    domain: Domain,
+    name: str,
+    type: str,
+    content: str,
+    ttl: int = 3600,
+    wait_for_approval: bool = False,
+    reason: str = "",
+) -> Operation:
+    """Add a record to a domain's zone.
+
+    Args:
+        name: relative to the domain, ``@`` for itself. content: in presentation form (RFC 1035 §5).
+        ttl: seconds.
+
+    Raises:
+        HostingError: ``invalid``, ``no_zone``, ``limit_reached``, or what :func:`check_zone` says of the whole zone.
+    """
+    locked_service(domain.service)
+    _check_has_zone(domain)
+    check_limit(domain.service, "dns_records", domain.records.count())
+    record = DnsRecord(domain=domain)
+    _fill(record, name=name, type=type, content=content, ttl=ttl)
+    return _changed(actor, domain, {"add": _shown(record)}, wait_for_approval, reason)
+
+
+@retried
+def change_record(
+    *,
+    actor: Actor,
+    record: DnsRecord,
+    name: str | None = None,
+    content: str | None = None,
+    ttl: int | None = None,
+    wait_for_approval: bool = False,
+    reason: str = "",
+) -> Operation:
+    """Change a record; what is None stays as it is.
+
+    Raises:
+        HostingError: as :func:`add_record`.
+    """
+    locked_service(record.domain.service)
+    before = _shown(record)
+    _fill(
+        record,
+        name=record.name if name is None else name,
+        type=record.type,
+        content=record.content if content is None else content,
+        ttl=record.ttl if ttl is None else ttl,
+    )
+    return _changed(actor, record.domain, {"before": before, "after": _shown(record)}, wait_for_approval, reason)
+
+
+@retried
+def delete_record(
+    *, actor: Actor, record: DnsRecord, wait_for_approval: bool = False, reason: str = ""
+) -> Operation:
+    """Remove a record."""
+    locked_service(record.domain.service)
+    domain, shown = record.domain, _shown(record)
+    record.delete()
+    return _changed(actor, domain, {"remove": shown}, wait_for_approval, reason)
+
+
+def _check_has_zone(domain: Domain) -> None:
+    if not domain.has_zone:
+        raise HostingError(
+            f"{domain.name} has no zone of its own: its records are in the zone above it.",
+            code="no_zone",
+            hint="Add the record to the domain above, under this name.",
+            field="domain",
+        )
+
+
+def _fill(record: DnsRecord, *, name: str, type: str, content: str, ttl: int) -> None:
+    zone = record.domain.name
+    short = name.strip().lower().rstrip(".")
+    record.name = "@" if short in ("", "@", zone) else short.removesuffix(f".{zone}")
+    record.type, record.content, record.ttl = type.strip().upper(), content.strip(), ttl
+    save_valid(record)
+
+
+def _changed(
+    actor: Actor, domain: Domain, wanted: dict[str, object], wait_for_approval: bool, reason: str
+) -> Operation:
+    """Check the zone as a whole, then have it published."""
+    check_zone(zone_resource(domain.service, domain, rows=domain.records.all()))
+    return request_operation(
+        actor=actor,
+        kind=OperationKind.CHANGE_DNS,
+        node=domain.service.node,
+        service=domain.service,
+        refs=[Ref(DnsZone.kind, domain.name)],
+        wait_for_approval=wait_for_approval,
+        reason=reason,
+        wanted={"zone": domain.name, **wanted},
+    )
+
+
+def _shown(record: DnsRecord) -> str:
+    return f"{record.name} {record.ttl} {record.type} {record.content}"

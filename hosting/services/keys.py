@@ -1,0 +1,43 @@
+"""Rotation of the worker's sealing key."""
+
+from django.db import transaction
+
+from audit.actor import Actor
+from audit.choices import Outcome
+from audit.record import Target, record
+from hosting.models import Node
+from hosting.operations.nodes import secret_context, ssh_context
+from hosting.sealing import add_worker_key, seal, unseal
+from hosting.verbs import KEY_ROTATE
+
+
+@transaction.atomic
+def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
+    """Add a key and re-seal every node's secrets with it. Old keys are kept for what old journals hold.
+
+    Returns:
+        The new key's id, and how many secrets were re-sealed.
+
+    Raises:
+        SealingError: this process has not the worker's private key.
+    """
+    key_id, count = add_worker_key(), 0
+    for node in Node.objects.select_for_update():
+        node.private_key_sealed = _again(node.private_key_sealed, ssh_context(node))
+        node.secrets_sealed = {
+            name: _again(value, secret_context(node, name)) for name, value in node.secrets_sealed.items()
+        }
+        node.save(update_fields=["private_key_sealed", "secrets_sealed"])
+        count += 1 + len(node.secrets_sealed)
+    record(
+        verb=KEY_ROTATE,
+        actor=actor,
+        target=Target("worker_key", key_id, key_id),
+        outcome=Outcome.SUCCEEDED,
+        after={"resealed": count},
+    )
+    return key_id, count
+
+
+def _again(sealed: str, context: str) -> str:
+    return seal(unseal(sealed, context), context)

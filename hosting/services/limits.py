@@ -1,0 +1,41 @@
+"""Plan limits, checked under a lock so that two requests at once can't both take the last place."""
+
+from hosting.choices import ServiceState
+from hosting.errors import HostingError
+from hosting.models import HostingService
+
+
+def locked_service(service: HostingService) -> HostingService:
+    """The service's row, locked until the transaction ends, if it can be changed now.
+
+    Raises:
+        HostingError: ``service_gone`` when it is being deleted or was.
+    """
+    row = HostingService.objects.select_for_update(of=("self",)).select_related("plan", "node", "customer").get(pk=service.pk)
+    if row.state in (ServiceState.SOFT_DELETED, ServiceState.TERMINATED):
+        raise HostingError(
+            f"The service {row.username} is {row.get_state_display().lower()}.",
+            code="service_gone",
+            hint="Create a new one, or roll its deletion back.",
+        )
+    return row
+
+
+def check_limit(service: HostingService, name: str, used: int) -> None:
+    """Refuse one more of something when the plan has no room for it. Call with the service locked.
+
+    Args:
+        name: a limit's field of the plan, e.g. ``databases``.
+        used: how many there are.
+
+    Raises:
+        HostingError: ``limit_reached``.
+    """
+    limit = getattr(service.plan, name)
+    if limit is not None and used >= limit:
+        label = str(type(service.plan)._meta.get_field(name).verbose_name)
+        raise HostingError(
+            f"The plan {service.plan.name} allows {limit} {label}, and {used} are in use.",
+            code="limit_reached",
+            hint="Remove one, or move the service to a larger plan.",
+        )

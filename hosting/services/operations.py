@@ -1,0 +1,257 @@
+"""What can be done with operations: approve, cancel, retry, discard, roll back, wait."""
+
+import time
+from collections.abc import Callable
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.actor import Actor
+from audit.choices import Outcome
+from audit.record import record
+from hosting.choices import EntryState, OperationKind, OperationState, ServiceState
+from hosting.errors import HostingError
+from hosting.models import HostingService, JournalEntry, Operation
+from hosting.operations.doorbell import ring
+from hosting.operations.outcome import audit_target
+from hosting.operations.requests import request_operation
+from hosting.state import Ref
+from hosting.transactions import retried
+from hosting.verbs import OPERATION_APPROVE, OPERATION_CANCEL
+
+
+@retried
+def approve_operation(*, actor: Actor, operation: Operation, digest: str, reason: str = "") -> Operation:
+    """Let a planned operation be carried out, exactly as it was shown.
+
+    Args:
+        digest: of the plan that the person saw.
+
+    Raises:
+        HostingError: ``stale_plan``, ``wrong_state``.
+    """
+    if operation.plan_digest != digest:
+        raise HostingError(
+            "The plan is not the one you saw.", code="stale_plan", hint="Look at the new plan and approve that one."
+        )
+    approved = Operation.objects.filter(pk=operation.pk, state=OperationState.PLANNED, plan_digest=digest).update(
+        state=OperationState.PENDING,
+        needs_approval=False,
+        expected_digest=digest,
+        dispatched_at=None,
+        attempts=0,
+        error=None,
+        finished_at=None,
+        reason=(reason or operation.reason)[:300],
+    )
+    if not approved:
+        raise _wrong_state(operation, "approved")
+    _record(OPERATION_APPROVE, actor, operation, reason, {"plan": digest})
+    transaction.on_commit(ring)
+    operation.refresh_from_db()
+    return operation
+
+
+@retried
+def cancel_operation(*, actor: Actor, operation: Operation, reason: str = "") -> Operation:
+    """Give up an operation that is not running. What it wanted is taken back from the facts as well.
+
+    Raises:
+        HostingError: ``wrong_state``.
+    """
+    waiting = (OperationState.PENDING, OperationState.PLANNED)
+    untouched = Operation.objects.filter(pk=operation.pk, state__in=waiting).exclude(journal__isnull=False)
+    if not untouched.update(state=OperationState.CANCELLED, finished_at=timezone.now(), needs_approval=False):
+        raise _wrong_state(operation, "cancelled")
+    _record(OPERATION_CANCEL, actor, operation, reason, None)
+    operation.refresh_from_db()
+    _take_back_wish(actor, operation)
+    return operation
+
+
+def _take_back_wish(actor: Actor, operation: Operation) -> None:
+    """The facts said what was wanted; make them say again what the node has."""
+    if operation.service is None or operation.kind in (OperationKind.APPLY, OperationKind.REPAIR, OperationKind.ADOPT):
+        return
+    service = HostingService.objects.select_for_update().get(pk=operation.service.pk)
+    if operation.kind == OperationKind.CREATE:
+        service.state = ServiceState.TERMINATED
+        service.username_key = None
+        service.save(update_fields=["state", "username_key"])
+        for domain in service.domains.all():
+            domain.release()
+            domain.save(update_fields=["name_key", "reversed_key"])
+        return
+    _restore_state(service, operation.kind)
+    _adopt(actor, service, operation)
+
+
+def _restore_state(service: HostingService, kind: str) -> None:
+    """Put the service's state back to what it was before an operation of this kind was asked for."""
+    before = {
+        OperationKind.SUSPEND: ServiceState.ACTIVE,
+        OperationKind.RESUME: ServiceState.SUSPENDED,
+        OperationKind.DELETE: ServiceState.ACTIVE,
+    }
+    if kind not in before:
+        return
+    service.state = before[OperationKind(kind)]
+    service.username_key = service.username
+    service.save(update_fields=["state", "username_key"])
+    for domain in service.domains.all():
+        domain.claim()
+        domain.save(update_fields=["name_key", "reversed_key"])
+
+
+@retried
+def retry_operation(*, actor: Actor, operation: Operation) -> Operation:
+    """Try again what failed, as a new operation with the same scope.
+
+    Raises:
+        HostingError: ``wrong_state`` (it has not failed).
+    """
+    failed = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
+    if operation.state not in failed or operation.node is None:
+        raise _wrong_state(operation, "tried again")
+    return request_operation(
+        actor=actor,
+        kind=OperationKind(operation.kind),
+        node=operation.node,
+        service=operation.service,
+        refs=_refs(operation),
+        reverts=operation.reverts,
+        reason=operation.reason,
+    )
+
+
+@retried
+def discard_changes(*, actor: Actor, operation: Operation) -> Operation:
+    """Give up what a failed operation wanted: the facts come to say what the node has.
+
+    Raises:
+        HostingError: ``wrong_state``.
+    """
+    failed = (OperationState.FAILED, OperationState.ROLLED_BACK)
+    if operation.state not in failed or operation.service is None:
+        raise _wrong_state(operation, "discarded")
+    service = HostingService.objects.select_for_update().get(pk=operation.service.pk)
+    if operation.kind == OperationKind.CREATE:
+        service.state = ServiceState.SOFT_DELETED
+        service.save(update_fields=["state"])
+        return request_operation(actor=actor, kind=OperationKind.DELETE, node=service.node, service=service)
+    _restore_state(service, operation.kind)
+    return _adopt(actor, service, operation)
+
+
+def _adopt(actor: Actor, service: HostingService, operation: Operation) -> Operation:
+    return request_operation(
+        actor=actor, kind=OperationKind.ADOPT, node=service.node, service=service, refs=_refs(operation)
+    )
+
+
+@retried
+def rollback_operation(
+    *, actor: Actor, operation: Operation, reason: str = "", wait_for_approval: bool = False
+) -> Operation:
+    """Take back an operation that succeeded: its Resources become as they were before it.
+
+    Raises:
+        HostingError: ``wrong_state``, ``nothing_to_roll_back``, ``changed_since`` (a later operation touched the same).
+    """
+    if operation.state != OperationState.SUCCEEDED or operation.node is None:
+        raise _wrong_state(operation, "rolled back")
+    touched = {Ref(entry.kind, entry.key) for entry in operation.journal.filter(backward=False)}
+    if not touched:
+        raise HostingError("This operation changed nothing.", code="nothing_to_roll_back")
+    _check_untouched_since(operation, touched)
+    service = operation.service
+    if service is not None:
+        service = HostingService.objects.select_for_update().select_related("node").get(pk=service.pk)
+        _restore_facts(service, operation.kind)
+    return request_operation(
+        actor=actor,
+        kind=OperationKind.ROLLBACK,
+        node=operation.node,
+        service=service,
+        refs=touched,
+        reverts=operation,
+        wait_for_approval=wait_for_approval,
+        reason=reason,
+        wanted={"rolls_back": str(operation.pk)},
+    )
+
+
+def _restore_facts(service: HostingService, kind: str) -> None:
+    """State and names as they were; the rest is adopted from the node once the rollback is proven."""
+    if kind == OperationKind.CREATE:
+        service.state = ServiceState.SOFT_DELETED
+        service.save(update_fields=["state"])
+    elif kind == OperationKind.DELETE and not service.domains.exists():
+        raise HostingError(
+            "This service's deletion can't be rolled back any more: its names were given to another one.",
+            code="forgotten",
+        )
+    else:
+        _restore_state(service, kind)
+
+
+def _check_untouched_since(operation: Operation, touched: set[Ref]) -> None:
+    later = JournalEntry.objects.filter(
+        operation__target_key=operation.target_key,
+        operation__state=OperationState.SUCCEEDED,
+        operation__created_at__gt=operation.created_at,
+        backward=False,
+    ).exclude(state=EntryState.REVERTED)
+    for entry in later.select_related("operation").order_by("-operation__created_at"):
+        if Ref(entry.kind, entry.key) in touched:
+            raise HostingError(
+                f"{entry.kind}:{entry.key} was changed since by “{entry.operation}”.",
+                code="changed_since",
+                hint="Roll that operation back first.",
+            )
+
+
+def wait_for(
+    operation: Operation, timeout: float = 120.0, on_change: Callable[[Operation], None] | None = None
+) -> Operation:
+    """Wait until an operation has ended or waits for approval.
+
+    Args:
+        timeout: seconds; after them the operation is returned as it is.
+        on_change: called with the operation whenever its state or phase changed.
+    """
+    deadline, seen = time.monotonic() + timeout, ("", "")
+    while True:
+        operation.refresh_from_db()
+        if (operation.state, operation.phase) != seen:
+            seen = (operation.state, operation.phase)
+            if on_change is not None:
+                on_change(operation)
+        if operation.is_final or operation.state == OperationState.PLANNED or time.monotonic() > deadline:
+            return operation
+        time.sleep(0.1)
+
+
+def _refs(operation: Operation) -> list[Ref] | None:
+    return None if operation.refs is None else [Ref(*text.split(":", 1)) for text in operation.refs]
+
+
+def _record(verb: str, actor: Actor, operation: Operation, reason: str, after: dict[str, object] | None) -> None:
+    record(
+        verb=verb,
+        actor=actor,
+        target=audit_target(operation),
+        outcome=Outcome.SUCCEEDED,
+        reason=reason,
+        after=after,
+        operation_id=str(operation.pk),
+        node=operation.node.name if operation.node else "",
+    )
+
+
+def _wrong_state(operation: Operation, wish: str) -> HostingError:
+    return HostingError(
+        f"The operation is {operation.get_state_display().lower()} and can't be {wish}.",
+        code="wrong_state",
+        hint="Reload the page; somebody may have been faster.",
+    )

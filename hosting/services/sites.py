@@ -1,0 +1,355 @@
+"""Hosting services and their domains: create, change, suspend, resume, delete."""
+
+from collections.abc import Iterable
+
+from accounts.models import Customer
+from audit.actor import Actor
+from hosting.choices import NodeState, OperationKind, ServiceState
+from hosting.desired import addresses, relative, zone_resource
+from hosting.errors import HostingError
+from hosting.models import DnsRecord, Domain, HostingPlan, HostingService, Node, Operation
+from hosting.names import check_username, host_name, suggest_username
+from hosting.operations.requests import request_operation
+from hosting.services.limits import check_limit, locked_service
+from hosting.services.validation import save_valid
+from hosting.state import DnsZone, DocumentRoot, Ref, VirtualHost
+from hosting.state.zones import check_zone
+from hosting.transactions import retried
+
+
+@retried
+def create_service(
+    *,
+    actor: Actor,
+    customer: Customer,
+    node: Node,
+    plan: HostingPlan,
+    domain: str,
+    username: str = "",
+    php_version: str = "",
+    wait_for_approval: bool = False,
+    reason: str = "",
+) -> Operation:
+    """Create a hosting service with its main domain: Linux user, PHP pool, site and DNS zone.
+
+    Args:
+        domain: what a person typed; kept in lower-case ASCII.
+        username: empty to have one made from the domain.
+        php_version: empty for the newest on the node.
+
+    Raises:
+        HostingError: ``bad_name``, ``domain_taken``, ``bad_username``, ``reserved_username``, ``username_taken``,
+            ``node_not_ready``, ``php_not_installed``, ``limit_reached``.
+    """
+    _check_node(node)
+    name = host_name(domain)
+    service = HostingService(
+        customer=customer,
+        plan=plan,
+        node=node,
+        username=_free_username(username, name),
+        php_version=_php_version(node, php_version),
+        state=ServiceState.PROVISIONING,
+    )
+    service.username_key = service.username
+    save_valid(service)
+    check_limit(service, "domains", 0)
+    domain_row = _attach(service, name, is_primary=True, www=True, php=True)
+    _publish_elsewhere(actor, domain_row if domain_row.has_zone else _parent_zone(domain_row), domain_row)
+    wanted: dict[str, object] = {"domain": name, "plan": plan.name, "php": service.php_version}
+    return request_operation(
+        actor=actor,
+        kind=OperationKind.CREATE,
+        node=node,
+        service=service,
+        wait_for_approval=wait_for_approval,
+        reason=reason,
+        wanted=wanted | {"customer": customer.name, "username": service.username},
+    )
+
+
+def _check_node(node: Node) -> None:
+    if node.state != NodeState.READY:
+        raise HostingError(
+            f"The node {node.name} is not ready ({node.get_state_display().lower()}).",
+            code="node_not_ready",
+            hint=f"Run manage.py node_bootstrap {node.name} first." if node.state == NodeState.NEW else node.note,
+            field="node",
+        )
+
+
+def _free_username(wish: str, domain: str) -> str:
+    held = set(HostingService.objects.exclude(username_key=None).values_list("username", flat=True))
+    if not wish:
+        every = set(HostingService.objects.values_list("username", flat=True))
+        return suggest_username(domain, every)
+    name = check_username(wish.strip().lower())
+    if name in held:
+        raise HostingError(
+            f"The user name {name} is taken.", code="username_taken", hint="Choose another one.", field="username"
+        )
+    for old in HostingService.objects.filter(username=name, username_key=None):
+        forget_terminated(old)
+    return name
+
+
+def forget_terminated(service: HostingService) -> None:
+    """Let the rows of a terminated service go: from now on its deletion can't be rolled back."""
+    if service.state != ServiceState.TERMINATED:
+        raise ValueError("only a terminated service can be forgotten")
+    service.database_users.all().delete()
+    service.databases.all().delete()
+    service.domains.all().delete()
+
+
+def _php_version(node: Node, wish: str) -> str:
+    installed = node.php_versions
+    version = wish or (installed[0] if installed else "")
+    if version not in installed:
+        raise HostingError(
+            f"PHP {version or '(any)'} is not installed on {node.name}.",
+            code="php_not_installed",
+            hint=f"Installed there: {', '.join(installed) or 'none'}.",
+            field="php_version",
+        )
+    return version
+
+
+def _attach(service: HostingService, name: str, *, is_primary: bool, www: bool, php: bool) -> Domain:
+    """Add a domain's row, with a zone of its own unless one above it (of the same customer) carries its records."""
+    domain = Domain(service=service, name=name, is_primary=is_primary, www=www, php=php)
+    domain.claim()
+    parent = _parent_zone(domain)
+    domain.has_zone = parent is None
+    save_valid(domain)
+    _add_address_records(parent or domain, domain)
+    return domain
+
+
+def _parent_zone(domain: Domain) -> Domain | None:
+    zones = Domain.objects.filter(service__customer=domain.service.customer, has_zone=True).exclude(name_key=None)
+    above = [zone for zone in zones if domain.name.endswith(f".{zone.name}")]
+    return max(above, key=lambda zone: len(zone.name), default=None)
+
+
+def _add_address_records(zone: Domain, domain: Domain) -> None:
+    """Point a new domain's names to its node, but touch no name that the customer has records for."""
+    labels = [relative(name, zone.name) for name in _site_names(domain)]
+    taken = set(zone.records.filter(name__in=labels).values_list("name", flat=True))
+    DnsRecord.objects.bulk_create(
+        DnsRecord(domain=zone, name=label, type=kind, content=content)
+        for label in labels
+        if label not in taken
+        for kind, content in addresses(domain.service.node)
+    )
+
+
+def _site_names(domain: Domain) -> list[str]:
+    return [domain.name, *([f"www.{domain.name}"] if domain.www else [])]
+
+
+def _domain_refs(domain: Domain, zone: Domain | None) -> list[Ref]:
+    """The Resources that a domain consists of, and the zone that carries its records."""
+    username = domain.service.username
+    refs = [Ref(DocumentRoot.kind, f"{username}/{domain.root}"), Ref(VirtualHost.kind, domain.name)]
+    same_service = zone is not None and zone.service_id == domain.service_id
+    return [*refs, Ref(DnsZone.kind, zone.name)] if zone is not None and same_service else refs
+
+
+def apply_service(
+    *, actor: Actor, service: HostingService, wait_for_approval: bool = False, reason: str = ""
+) -> Operation:
+    """Make the node match the wanted facts of a service again."""
+    return request_operation(
+        actor=actor,
+        kind=OperationKind.APPLY,
+        node=service.node,
+        service=service,
+        wait_for_approval=wait_for_approval,
+        reason=reason,
+    )
+
+
+def suspend_service(
+    *, actor: Actor, service: HostingService, reason: str = "", wait_for_approval: bool = False
+) -> Operation:
+    """Show the suspended page to visitors and lock the service's sign-ins; nothing is lost.
+
+    Raises:
+        HostingError: ``wrong_state``, ``service_gone``.
+    """
+    return _switch(actor, service, OperationKind.SUSPEND, ServiceState.SUSPENDED, reason, wait_for_approval)
+
+
+def resume_service(
+    *, actor: Actor, service: HostingService, reason: str = "", wait_for_approval: bool = False
+) -> Operation:
+    """Bring a suspended service back exactly as it was.
+
+    Raises:
+        HostingError: ``wrong_state``, ``service_gone``.
+    """
+    return _switch(actor, service, OperationKind.RESUME, ServiceState.ACTIVE, reason, wait_for_approval)
+
+
+@retried
+def _switch(
+    actor: Actor,
+    service: HostingService,
+    kind: OperationKind,
+    state: ServiceState,
+    reason: str,
+    wait_for_approval: bool,
+) -> Operation:
+    row = locked_service(service)
+    before = ServiceState.ACTIVE if state == ServiceState.SUSPENDED else ServiceState.SUSPENDED
+    if row.state != before:
+        raise HostingError(
+            f"The service {row.username} is {row.get_state_display().lower()}, not {before.label.lower()}.",
+            code="wrong_state",
+            hint="Reload the page; somebody may have been faster.",
+        )
+    row.state = state
+    row.save(update_fields=["state"])
+    return request_operation(
+        actor=actor,
+        kind=kind,
+        node=row.node,
+        service=row,
+        wait_for_approval=wait_for_approval,
+        reason=reason,
+        wanted={"state": state.value},
+    )
+
+
+@retried
+def delete_service(
+    *, actor: Actor, service: HostingService, reason: str = "", wait_for_approval: bool = False
+) -> Operation:
+    """Remove a service from its node. Its home and databases are kept aside there, so that it can be rolled back.
+
+    Raises:
+        HostingError: ``service_gone``.
+    """
+    row = locked_service(service)
+    row.state = ServiceState.SOFT_DELETED
+    row.save(update_fields=["state"])
+    return request_operation(
+        actor=actor,
+        kind=OperationKind.DELETE,
+        node=row.node,
+        service=row,
+        wait_for_approval=wait_for_approval,
+        reason=reason,
+    )
+
+
+@retried
+def change_php(
+    *, actor: Actor, service: HostingService, php_version: str, wait_for_approval: bool = False, reason: str = ""
+) -> Operation:
+    """Run a service's sites on another PHP version.
+
+    Raises:
+        HostingError: ``php_not_installed``, ``service_gone``.
+    """
+    row = locked_service(service)
+    before, row.php_version = row.php_version, _php_version(row.node, php_version)
+    row.save(update_fields=["php_version"])
+    return request_operation(
+        actor=actor,
+        kind=OperationKind.CHANGE_PHP,
+        node=row.node,
+        service=row,
+        wait_for_approval=wait_for_approval,
+        reason=reason,
+        wanted={"php": row.php_version, "before": before},
+    )
+
+
+@retried
+def add_domain(
+    *,
+    actor: Actor,
+    service: HostingService,
+    name: str,
+    www: bool = True,
+    php: bool = True,
+    wait_for_approval: bool = False,
+    reason: str = "",
+) -> Operation:
+    """Let a service answer for one more domain, with a document root and DNS of its own.
+
+    Raises:
+        HostingError: ``bad_name``, ``domain_taken``, ``limit_reached``, ``service_gone``.
+    """
+    row = locked_service(service)
+    check_limit(row, "domains", row.domains.count())
+    domain = _attach(row, host_name(name), is_primary=False, www=www, php=php)
+    zone = domain if domain.has_zone else _parent_zone(domain)
+    _check_zone(zone)
+    _publish_elsewhere(actor, zone, domain)
+    return _domain_operation(
+        actor, OperationKind.ADD_DOMAIN, domain, _domain_refs(domain, zone), wait_for_approval, reason
+    )
+
+
+def _check_zone(zone: Domain | None) -> None:
+    if zone is not None:
+        check_zone(zone_resource(zone.service, zone))
+
+
+def _publish_elsewhere(actor: Actor, zone: Domain | None, domain: Domain) -> None:
+    """Records that went into a zone of another service of the customer are that service's to publish."""
+    if zone is not None and zone.service_id != domain.service_id:
+        request_operation(
+            actor=actor,
+            kind=OperationKind.CHANGE_DNS,
+            node=zone.service.node,
+            service=zone.service,
+            refs=[Ref(DnsZone.kind, zone.name)],
+            wanted={"zone": zone.name, "for": domain.name},
+        )
+
+
+@retried
+def remove_domain(
+    *, actor: Actor, domain: Domain, wait_for_approval: bool = False, reason: str = ""
+) -> Operation:
+    """Stop answering for a domain. Its files are kept aside on the node, so that it can be rolled back.
+
+    Raises:
+        HostingError: ``main_domain``, ``service_gone``.
+    """
+    row = locked_service(domain.service)
+    if domain.is_primary:
+        raise HostingError(
+            f"{domain.name} is the main domain of {row.username}.",
+            code="main_domain",
+            hint="Delete the service instead, or make another domain the main one.",
+        )
+    zone = domain if domain.has_zone else _parent_zone(domain)
+    refs = _domain_refs(domain, zone)
+    if zone is not None and zone != domain:
+        labels = [relative(name, zone.name) for name in _site_names(domain)]
+        zone.records.filter(name__in=labels, type__in=["A", "AAAA"]).delete()
+        _publish_elsewhere(actor, zone, domain)
+    operation = _domain_operation(actor, OperationKind.REMOVE_DOMAIN, domain, refs, wait_for_approval, reason)
+    domain.delete()
+    return operation
+
+
+def _domain_operation(
+    actor: Actor, kind: OperationKind, domain: Domain, refs: Iterable[Ref], wait_for_approval: bool, reason: str
+) -> Operation:
+    service = domain.service
+    return request_operation(
+        actor=actor,
+        kind=kind,
+        node=service.node,
+        service=service,
+        refs=refs,
+        wait_for_approval=wait_for_approval,
+        reason=reason,
+        wanted={"domain": domain.name},
+    )

@@ -1,0 +1,49 @@
+"""What should be and what is, as plain values: Resources, Changes, Plans. Pure: no Django, no I/O."""
+
+from hosting.state.codec import decode, encode
+from hosting.state.plan import Action, Change, Plan, PlanConflict, plan, state_of
+from hosting.state.resources import (
+    DaemonUnit,
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    DnsZone,
+    DocumentRoot,
+    Grant,
+    NodeFile,
+    NodeLink,
+    Package,
+    PhpPool,
+    Ref,
+    Resource,
+    Secret,
+    SystemUser,
+    VirtualHost,
+)
+
+__all__ = [
+    "Action",
+    "Change",
+    "DaemonUnit",
+    "Database",
+    "DatabaseUser",
+    "DnsRecord",
+    "DnsZone",
+    "DocumentRoot",
+    "Grant",
+    "NodeFile",
+    "NodeLink",
+    "Package",
+    "PhpPool",
+    "Plan",
+    "PlanConflict",
+    "Ref",
+    "Resource",
+    "Secret",
+    "SystemUser",
+    "VirtualHost",
+    "decode",
+    "encode",
+    "plan",
+    "state_of",
+]

@@ -1,0 +1,174 @@
+"""The rules between the records of a zone whose breach would break it, and the canonical form of its records."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from hosting.errors import UnsafeValue
+from hosting.state.records import (
+    HOST_LABEL,
+    HOST_TARGETS,
+    LABEL,
+    MAX_TTL,
+    MIN_TTL,
+    RECORD_TYPES,
+    UNSAFE,
+    ZoneInvalid,
+    canonical_name,
+    canonical_record,
+    check_name,
+    target_of,
+    text_content,
+    wire_length,
+)
+from hosting.state.resources import DnsRecord, DnsZone
+
+__all__ = [
+    "MAX_RECORDS",
+    "MAX_SET_BYTES",
+    "MAX_TTL",
+    "MIN_TTL",
+    "RECORD_TYPES",
+    "ZoneInvalid",
+    "canonical_name",
+    "canonical_record",
+    "check_zone",
+    "text_content",
+]
+
+MAX_RECORDS = 10_000
+#: Bytes of record data in one set: it must fit into one DNS message over TCP (RFC 1035 §4.2.2), with room for the rest.
+MAX_SET_BYTES = 60_000
+
+_Names = Mapping[str, list[DnsRecord]]
+
+
+def check_zone(zone: DnsZone) -> None:
+    """Refuse a zone that a name server could not serve, or would serve other than its owner means.
+
+    Raises:
+        ZoneInvalid: with the first rule that is broken, the record at fault, and what to do.
+        UnsafeValue: a control character or line break.
+    """
+    _check_start_of_authority(zone)
+    _check_canonical(zone)
+    names: dict[str, list[DnsRecord]] = defaultdict(list)
+    for record in zone.records:
+        names[record.name].append(record)
+    _check_apex(zone, names)
+    for records in names.values():
+        _check_aliases(records)
+        _check_sets(records)
+    _check_delegations(zone, names)
+    _check_targets_inside(zone, names)
+
+
+def _check_start_of_authority(zone: DnsZone) -> None:
+    if UNSAFE.search(zone.name + zone.primary + zone.hostmaster):
+        raise UnsafeValue("The zone's name or SOA holds a control character.")
+    if not all(map(HOST_LABEL.fullmatch, zone.name.split("."))) or not 1 <= len(zone.name) <= 253:
+        raise ZoneInvalid(f"{zone.name!r} is not a zone name.", code="name_invalid")
+    for what, host in (("primary name server", zone.primary), ("hostmaster", zone.hostmaster)):
+        if len(host) > 253 or not all(map(LABEL.fullmatch, host.split("."))):
+            raise ZoneInvalid(f"The {what} {host!r} is not a domain name.", code="soa_invalid")
+    if not 1 <= zone.retry <= zone.refresh < zone.expire <= 2**31 - 1 or not MIN_TTL <= zone.minimum <= MAX_TTL:
+        hint = "retry ≤ refresh < expire (RFC 1912 §2.2), minimum within the TTL range."
+        raise ZoneInvalid("The SOA's timers make no sense together.", code="soa_invalid", hint=hint)
+
+
+def _check_canonical(zone: DnsZone) -> None:
+    if len(zone.records) > MAX_RECORDS:
+        raise ZoneInvalid(f"A zone holds at most {MAX_RECORDS} records.", code="zone_too_large")
+    for record in zone.records:
+        check_name(record.name, zone.name)
+        form = canonical_record(record.name, record.type, record.content, record.ttl, zone.name)
+        if form != record:
+            detail = f"The {record.type} record of {record.name} is not in canonical form."
+            hint = f"Write it as: {form.name} {form.type} {form.content}"
+            raise ZoneInvalid(detail, code="record_not_canonical", hint=hint, record=record)
+
+
+def _check_apex(zone: DnsZone, names: _Names) -> None:
+    apex = names.get(zone.name, [])
+    for record in apex:
+        if record.type in ("CNAME", "DS"):
+            hint = "Point the bare domain with A and AAAA records instead." if record.type == "CNAME" else ""
+            detail = f"{zone.name} itself cannot have a {record.type} record."
+            raise ZoneInvalid(detail, code=f"{record.type.lower()}_at_apex", hint=hint, record=record)
+    if not any(record.type == "NS" for record in apex):
+        hint = "Every zone names its name servers (RFC 1034 §4.2.1)."
+        raise ZoneInvalid(f"{zone.name} has no NS record.", code="ns_missing", hint=hint)
+
+
+def _check_aliases(records: list[DnsRecord]) -> None:
+    alias = next((record for record in records if record.type == "CNAME"), None)
+    if alias is not None and len(records) > 1:
+        other = next((f"a {record.type}" for record in records if record.type != "CNAME"), "another CNAME")
+        detail = f"{alias.name} has a CNAME record, so it cannot have {other} record too."
+        raise ZoneInvalid(detail, code="cname_conflict", hint="Remove one of them (RFC 1034 §3.6.2).", record=alias)
+
+
+def _check_sets(records: list[DnsRecord]) -> None:
+    sets: dict[str, list[DnsRecord]] = defaultdict(list)
+    for record in records:
+        sets[record.type].append(record)
+    for kind, members in sets.items():
+        name = members[0].name
+        if len({record.content for record in members}) < len(members):
+            raise ZoneInvalid(f"{name} has the same {kind} record twice.", code="record_duplicate", record=members[0])
+        if len({record.ttl for record in members}) > 1:
+            hint = "Give all records of one name and type the same TTL (RFC 2181 §5.2)."
+            detail = f"The {kind} records of {name} have different TTLs."
+            raise ZoneInvalid(detail, code="ttl_mixed", hint=hint, record=members[0])
+        if sum(12 + wire_length(record) for record in members) > MAX_SET_BYTES:
+            detail = f"The {kind} records of {name} do not fit into one DNS answer."
+            raise ZoneInvalid(detail, code="record_too_large", record=members[0])
+
+
+def _check_delegations(zone: DnsZone, names: _Names) -> None:
+    cuts = {name for name, records in names.items() if name != zone.name and any(r.type == "NS" for r in records)}
+    for record in zone.records:
+        if record.type == "DS" and record.name not in cuts:
+            hint = "It belongs beside the NS records of a delegated name (RFC 4035 §2.4)."
+            raise ZoneInvalid(
+                f"{record.name} has a DS but no NS record.", code="ds_without_ns", hint=hint, record=record
+            )
+        allowed = ("NS", "DS", "A", "AAAA") if record.name in cuts else ("A", "AAAA")
+        if record.type not in allowed and not cuts.isdisjoint(_ancestry(record.name, zone.name)):
+            detail = f"{record.name} lies in a part that NS records give to another name server."
+            raise ZoneInvalid(
+                detail, code="below_delegation", hint="Keep this record in that server's zone.", record=record
+            )
+
+
+def _ancestry(name: str, zone: str) -> Iterable[str]:
+    """The name and those above it, up to but without the zone itself."""
+    while name != zone:
+        yield name
+        name = name.partition(".")[2]
+
+
+def _check_targets_inside(zone: DnsZone, names: _Names) -> None:
+    for record in zone.records:
+        target = target_of(record)
+        if record.type not in HOST_TARGETS or target is None or not f".{target}".endswith(f".{zone.name}"):
+            continue
+        found = _at(target, zone.name, names)
+        if any(other.type == "CNAME" for other in found):
+            detail = f"The {record.type} record of {record.name} points to {target}, which is an alias."
+            hint = "Point it to a host with an address of its own (RFC 2181 §10.3)."
+            raise ZoneInvalid(detail, code="target_is_alias", hint=hint, record=record)
+        if record.type == "NS" and not any(other.type in ("A", "AAAA") for other in found):
+            hint = f"Give {target} an A or AAAA record first."
+            detail = f"The name server {target} of {record.name} has no address in this zone."
+            raise ZoneInvalid(detail, code="address_missing", hint=hint, record=record)
+
+
+def _at(name: str, zone: str, names: _Names) -> list[DnsRecord]:
+    """What a resolver finds at a name: its records or those of the closest wildcard (RFC 4592 §3.3)."""
+    if name in names:
+        return names[name]
+    for above in _ancestry(name, zone):
+        parent = above.partition(".")[2]
+        if found := names.get(f"*.{parent}"):
+            return found
+    return []

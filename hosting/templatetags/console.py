@@ -1,0 +1,168 @@
+"""Template tags of the console: icons, badges, times, sizes, diffs and pages of lists."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import idna
+from django import template
+from django.contrib.admin.views.main import PAGE_VAR
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from hosting.choices import TONES
+from hosting.operations.present import DiffRow, diff_rows
+
+register = template.Library()
+
+_JUST_NOW_S = 10
+_UNITS = (
+    (60, 1, lambda n: ngettext("%d second ago", "%d seconds ago", n)),
+    (3_600, 60, lambda n: ngettext("%d minute ago", "%d minutes ago", n)),
+    (86_400, 3_600, lambda n: ngettext("%d hour ago", "%d hours ago", n)),
+    (30 * 86_400, 86_400, lambda n: ngettext("%d day ago", "%d days ago", n)),
+)
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> str:
+    """An icon of the sprite, for the eye only."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        extra, static("npanel/icons.svg"), name,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def badge(word: Any, value: str) -> str:
+    """A state as a word with the colour of its value."""
+    return format_html('<span class="badge tone-{}">{}</span>', TONES.get(str(value), "neutral"), word)
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """A time as people say it, with the exact one on hover."""
+    if moment is None:
+        return _("never")
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact(moment), _ago(moment))
+
+
+@register.filter
+def exact(moment: datetime | None) -> str:
+    """A time in ISO form, to the second, in UTC."""
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _ago(moment: datetime) -> str:
+    seconds = int((timezone.now() - moment).total_seconds())
+    if seconds < _JUST_NOW_S:
+        return _("just now")
+    for limit, size, word in _UNITS:
+        if seconds < limit:
+            return word(seconds // size) % (seconds // size)
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """A duration with the two units that matter."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def megabytes(size: int | None) -> str:
+    """A size given in MiB."""
+    if size is None:
+        return _("unlimited")
+    return f"{size} MB" if size < 1024 else f"{size / 1024:.1f}".removesuffix(".0") + " GB"
+
+
+@register.filter
+def moment(text: Any) -> datetime | None:
+    """A time from JSON (None if it is none)."""
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+
+
+@register.filter
+def limit(number: int | None) -> str:
+    """A limit of a plan; an empty one means unlimited."""
+    return _("unlimited") if number is None else str(number)
+
+
+@register.filter
+def diff(lines: Sequence[str]) -> list[DiffRow]:
+    """The rows of a unified diff."""
+    return diff_rows(lines)
+
+
+@register.filter
+def unicode_name(name: str) -> str:
+    """A host name as its owner writes it; the stored spelling when it has no other."""
+    if "xn--" not in name:
+        return name
+    try:
+        return idna.decode(name)
+    except idna.IDNAError:
+        return name
+
+
+@register.filter
+def pretty_json(value: Any) -> str:
+    """JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
+
+
+@register.filter
+def command_line(argv: Sequence[str]) -> str:
+    """Arguments as a line to read (never to run: nothing here goes through a shell)."""
+    return " ".join(part if part and not any(c in part for c in " \"'\n") else json.dumps(part) for part in argv)
+
+
+@register.filter
+def initials(login: str) -> str:
+    """Two letters for a person."""
+    return "".join(c for c in str(login) if c.isalnum())[:2].upper()
+
+
+@register.simple_tag
+def chosen(choices: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The choice of a filter that is in force, with the link that takes it away; None for "all"."""
+    for choice in choices[1:]:
+        if choice["selected"]:
+            return {**choice, "remove": choices[0]["query_string"]}
+    return None
+
+
+@register.simple_tag
+def pager(cl: Any) -> dict[str, Any]:
+    """Where a list is: first and last row shown, how many there are, and the links to go on."""
+    paginator, number = cl.paginator, cl.page_num
+    page = paginator.page(number) if cl.result_count else None
+    link = lambda n: cl.get_query_string({PAGE_VAR: n})  # noqa: E731
+    return {
+        "first": page.start_index() if page else 0,
+        "last": page.end_index() if page else 0,
+        "count": f"{paginator.count:,}" + ("+" if getattr(paginator, "capped", False) else ""),
+        "previous": link(number - 1) if page and page.has_previous() else "",
+        "next": link(number + 1) if page and page.has_next() else "",
+    }
+
+
+@register.inclusion_tag("admin/npanel/field.html")
+def field(bound: Any) -> dict[str, Any]:
+    """A form field with label, help and errors."""
+    return {"field": bound, "checkbox": getattr(bound.field.widget, "input_type", "") == "checkbox"}

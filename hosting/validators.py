@@ -1,0 +1,131 @@
+"""Field validators: what may be stored, so that nothing else can ever be rendered. All use ``fullmatch``."""
+
+import base64
+import binascii
+import ipaddress
+import re
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from hosting.errors import HostingError
+from hosting.names import check_username, host_name
+
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
+RECORD_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "SSHFP", "TLSA", "TXT")
+SHELLS = ("/usr/sbin/nologin", "/bin/bash", "/bin/sh")
+
+
+def _require(pattern: str, value: str, message: str) -> None:
+    if not re.fullmatch(pattern, value):
+        raise ValidationError(message)
+
+
+def _from_hosting(error: HostingError) -> ValidationError:
+    return ValidationError(f"{error.detail} {error.hint}".strip(), code=error.code)
+
+
+def validate_domain(value: str) -> None:
+    """A host name in its one spelling (see :func:`hosting.names.host_name`)."""
+    try:
+        if host_name(value) != value:
+            raise ValidationError(_("Store host names in lower-case ASCII without a trailing dot."))
+    except HostingError as error:
+        raise _from_hosting(error) from error
+
+
+def validate_username(value: str) -> None:
+    """A Linux user name that is not reserved."""
+    try:
+        check_username(value)
+    except HostingError as error:
+        raise _from_hosting(error) from error
+
+
+def validate_node_name(value: str) -> None:
+    """A short label."""
+    _require(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", value, _("Use lower-case letters, digits and inner hyphens."))
+
+
+def validate_login(value: str) -> None:
+    """A Linux login name for SSH."""
+    _require(r"[a-z_][a-z0-9_-]{0,31}", value, _("This is not a Linux user name."))
+
+
+def validate_address(value: str) -> None:
+    """An IP address, or a host name."""
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        _require(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,188}[A-Za-z0-9])?", value, _("This is neither an address nor a host name."))
+
+
+def validate_host_keys(value: str) -> None:
+    """Public host keys, one a line: type and base64 (RFC 4253 §6.6)."""
+    for line in value.splitlines():
+        kind, _blank, data = line.strip().partition(" ")
+        try:
+            blob = base64.b64decode(data.split(" ")[0], validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ValidationError(_("A host key is a type and base64 text, as in known_hosts.")) from error
+        if not re.fullmatch(r"(ssh-|ecdsa-)[a-z0-9-]+", kind) or kind.encode() not in blob[:64]:
+            raise ValidationError(_("A host key's type does not match its data."))
+
+
+def validate_php_version(value: str) -> None:
+    """A version like 8.2."""
+    _require(r"[5-9]\.\d{1,2}", value, _("A PHP version looks like 8.2."))
+
+
+def validate_shell(value: str) -> None:
+    """One of the shells that services may have."""
+    if value not in SHELLS:
+        raise ValidationError(_("This shell is not offered."))
+
+
+def validate_record_name(value: str) -> None:
+    """A record's name relative to its zone."""
+    _require(
+        r"@|(\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*",
+        value,
+        _("Use lower-case letters, digits, hyphens, underscores and dots; @ for the domain itself."),
+    )
+
+
+def validate_record_type(value: str) -> None:
+    """One of the record types that customers may write."""
+    if value not in RECORD_TYPES:
+        raise ValidationError(_("The record type must be one of %(types)s.") % {"types": ", ".join(RECORD_TYPES)})
+
+
+def validate_record_content(value: str) -> None:
+    """No control characters or line separators; the type's own grammar is checked with the whole zone."""
+    if _FORBIDDEN.search(value) or not value.strip():
+        raise ValidationError(_("The content can't be empty or hold control characters or line breaks."))
+
+
+def validate_database_name(value: str) -> None:
+    """``user_name``: the service's user name, an underscore, and a name."""
+    _require(
+        r"[a-z][a-z0-9]{1,15}_[a-z0-9_]{1,47}", value, _("Use the service's user name, an underscore, and letters or digits.")
+    )
+
+
+def validate_charset(value: str) -> None:
+    """A character set or collation name."""
+    _require(r"[a-z0-9_]{1,64}", value, _("This is not a character set or collation."))
+
+
+def validate_database_host(value: str) -> None:
+    """``localhost``, an IP address, or an IPv4 address with ``%`` for its last parts."""
+    if value in {"localhost", "%"}:
+        return
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        _require(r"(\d{1,3}\.){1,3}%", value, _("Use localhost, an IP address, or a pattern like 10.0.%."))
+
+
+def validate_password_hash(value: str) -> None:
+    """A ``mysql_native_password`` hash."""
+    _require(r"\*[0-9A-F]{40}", value, _("This is not a password hash."))

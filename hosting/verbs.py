@@ -1,0 +1,22 @@
+"""Audit verbs of the hosting app."""
+
+from django.utils.translation import gettext_lazy as _
+
+from audit.verbs import Verb, register_verb
+from hosting.choices import OperationKind
+
+#: One verb for each kind of operation: requested when asked for, then its outcome.
+OPERATION_VERBS: dict[str, Verb] = {
+    kind.value: register_verb(f"operation.{kind.value}", kind.label) for kind in OperationKind
+}
+NODE_ADD = register_verb("node.add", _("added the node"))
+NODE_AUTHORIZE = register_verb("node.authorize_key", _("installed NPanel's key on the node"))
+NODE_PIN = register_verb("node.pin_host_keys", _("pinned the node's host keys"))
+OPERATION_APPROVE = register_verb("operation.approve", _("approved the operation"))
+OPERATION_CANCEL = register_verb("operation.cancel", _("cancelled the operation"))
+DRIFT_ADOPT = register_verb("drift.adopt", _("adopted the difference"))
+FILE_QUARANTINE = register_verb("file.quarantine", _("moved a broken file aside"))
+PLAN_CREATE = register_verb("plan.create", _("created the hosting plan"))
+PLAN_CHANGE = register_verb("plan.change", _("changed the hosting plan"))
+PLAN_DELETE = register_verb("plan.delete", _("deleted the hosting plan"))
+KEY_ROTATE = register_verb("worker_key.rotate", _("rotated the worker's key"))

@@ -1,0 +1,1 @@
+"""NPanel's wiring: settings, URLs, the console's site; nothing else imports from here."""

@@ -1,0 +1,184 @@
+"""Django's settings; every one that differs between installations comes from the environment (see docs/settings.md)."""
+
+from django.utils.translation import gettext_lazy as _
+
+from npanel import env
+from npanel.env import BASE_DIR
+from npanel.version import VERSION
+from observability.logging import configure
+
+ENVIRONMENT = NPANEL_ENVIRONMENT = env.choice("ENVIRONMENT", "development", ("development", "production"))
+PRODUCTION = ENVIRONMENT == "production"
+NPANEL_VERSION = VERSION
+#: Which door this process is: admin, worker or command. It names the service in logs and audit events.
+NPANEL_INTERFACE = env.choice("INTERFACE", "command", ("admin", "worker", "command"))
+
+VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")
+KEY_DIR = env.path("KEY_DIR", VAR_DIR / "keys")
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = env.boolean("DEBUG", False)
+SECRET_KEY = env.secret("SECRET_KEY", generate_in=None if PRODUCTION else KEY_DIR / "web.secret")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1],testserver")
+CSRF_TRUSTED_ORIGINS = env.words("TRUSTED_ORIGINS")
+
+# The worker alone gets these two paths; web processes hold the public key only (SECURITY.md, "Secrets at rest").
+NPANEL_WORKER_PUBLIC_KEYS = env.path("WORKER_PUBLIC_KEYS", KEY_DIR / "worker.pub")
+NPANEL_WORKER_PRIVATE_KEYS = env.path("WORKER_PRIVATE_KEYS", KEY_DIR / "worker.key")
+NPANEL_QUEUE_KEY_FILE = env.path("QUEUE_KEY_FILE", KEY_DIR / "queue.key")
+NPANEL_DOORBELL = env.path("DOORBELL", VAR_DIR / "run" / "doorbell.sock")
+NPANEL_WORKERS = env.number("WORKERS", 4)
+
+NPANEL_TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
+NPANEL_METRICS_ALLOW = env.words("METRICS_ALLOW", "127.0.0.0/8,::1/128")
+NPANEL_METRICS_TOKEN = env.text("METRICS_TOKEN")
+NPANEL_AUDIT_SPOOL_DIR = env.path("AUDIT_SPOOL_DIR", VAR_DIR / "spool")
+NPANEL_HEALTH_DISK_PATHS = env.words("HEALTH_DISK_PATHS", "/")
+NPANEL_HEALTH_RESOLVERS = env.words("HEALTH_RESOLVERS") or None
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "npanel.admin_config.ConsoleConfig",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_prometheus",
+    "django_structlog",
+    "django_q",
+    "rest_framework",
+    "observability",
+    "audit",
+    "accounts",
+    "hosting",
+]
+
+MIDDLEWARE = [
+    "observability.middleware.PrometheusBeforeMiddleware",
+    "observability.middleware.RequestMiddleware",
+    "audit.middleware.AuditUnavailableMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "npanel.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "observability.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "npanel.urls_admin"
+WSGI_APPLICATION = "npanel.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "npanel.csp.nonce",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": env.database(f"sqlite://{VAR_DIR / 'npanel.sqlite3'}")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT", VAR_DIR / "static")
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+
+# Cookies ignore ports, so each interface has names of its own (SECURITY.md, "cross-origin between ports").
+SESSION_COOKIE_NAME = "npanel_admin_session"
+CSRF_COOKIE_NAME = "npanel_admin_csrf"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_AGE = 8 * 3600
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NPANEL_TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+DEFAULT_EXCEPTION_REPORTER = "observability.error_pages.SafeExceptionReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "observability.error_pages.SafeReporterFilter"
+
+# django-q2 only executes (DEPENDENCIES.md): attempts, lease, timeout and result are on our Operation row.
+# Its signing key is set by the worker at start from NPANEL_QUEUE_KEY_FILE; no other process can sign a task.
+Q_CLUSTER = {
+    "name": "npanel",
+    "orm": "default",
+    "workers": NPANEL_WORKERS,
+    "queue_limit": 1,
+    "bulk": 1,
+    "poll": 0.2,
+    "timeout": 3600,
+    "retry": 14400,
+    "save_limit": 0,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "catch_up": False,
+    "recycle": 5000,
+    "label": "Queue",
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "NUM_PROXIES": len(NPANEL_TRUSTED_PROXIES),
+}
+
+PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, float("inf"))
+
+LOGGING_CONFIG = None
+configure(
+    service={"admin": "npanel-admin", "worker": "npanel-worker", "command": "npanel-command"}[NPANEL_INTERFACE],
+    level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    stream="stderr" if not env.text("LOG_FILE") else None,
+    file=env.text("LOG_FILE") or None,
+)

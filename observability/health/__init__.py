@@ -1,0 +1,1 @@
+"""Health checks, one file each; the runner finds and times them."""

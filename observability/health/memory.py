@@ -1,0 +1,27 @@
+"""Checks how much of the panel machine's memory is in use."""
+
+import psutil
+
+from observability import metrics
+from observability.health.base import Result, health_check
+
+DEGRADED_RATIO = 0.80
+DOWN_RATIO = 0.85
+
+
+@health_check("memory", timeout=2.0)
+def check_memory() -> Result:
+    """Judge what is not available without swapping (``MemAvailable`` of /proc/meminfo, proc(5))."""
+    memory = psutil.virtual_memory()
+    ratio = 1 - memory.available / memory.total
+    metrics.memory_used_ratio.set(ratio)
+    return Result.by_ratio(
+        ratio,
+        "memory is",
+        degraded=DEGRADED_RATIO,
+        down=DOWN_RATIO,
+        advice="Find the largest processes (ps --sort -rss); runbook: high memory.",
+        total_bytes=memory.total,
+        available_bytes=memory.available,
+        swap_used_ratio=psutil.swap_memory().percent / 100,
+    )

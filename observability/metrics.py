@@ -1,0 +1,156 @@
+"""Names every metric of OPERATIONS §4 that exists today and offers the helpers that feed them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from observability.logging import get_logger
+from observability.multiprocess import mark_process_dead, merge_dead_processes, prepare_multiprocess_dir
+from observability.operations import METRICS_SCRAPE
+
+__all__ = ["mark_process_dead", "merge_dead_processes", "prepare_multiprocess_dir"]
+
+_OPERATION_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, float("inf"))
+_PROBE_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, float("inf"))
+_QUERY_BUCKETS = (0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, float("inf"))
+
+SSH_ERROR_TYPES = ("refused", "timeout", "host_key_changed", "host_key_unknown", "auth", "dropped", "other")
+AUDIT_OUTCOMES = ("requested", "succeeded", "failed", "rolled_back", "denied", "cancelled", "expired")
+
+hosting_operations = Counter(
+    "npanel_hosting_operations_total", "Finished hosting operations.", ["adapter", "operation", "status"]
+)
+hosting_operation_duration = Histogram(
+    "npanel_hosting_operation_duration_seconds",
+    "From the start of a hosting operation to its proof.",
+    ["adapter", "operation"],
+    buckets=_OPERATION_BUCKETS,
+)
+hosting_service_health_gauge = Gauge(
+    "npanel_hosting_service_health",
+    "Health of a hosting daemon on a node: 1 up, 0.5 degraded, 0 down.",
+    ["adapter", "node"],
+    multiprocess_mode="mostrecent",
+)
+health_status = Gauge(
+    "npanel_health_status",
+    "Result of a health check: 1 up, 0.5 degraded, 0 down.",
+    ["check", "node"],
+    multiprocess_mode="mostrecent",
+)
+health_duration = Histogram(
+    "npanel_health_duration_seconds", "How long a health check took.", ["check"], buckets=_PROBE_BUCKETS
+)
+disk_used_ratio = Gauge(
+    "npanel_disk_used_ratio", "Used part of the fullest file system watched.", multiprocess_mode="mostrecent"
+)
+memory_used_ratio = Gauge(
+    "npanel_memory_used_ratio", "Used part of the panel machine's memory.", multiprocess_mode="mostrecent"
+)
+db_connections_used_ratio = Gauge(
+    "npanel_db_connections_used_ratio", "Used part of the database's connections.", multiprocess_mode="mostrecent"
+)
+db_query_duration = Histogram(
+    "npanel_db_query_duration_seconds", "Time of each database statement.", buckets=_QUERY_BUCKETS
+)
+db_replication_lag = Gauge(
+    "npanel_db_replication_lag_seconds", "How far a replica is behind.", multiprocess_mode="mostrecent"
+)
+ssh_failures = Counter("npanel_ssh_failures_total", "Failed attempts to reach a node by SSH.", ["error_type"])
+dns_failures = Counter("npanel_dns_failures_total", "DNS queries of the health check without a usable answer.")
+audit_events = Counter("npanel_audit_events_total", "Audit events committed.", ["outcome"])
+
+
+def initialise_known_labels() -> None:
+    """Start the fixed label sets at 0, so that a rate exists before the first failure."""
+    for error_type in SSH_ERROR_TYPES:
+        ssh_failures.labels(error_type=error_type)
+    for outcome in AUDIT_OUTCOMES:
+        audit_events.labels(outcome=outcome)
+
+
+def initialise_hosting_labels(adapters: Iterable[str], operations: Iterable[str], statuses: Iterable[str]) -> None:
+    """Start every combination of the hosting counters at 0."""
+    kinds, ends = list(operations), list(statuses)
+    for adapter in adapters:
+        for operation in kinds:
+            hosting_operation_duration.labels(adapter=adapter, operation=operation)
+            for status in ends:
+                hosting_operations.labels(adapter=adapter, operation=operation, status=status)
+
+
+def operation_finished(*, adapter: str, operation: str, status: str, duration_seconds: float) -> None:
+    """Count one finished operation of ``adapter`` and its time in seconds; all labels come from closed lists."""
+    hosting_operations.labels(adapter=adapter, operation=operation, status=status).inc()
+    hosting_operation_duration.labels(adapter=adapter, operation=operation).observe(duration_seconds)
+
+
+def hosting_service_health(*, adapter: str, node: str, healthy: float) -> None:
+    """Record a daemon's health on a node: 1 up, 0.5 degraded, 0 down."""
+    hosting_service_health_gauge.labels(adapter=adapter, node=node).set(healthy)
+
+
+def ssh_failed(error_type: str) -> None:
+    """Count a failed SSH attempt; an unknown ``error_type`` counts as ``other``."""
+    ssh_failures.labels(error_type=error_type if error_type in SSH_ERROR_TYPES else "other").inc()
+
+
+def dns_failed() -> None:
+    """Count a DNS query without a usable answer."""
+    dns_failures.inc()
+
+
+# --- gauges that are computed when somebody looks ------------------------------------------------------------
+
+_LIVE_GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "npanel_operations_pending": ("Operations that wait for a worker.", ()),
+    "npanel_operation_queue_age_seconds": ("Age of the oldest waiting operation.", ()),
+    "npanel_drift_resources": ("Resources that differ from what was wanted.", ("node", "adapter")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeSample:
+    """One value of a live gauge; ``name`` is one of the names declared in this module."""
+
+    name: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+GaugeProvider = Callable[[], Iterable[GaugeSample]]
+_providers: list[GaugeProvider] = []
+
+
+def register_gauge_provider(provider: GaugeProvider) -> None:
+    """Have ``provider`` called at each scrape for the current values of live gauges."""
+    if provider not in _providers:
+        _providers.append(provider)
+
+
+class LiveCollector:
+    """Yields the gauges that only the database knows, and the build, at the moment of a scrape."""
+
+    def collect(self) -> Iterator[Metric]:
+        families = {name: GaugeMetricFamily(name, text, labels=labels) for name, (text, labels) in _LIVE_GAUGES.items()}
+        for sample in _samples():
+            _, labels = _LIVE_GAUGES[sample.name]
+            families[sample.name].add_metric([sample.labels[label] for label in labels], sample.value)
+        yield from families.values()
+        build = GaugeMetricFamily("npanel_build_info", "The running version.", labels=("version",))
+        build.add_metric([str(getattr(settings, "NPANEL_VERSION", "0"))], 1)
+        yield build
+
+
+def _samples() -> Iterator[GaugeSample]:
+    for provider in _providers:
+        try:
+            yield from list(provider())
+        except Exception as error:  # noqa: BLE001 - a broken provider must not take the other metrics with it
+            get_logger(METRICS_SCRAPE).error(
+                "gauge provider failed", provider=getattr(provider, "__qualname__", ""), exc_info=error, status="failed"
+            )

@@ -1,0 +1,146 @@
+"""Gives each request its ids and its one log line, and counts it with labels that a stranger can't multiply."""
+
+import sys
+import time
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from django_prometheus import middleware as prometheus
+from django_structlog import middlewares as django_structlog_middlewares
+from prometheus_client import Histogram
+
+from observability import context
+from observability.client_ip import client_ip
+from observability.logging import get_logger
+from observability.operations import HTTP_REQUEST
+
+_KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH"})
+_BODY_BUCKETS = (0, 256, 1_024, 8_192, 65_536, 524_288, 4_194_304, 67_108_864, float("inf"))
+
+
+def trace_of_request(request: HttpRequest) -> context.Trace:
+    """The trace a request belongs to: the caller's where its headers are well formed, else a new one.
+
+    ``traceparent`` wins over ``X-Trace-Id``; the request id is always ours.
+    """
+    parsed = context.parse_traceparent(request.headers.get("traceparent", ""))
+    plain = request.headers.get("X-Trace-Id", "")
+    correlation_id = request.headers.get("X-Correlation-Id", "")
+    return context.Trace(
+        trace_id=parsed[0] if parsed else plain if context.valid_trace_id(plain) else context.new_trace_id(),
+        span_id=context.new_span_id(),
+        correlation_id=correlation_id if context.valid_correlation_id(correlation_id) else context.new_correlation_id(),
+        request_id=context.new_request_id(),
+    )
+
+
+class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
+    """django-structlog's request middleware without its traps.
+
+    Its life cycle (sync and async, exception signal) is kept. Replaced are: ``format_request``, which wrote
+    the query string with its reset tokens; ``bind_ip``, which trusted ipware; ``bind_user_id``, which read the
+    session even where the view had not; and the request ids, which are ours and leave by response headers.
+    One ``http_request`` line ends each request; the start is at DEBUG.
+    """
+
+    def prepare(self, request: Any) -> None:
+        request.npanel_outer = (context.activate(trace_of_request(request)), structlog.contextvars.get_contextvars())
+        trace = context.current()
+        request.trace_id, request.correlation_id, request.request_id = (
+            trace.trace_id,
+            trace.correlation_id,
+            trace.request_id,
+        )
+        request.npanel_started = time.perf_counter()
+        request.client_ip = client_ip(request)
+        structlog.contextvars.bind_contextvars(ip=request.client_ip)
+        get_logger(HTTP_REQUEST).debug("request started", method=_method(request), path=request.path)
+
+    def handle_response(self, request: Any, response: HttpResponse) -> None:
+        try:
+            self._add_headers(response)
+            self._log_finished(request, response)
+        finally:
+            previous, fields = request.npanel_outer
+            structlog.contextvars.clear_contextvars()
+            structlog.contextvars.bind_contextvars(**fields)
+            context.activate(previous)
+
+    def process_got_request_exception(self, sender: type[Any], request: Any, **kwargs: Any) -> None:
+        """Keep an unhandled exception for the final line (Django turns it into a response before we see it)."""
+        request.npanel_error = sys.exc_info()[1]
+
+    @staticmethod
+    def _add_headers(response: HttpResponse) -> None:
+        trace = context.current()
+        response["X-Trace-Id"] = trace.trace_id
+        response["X-Correlation-Id"] = trace.correlation_id
+        response["X-Request-Id"] = trace.request_id
+        response["traceparent"] = context.format_traceparent(trace)
+
+    def _log_finished(self, request: Any, response: HttpResponse) -> None:
+        level = self._log_level_for_status_code(response.status_code)
+        get_logger(HTTP_REQUEST).log(
+            level,
+            f"{_method(request)} {request.path} {response.status_code}",
+            method=_method(request),
+            path=request.path,
+            http_status=response.status_code,
+            status="failed" if response.status_code >= 500 else "success",
+            duration_ms=round((time.perf_counter() - request.npanel_started) * 1000, 1),
+            user_id=_user_id(request),
+            exc_info=getattr(request, "npanel_error", None),
+        )
+
+
+def _method(request: HttpRequest) -> str:
+    return request.method if request.method in _KNOWN_METHODS else "OTHER"
+
+
+def _user_id(request: Any) -> str:
+    """The id of the user, only where the view has loaded it already: logging must not query the session."""
+    user = getattr(request, "_cached_user", None)
+    return str(user.pk) if user is not None and user.pk is not None else ""
+
+
+class BoundedMetrics(prometheus.Metrics):
+    """django-prometheus' metrics with few buckets for body sizes (its own have 31 each)."""
+
+    def register_metric(
+        self, metric_cls: Any, name: str, documentation: str, labelnames: Any = (), **kwargs: Any
+    ) -> Any:
+        if metric_cls is Histogram and "bytes" in name:
+            kwargs["buckets"] = _BODY_BUCKETS
+        return super().register_metric(metric_cls, name, documentation, labelnames=labelnames, **kwargs)
+
+
+class PrometheusBeforeMiddleware(prometheus.PrometheusBeforeMiddleware):
+    """Counts each request before all other middleware."""
+
+    metrics_cls = BoundedMetrics
+
+
+class PrometheusAfterMiddleware(prometheus.PrometheusAfterMiddleware):
+    """Counts each request by view, status and method.
+
+    django-prometheus takes any invented method as the ``method`` label of its latency histogram, so a stranger
+    could create series without end; and its ``process_exception`` observes the latency that
+    ``process_response`` observes again. Both are closed here.
+    """
+
+    metrics_cls = BoundedMetrics
+
+    def _method(self, request: HttpRequest) -> str:
+        return _method(request)
+
+    def label_metric(self, metric: Any, request: Any, response: Any = None, **labels: Any) -> Any:
+        if labels.get("method") not in _KNOWN_METHODS and "method" in labels:
+            labels["method"] = "OTHER"
+        return super().label_metric(metric, request, response=response, **labels)
+
+    def process_exception(self, request: Any, exception: BaseException) -> None:
+        self.metrics.exceptions_by_type.labels(type=type(exception).__name__).inc()
+        match = getattr(request, "resolver_match", None)
+        if match is not None:
+            self.metrics.exceptions_by_view.labels(view=match.view_name or "<unnamed view>").inc()

@@ -1,0 +1,1 @@
+"""Commands of the repository itself: set up, check, test, clean."""
