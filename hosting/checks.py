@@ -3,9 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
-
-from hosting.adapters.base import adapters
+from django.core.checks import CheckMessage, Error, register
 
 
 @register("hosting")
@@ -23,18 +21,4 @@ def check_keys(**kwargs: Any) -> list[CheckMessage]:
         )
     if settings.PRODUCTION and not settings.NPANEL_WORKER_PUBLIC_KEYS.exists():
         found.append(Error("The worker's public key is missing.", hint="manage.py worker_key --init", id="hosting.E002"))
-    return found
-
-
-@register("hosting")
-def check_adapters(**kwargs: Any) -> list[CheckMessage]:
-    """No two adapters write below the same root."""
-    owners: dict[str, str] = {}
-    found: list[CheckMessage] = []
-    for adapter in adapters().values():
-        for root in adapter.owns:
-            if owners.setdefault(root, adapter.kind) != adapter.kind:
-                found.append(
-                    Warning(f"{adapter.kind} and {owners[root]} both own {root}.", hint="Split the path.", id="hosting.W001")
-                )
     return found

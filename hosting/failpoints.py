@@ -15,6 +15,22 @@ from hosting.errors import HostingError
 
 # Every failpoint there is: (name, where). The drills kill at each of them.
 FAILPOINTS: tuple[tuple[str, str], ...] = (
+    ("runner.claimed", "the operation is leased, nothing was asked of the node"),
+    ("runner.planned", "the plan is saved, nothing is journalled"),
+    ("runner.intended", "changes are journalled as started, nothing is made"),
+    ("runner.applied", "changes are made on the node, their success is not journalled"),
+    ("runner.stage_done", "a stage is made and journalled, the next one is not begun"),
+    ("activation.queued", "files are written, the ticket for the shared reload is in"),
+    ("activation.leading", "this worker leads the activation, nothing is tested"),
+    ("activation.validated", "the daemons accepted the configuration, no reload yet"),
+    ("activation.activated", "the daemons were reloaded, no ticket is answered"),
+    ("activation.answered", "the tickets are answered, the lock is still held"),
+    ("runner.activated", "the change is live, it is not verified"),
+    ("runner.verified", "everything was probed, nothing is recorded"),
+    ("runner.recorded", "the outcome is committed, metric and log line are not written"),
+    ("rollback.begin", "a failure was journalled, nothing is taken back"),
+    ("rollback.applied", "the node is back as it was on disk, daemons are not reloaded"),
+    ("rollback.verified", "the rollback is proven, nothing is recorded"),
     ("agent.before_rename", "on the node: the temporary file is complete, the old file is still in place"),
     ("agent.after_rename", "on the node: the new file is in place, nothing was answered yet"),
     ("agent.before_reply", "on the node: the whole batch is done, nothing was answered yet"),

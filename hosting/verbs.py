@@ -19,4 +19,5 @@ FILE_QUARANTINE = register_verb("file.quarantine", _("moved a broken file aside"
 PLAN_CREATE = register_verb("plan.create", _("created the hosting plan"))
 PLAN_CHANGE = register_verb("plan.change", _("changed the hosting plan"))
 PLAN_DELETE = register_verb("plan.delete", _("deleted the hosting plan"))
+FILE_UPLOAD = register_verb("file.upload", _("uploaded a file"))
 KEY_ROTATE = register_verb("worker_key.rotate", _("rotated the worker's key"))

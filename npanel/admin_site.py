@@ -1,8 +1,64 @@
 """The operators' console: Django's admin under NPanel's name, rules and look."""
 
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.db.models import Model
+from django.db.models.base import ModelBase
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
+
+from accounts.actors import actor_from_request
+from accounts.policies import OperatorPolicy
+
+#: Apps with pages in the console. Others' admins (the queue's runs any dotted path) are not let in.
+SHOWN_APPS = frozenset({"accounts", "audit", "hosting"})
+
+#: The rail: groups named after work; each entry is URL name, label, icon, and whose count it shows in which tone.
+RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
+    ("", (("index", _("Attention"), "house", "failed+nodes", "bad"),)),
+    (
+        _("Customers"),
+        (
+            ("accounts_customer_changelist", _("Customers"), "users", "", ""),
+            ("hosting_hostingservice_changelist", _("Services"), "box", "", ""),
+        ),
+    ),
+    (
+        _("Names"),
+        (
+            ("hosting_domain_changelist", _("Domains"), "globe", "", ""),
+            ("hosting_dnsrecord_changelist", _("DNS records"), "list", "", ""),
+        ),
+    ),
+    (
+        _("Databases"),
+        (
+            ("hosting_database_changelist", _("Databases"), "database", "", ""),
+            ("hosting_databaseuser_changelist", _("Database users"), "key-round", "", ""),
+        ),
+    ),
+    (
+        _("Servers"),
+        (
+            ("hosting_node_changelist", _("Nodes"), "server", "", ""),
+            ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
+            ("hosting_driftitem_changelist", _("Drift"), "git-compare", "drift", "warn"),
+        ),
+    ),
+    (
+        _("Records and settings"),
+        (
+            ("audit_event_changelist", _("Audit"), "scroll-text", "", ""),
+            ("hosting_hostingplan_changelist", _("Plans"), "layers", "", ""),
+            ("accounts_user_changelist", _("People"), "user", "", ""),
+        ),
+    ),
+)
 
 
 class ConsoleSite(AdminSite):
@@ -10,9 +66,93 @@ class ConsoleSite(AdminSite):
 
     site_header = "NPanel"
     site_title = "NPanel"
-    index_title = _("What needs me now?")
+    index_title = _("Attention")
+    empty_value_display = "–"
     enable_nav_sidebar = False
+    site_url = None
+
+    def register(
+        self, model_or_iterable: type[Model] | Iterable[type[Model]], admin_class: Any = None, **options: Any
+    ) -> None:
+        """Register pages of NPanel's own apps; leave everybody else's out."""
+        models = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else list(model_or_iterable)
+        shown = [model for model in models if model._meta.app_label in SHOWN_APPS]
+        if shown:
+            super().register(shown, admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Only operators get in."""
-        return bool(request.user.is_active and getattr(request.user, "is_staff", False))
+        return OperatorPolicy(request.user).may_view
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Django's, with the live part of the start page, and without its lists of apps."""
+        live = path("live/", self.admin_view(self.live), name="live")
+        return [live, *(url for url in super().get_urls() if getattr(url, "name", "") != "app_list")]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """What every page shows: the rail and what the person may do."""
+        context = super().each_context(request)
+        context.pop("available_apps", None)
+        if self.has_permission(request):
+            context["rail"] = rail(request)
+            context["may_act"] = OperatorPolicy(request.user).may_act
+        return context
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """The rail takes the place of Django's list of models."""
+        return []
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """What needs somebody now."""
+        from hosting.admin.start import start_page  # at the top it would need this site before it is there
+
+        context = {**self.each_context(request), "title": self.index_title, **start_page(actor_from_request(request))}
+        return TemplateResponse(request, "admin/index.html", {**context, "version": _version(context)})
+
+    def live(self, request: HttpRequest) -> HttpResponse:
+        """What changes on the start page, or 204 when it has not since ``?version=``."""
+        from hosting.admin.start import start_page
+
+        context = start_page(actor_from_request(request))
+        version = _version(context)
+        if request.GET.get("version") == version:
+            return HttpResponse(status=204)
+        return TemplateResponse(request, "admin/npanel/start_live.html", {**context, "version": version})
+
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """There is one start page."""
+        return HttpResponseRedirect(reverse("admin:index"))
+
+
+def rail(request: HttpRequest) -> list[dict[str, Any]]:
+    """The rail's groups with their entries, counts where something waits, and which entry is open."""
+    from hosting.admin.start import counts
+
+    waiting = counts(actor_from_request(request))
+    return [
+        {"title": title, "entries": [_entry(request, waiting, *entry) for entry in entries]} for title, entries in RAIL
+    ]
+
+
+def _entry(
+    request: HttpRequest, waiting: dict[str, int], name: str, label: Any, icon: str, counted: str, tone: str
+) -> dict[str, Any]:
+    url = reverse(f"admin:{name}")
+    number = sum(waiting[key] for key in counted.split("+")) if counted else 0
+    return {
+        "url": url,
+        "label": label,
+        "icon": icon,
+        "count": "99+" if number > 99 else str(number or ""),
+        "tone": tone,
+        "current": request.path == url if name == "index" else request.path.startswith(url),
+    }
+
+
+def _version(context: dict[str, Any]) -> str:
+    """Changes whenever the live part of the start page would."""
+    running = [(str(operation.pk), operation.state, operation.phase) for operation in context["running"]]
+    lines = [(line.what, line.where) for line in context["lines"]]
+    return hashlib.sha256(repr((running, lines)).encode()).hexdigest()[:16]

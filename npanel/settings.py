@@ -1,5 +1,7 @@
 """Django's settings; every one that differs between installations comes from the environment (see docs/settings.md)."""
 
+from pathlib import Path
+
 from django.utils.translation import gettext_lazy as _
 
 from npanel import env
@@ -175,10 +177,14 @@ REST_FRAMEWORK = {
 
 PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, float("inf"))
 
+# Commands are read by people: their log lines go to a file, those of servers to stderr unless a file is named.
+_log_file = env.text("LOG_FILE") or (str(VAR_DIR / "log" / "command.log") if NPANEL_INTERFACE == "command" else "")
+if _log_file:
+    Path(_log_file).parent.mkdir(parents=True, exist_ok=True)
 LOGGING_CONFIG = None
 configure(
-    service={"admin": "npanel-admin", "worker": "npanel-worker", "command": "npanel-command"}[NPANEL_INTERFACE],
+    service=f"npanel-{NPANEL_INTERFACE}",
     level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
-    stream="stderr" if not env.text("LOG_FILE") else None,
-    file=env.text("LOG_FILE") or None,
+    stream=None if _log_file else "stderr",
+    file=_log_file or None,
 )

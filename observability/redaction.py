@@ -1,14 +1,18 @@
 """Removes secrets, by the key they sit under and by their shape, from everything that NPanel writes down."""
 
+import base64
+import binascii
 import dataclasses
 import datetime
 import decimal
 import enum
+import hashlib
 import math
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 REDACTED = "[REDACTED]"
@@ -55,7 +59,7 @@ _WORD = (
 _QUOTED = r"\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.|'')*'"
 
 _PEM = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
-_SSH_KEY = r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-[a-z0-9]+|sk-[a-z0-9-]+@openssh\.com) +AAAA[A-Za-z0-9+/=]+"
+_SSH_KEY = r"(ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-[a-z0-9]+|sk-[a-z0-9-]+@openssh\.com) +(AAAA[A-Za-z0-9+/=]+)"
 _HEADER = r"\b((?:proxy-)?authorization|set-cookie|cookie|x-api-key|x-auth-token)(['\"]?\s*[:=]\s*)([^\r\n]+)"
 _SCHEME = r"\b((?i:Bearer|Basic|Negotiate)|Token)\s+(?=[^\s\"']*[0-9A-Z+/=_-])[A-Za-z0-9._~+/=-]{8,}"
 _DSN = r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@'\"]*:)(?:[^\s/'\"]*)(?=@)"
@@ -74,15 +78,29 @@ _VENDOR_KEY = (
     r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|sk_(?:live|test)_[A-Za-z0-9]{8,}"
     r"|np[a-z]{0,6}_[A-Za-z0-9_-]{20,}|xox[a-z]-[A-Za-z0-9-]{10,})"
 )
-_ASSIGNED = rf"(?<![A-Za-z0-9])((?:{_WORD})(?:\\?[\"'])?\]?(?:\s*(?:=>|[=:])\s*|>))(?!\[REDACTED\])(?:{_QUOTED}|[^\s&,;\"'<>}}\)\]]+)"
+_ASSIGNED = (
+    rf"(?<![A-Za-z0-9])((?:{_WORD})(?:\\?[\"'])?\]?(?:\s*(?:=>|[=:])\s*|>))"
+    rf"(?!\[REDACTED\])(?:{_QUOTED}|[^\s&,;\"'<>}}\)\]]+)"
+)
 _OPTION = rf"(--?(?:{_WORD})\s+)(?!\[REDACTED\])(?:{_QUOTED}|[^\s-]\S*)"
 
+
+def _fingerprint(match: re.Match[str]) -> str:
+    """A public key becomes its fingerprint as ssh-keygen(1) shows it: the record of a pinned key must name it."""
+    try:
+        blob = base64.b64decode(match[2], validate=True)
+    except binascii.Error:
+        return REDACTED
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return f"{match[1]} {REDACTED} SHA256:{digest}"
+
+
 # Each shape with hints of which one must occur in the lower-cased text, because searching for a hint is cheap.
-_SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
+_SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     # An unterminated block is cut text: everything after its first line may still be key material.
     (("private key",), re.compile(_PEM, re.S), REDACTED),
     (("putty-user-key-file",), re.compile(r"PuTTY-User-Key-File-\d.*?(?:Private-MAC: [0-9a-f]+|\Z)", re.S), REDACTED),
-    (("ssh-", "ecdsa-sha2-", "@openssh.com"), re.compile(_SSH_KEY), REDACTED),
+    (("ssh-", "ecdsa-sha2-", "@openssh.com"), re.compile(_SSH_KEY), _fingerprint),
     (("identified",), re.compile(_SQL, re.I), rf"\1'{REDACTED}'"),
     (("password",), re.compile(rf"(\bPASSWORD\s*\(\s*)(?:{_QUOTED})", re.I), rf"\1'{REDACTED}'"),
     (("authorization", "cookie", "x-api-key", "x-auth-token"), re.compile(_HEADER, re.I), rf"\1\2{REDACTED}"),
@@ -165,10 +183,16 @@ def _redact_pairs(pairs: Iterable[tuple[Any, Any]], size: int, limits: Limits, d
         if index >= limits.items:
             cleaned["…"] = f"{size - limits.items} more"
             break
-        key = redact_text(str(raw_key), 256)
-        hidden = is_sensitive_key(key) and item is not None and not isinstance(item, bool) and item != ""
+        key, is_sensitive = _judge_key(str(raw_key)[:512])
+        hidden = is_sensitive and item is not None and not isinstance(item, bool) and item != ""
         cleaned[key] = REDACTED if hidden else _redact(item, limits, depth - 1)
     return cleaned
+
+
+@lru_cache(maxsize=4096)
+def _judge_key(key: str) -> tuple[str, bool]:
+    """The key without secrets, and whether its value is one; keys repeat, so the answers are kept."""
+    return redact_text(key, 256), is_sensitive_key(key)
 
 
 def _redact_items(value: Any, limits: Limits, depth: int) -> list[Any]:

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
@@ -67,6 +67,10 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
     def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Django's own form; saving it is recorded."""
         return FactsAdmin.change_view(self, request, object_id)
+
+    def response_change(self, request: HttpRequest, obj: Customer) -> HttpResponseRedirect:
+        """Back to the customer."""
+        return HttpResponseRedirect(cells.address_of(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

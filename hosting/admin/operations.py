@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.actors import actor_from_request
 from accounts.policies import OperatorPolicy
 from audit.actor import Actor
+from audit.models import Event
 from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.pages import READS, Action, ObjectAdmin
@@ -60,7 +61,7 @@ BUTTONS = {"approve": _approve, "cancel": _cancel, "retry": _retry, "discard": _
 class OperationAdmin(ObjectAdmin):
     """Operations."""
 
-    list_display = ("what", "badge", "target", "node_name", "asked_by", "asked", "took")
+    list_display = ("what", "badge", "target", "node_name", "asked_by", "asked", "num_took")
     list_display_links = ("what",)
     list_filter = ("state", "kind")
     search_fields = ("target_label__startswith", "trace_id__exact", "actor_login__startswith")
@@ -79,10 +80,8 @@ class OperationAdmin(ObjectAdmin):
         buttons = [path(f"<uuid:pk>/{name}/", wrap(self._button(name)), name=f"operation_{name}") for name in BUTTONS]
         return [path("<uuid:pk>/live/", wrap(self.live_view), name="operation_live"), *buttons, *super().get_urls()]
 
-    def events_of(self, obj: Any) -> Any:
+    def events_of(self, obj: Any) -> QuerySet[Event]:
         """Everything that was recorded under the operation's id."""
-        from audit.models import Event
-
         return Event.objects.filter(operation_id=str(obj.pk))
 
     def facts(self, request: HttpRequest, obj: Operation, tab: str) -> dict[str, Any]:
@@ -158,9 +157,6 @@ class OperationAdmin(ObjectAdmin):
     @admin.display(description=_("took"))
     def num_took(self, operation: Operation) -> str:
         return duration(operation.seconds) or cells.NOTHING
-
-    took = num_took
-
 
 def version_of(operation: Operation) -> str:
     """Changes whenever the operation's page would: state, phase, plan, journal, commands, error."""

@@ -53,6 +53,8 @@ class FakeConnection:
     ) -> list[Reply | HostingError]:
         """See :class:`hosting.connections.base.Connection`."""
         with self._lock:
+            if not requests:
+                return []
             if self._refusing:
                 raise ConnectionRefused("Nothing listens on the fake node.")
             self.round_trips += 1

@@ -16,7 +16,7 @@ from hosting.connections.stderr import Tail
 from hosting.errors import AgentUnavailable
 
 _STALL_SECONDS = 30.0
-_END_SECONDS = 4.0
+_END_SECONDS = 2.0
 
 
 class LocalConnection(AgentConnection):

@@ -3,6 +3,7 @@
 Exit statuses: 0 done, 1 refused or failed, 2 there are changes (plans, drift) or a plan waits for approval.
 """
 
+import dataclasses
 import json
 import sys
 from datetime import timedelta
@@ -169,7 +170,7 @@ def describe(operation: Operation) -> dict[str, Any]:
         "round_trips": operation.round_trips,
         "error": operation.error,
         "result": operation.result,
-        "plan": plan_view(operation).as_dict(),
+        "plan": dataclasses.asdict(plan_view(operation)),
     }
 
 

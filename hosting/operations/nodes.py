@@ -38,7 +38,7 @@ def _open(node: Node) -> Connection:
         port=node.ssh_port,
         username=node.ssh_user,
         private_key=unseal(node.private_key_sealed, ssh_context(node)),
-        host_keys=[line.strip() for line in node.host_keys.splitlines() if line.strip()],
+        host_key=node.host_keys,
     )
 
 

@@ -77,7 +77,7 @@ def _give_keys(node: Node) -> None:
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     node.private_key_sealed = seal(private, ssh_context(node))
     node.public_key = f"{public} npanel-{node.name}"
-    node.secrets_sealed = {name: seal(secrets.token_urlsafe(32), secret_context(node, name)) for name in NODE_SECRETS}
+    node.secrets_sealed = {name: seal(secrets.token_hex(24), secret_context(node, name)) for name in NODE_SECRETS}
 
 
 def scan_host_keys(*, address: str, port: int) -> list[str]:
@@ -109,7 +109,7 @@ def authorize_key(*, actor: Actor, node: Node, identity: str) -> None:
         port=node.ssh_port,
         username=node.ssh_user,
         private_key=identity,
-        host_keys=node.host_keys.splitlines(),
+        host_key=node.host_keys,
     )
     try:
         perform(connection, _authorize(node))

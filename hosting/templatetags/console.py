@@ -8,12 +8,18 @@ from typing import Any
 import idna
 from django import template
 from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.admin.utils import quote
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
+from audit.choices import Outcome
+from audit.errors import UnknownVerb
+from audit.verbs import get_verb
 from hosting.choices import TONES
 from hosting.operations.present import DiffRow, diff_rows
 
@@ -26,6 +32,27 @@ _UNITS = (
     (86_400, 3_600, lambda n: ngettext("%d hour ago", "%d hours ago", n)),
     (30 * 86_400, 86_400, lambda n: ngettext("%d day ago", "%d days ago", n)),
 )
+_OUTCOME_TONES = {
+    Outcome.REQUESTED: "info",
+    Outcome.SUCCEEDED: "good",
+    Outcome.FAILED: "bad",
+    Outcome.ROLLED_BACK: "warn",
+    Outcome.DENIED: "bad",
+}
+#: What an empty list says: icon and sentence, by model.
+_EMPTY = {
+    "customer": ("users", gettext_lazy("No customers yet. A customer is who owns hosting services.")),
+    "hostingservice": ("box", gettext_lazy("No hosting services yet. A service is one site's home on a node.")),
+    "hostingplan": ("layers", gettext_lazy("No plans yet. A plan is a set of limits that you sell.")),
+    "node": ("server", gettext_lazy("No nodes yet. A node is a Debian server that carries hosting services.")),
+    "domain": ("globe", gettext_lazy("No domains yet. They come with hosting services.")),
+    "dnsrecord": ("list", gettext_lazy("No DNS records yet. They come with domains.")),
+    "database": ("database", gettext_lazy("No databases yet. Add one on a service's page.")),
+    "databaseuser": ("key-round", gettext_lazy("No database users yet. Add one on a service's page.")),
+    "operation": ("activity", gettext_lazy("No operations yet. Whatever changes a node appears here.")),
+    "driftitem": ("circle-check", gettext_lazy("No drift: every node that was scanned is as wanted.")),
+    "event": ("scroll-text", gettext_lazy("Nothing has been recorded yet.")),
+}
 
 
 @register.simple_tag
@@ -166,3 +193,60 @@ def pager(cl: Any) -> dict[str, Any]:
 def field(bound: Any) -> dict[str, Any]:
     """A form field with label, help and errors."""
     return {"field": bound, "checkbox": getattr(bound.field.widget, "input_type", "") == "checkbox"}
+
+
+@register.filter
+def admin_list_name(opts: Any) -> str:
+    """The URL name of a model's list."""
+    return f"admin:{opts.app_label}_{opts.model_name}_changelist"
+
+
+@register.filter
+def admin_add_name(opts: Any) -> str:
+    """The URL name of a model's form."""
+    return f"admin:{opts.app_label}_{opts.model_name}_add"
+
+
+@register.simple_tag
+def action_url(subject: Any, action: Any) -> str:
+    """The page of an action on an object; the action may be given by name."""
+    name = getattr(action, "name", action)
+    meta = subject._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_{name}", args=(quote(subject.pk),))
+
+
+@register.simple_tag
+def page_of(subject: Any) -> str:
+    """The page of an object."""
+    meta = subject._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=(quote(subject.pk),))
+
+
+@register.filter
+def all_readonly(fieldset: Any) -> bool:
+    """Whether a fieldset only shows values."""
+    return all(item.is_readonly for line in fieldset for item in line)
+
+
+@register.filter
+def verb_label(name: str) -> str:
+    """What people read for an audit verb (its name where nobody knows it any more)."""
+    try:
+        return capfirst(str(get_verb(name).label))
+    except UnknownVerb:
+        return name
+
+
+@register.simple_tag
+def outcome_badge(event: Any) -> str:
+    """The outcome of an audit event."""
+    tone = _OUTCOME_TONES.get(event.outcome, "neutral")
+    return format_html('<span class="badge tone-{}">{}</span>', tone, event.get_outcome_display())
+
+
+@register.inclusion_tag("admin/npanel/empty.html")
+def empty_state(opts: Any, may_add: bool) -> dict[str, Any]:
+    """What an empty list says, and what to do about it."""
+    icon_name, text = _EMPTY.get(opts.model_name, ("list", _("Nothing here yet.")))
+    url = reverse(admin_add_name(opts)) if may_add else ""
+    return {"icon_name": icon_name, "text": text, "url": url, "action": _("New %s") % opts.verbose_name}

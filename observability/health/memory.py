@@ -13,7 +13,12 @@ DOWN_RATIO = 0.85
 def check_memory() -> Result:
     """Judge what is not available without swapping (``MemAvailable`` of /proc/meminfo, proc(5))."""
     memory = psutil.virtual_memory()
-    ratio = 1 - memory.available / memory.total
+    return judge(memory.total, memory.available)
+
+
+def judge(total_bytes: int, available_bytes: int) -> Result:
+    """The result for so much memory, of which so much is available."""
+    ratio = 1 - available_bytes / total_bytes
     metrics.memory_used_ratio.set(ratio)
     return Result.by_ratio(
         ratio,
@@ -21,7 +26,7 @@ def check_memory() -> Result:
         degraded=DEGRADED_RATIO,
         down=DOWN_RATIO,
         advice="Find the largest processes (ps --sort -rss); runbook: high memory.",
-        total_bytes=memory.total,
-        available_bytes=memory.available,
+        total_bytes=total_bytes,
+        available_bytes=available_bytes,
         swap_used_ratio=psutil.swap_memory().percent / 100,
     )

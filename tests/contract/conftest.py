@@ -1,7 +1,7 @@
 """Fixtures of the contract tests: one lab node for the session, a connection to it, and what is known of it."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,7 +9,7 @@ import hosting.adapters  # noqa: F401  (registers every adapter)
 from hosting.adapters.base import NodeFacts
 from hosting.connections.base import Connection
 from hosting.connections.ssh import SSHConnection
-from tests.contract.contract import bootstrap
+from tests.contract.contract import SetUp, bootstrap
 from tests.lab.fixtures import fresh_node, lab, lab_node  # noqa: F401
 from tests.lab.nodes import Node
 
@@ -29,7 +29,7 @@ def connection(node: Node) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="session")
-def set_up(node: Node, connection: Connection) -> Callable[..., NodeFacts]:
+def set_up(node: Node, connection: Connection) -> SetUp:
     """A function that bootstraps the node for adapters of the given kinds (once each) and returns what is known of it.
 
     ``set_up("system_user", "nginx")``; node_setup itself and its packages need no naming.

@@ -32,6 +32,8 @@ NOISE = (
 #: Files in which the order of lines means nothing.
 UNORDERED = frozenset({"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"})
 
+#: The ``set_up`` fixture: bootstraps the node for adapters of the given kinds and returns what is known of it.
+SetUp = Callable[..., NodeFacts]
 Entry = tuple[str, ...]
 Snapshot = Mapping[str, Entry]
 

@@ -1,5 +1,7 @@
 """Directories that sites are served from: made, found and put aside in the customer's tree, acting as the customer."""
 
+from collections.abc import Sequence
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hosting.adapters._values import OWNER, RELATIVE_PATH, checked, of_type
@@ -40,7 +42,7 @@ class DocumentRootAdapter(Adapter):
             return ()
         (listing,) = yield [ReadAll(REGISTER, f"{scope.owner}+*" if scope.owner else "*")]
         known = [root for root in map(_registered, listing.entries.values()) if scope.covers(root)]
-        replies = (yield [Stat(_absolute(root)) for root in known]) if known else ()
+        replies = yield from _stats([_absolute(root) for root in known])
         return tuple(root for root, reply in zip(known, replies, strict=True) if _is_there(root, reply))
 
     def apply(self, change: Change, context: Context) -> Steps[None]:
@@ -59,6 +61,21 @@ class DocumentRootAdapter(Adapter):
         if not _is_there(resource, reply):
             raise ProbeFailed(f"{_absolute(resource)} is not a directory of {resource.owner}'s.")
         return f"directory {reply.mode & 0o7777:04o}"
+
+
+def _stats(paths: Sequence[str]) -> Steps[list[Reply]]:
+    """Facts of many paths. One that leads over a link counts as missing: no customer may stop a scan with it.
+
+    Halves are asked again until the link is found alone, so that an honest node takes one round.
+    """
+    try:
+        return list((yield [Stat(path) for path in paths]) if paths else ())
+    except NodeFileError:
+        if len(paths) == 1:
+            return [Reply(exists=False)]
+    middle = len(paths) // 2
+    first = yield from _stats(paths[:middle])
+    return first + (yield from _stats(paths[middle:]))
 
 
 def _absolute(root: DocumentRoot) -> str:
@@ -122,18 +139,33 @@ def _welcome(root: DocumentRoot) -> Write:
 
 def _remove(root: DocumentRoot, context: Context) -> Steps[None]:
     """Put the site's folder aside (or only the root, where another root shares the folder) and forget it."""
-    (listing,) = yield [ReadAll(REGISTER, f"{root.owner}+*")]
+    site = f"{HOMES}/{root.owner}/{_site(root)}"
+    listing, *there = yield from _survey(root.owner, [site, _absolute(root)])
     others = [other for other in map(_registered, listing.entries.values()) if other != root]
     shared = any(_site(other) == _site(root) for other in others)
-    path = _absolute(root) if shared else f"{HOMES}/{root.owner}/{_site(root)}"
+    path, found = (_absolute(root), there[1]) if shared else (site, there[0])
+    yield from _put_aside(path if found.exists else "", root, context)
+
+
+def _survey(owner: str, paths: list[str]) -> Steps[list[Reply]]:
+    """The owner's part of the register, and facts of the paths; one round where no link is in the way."""
+    register = ReadAll(REGISTER, f"{owner}+*")
+    try:
+        return list((yield [register, *(Stat(path) for path in paths)]))
+    except NodeFileError:
+        (listing,) = yield [register]
+        return [listing, *(yield from _stats(paths))]
+
+
+def _put_aside(path: str, root: DocumentRoot, context: Context) -> Steps[None]:
+    forget = Remove(_marker(root))
     places = _kept_at(root, context)
-    if not places:
-        yield [Remove(path, recursive=True), Remove(_marker(root))]
+    if not path or not places:
+        yield [Remove(path, recursive=True), forget] if path else [forget]
         return
     try:
-        yield [Move(path, places[0])]
+        yield [Move(path, places[0]), forget]
     except NodeFileError as error:
         if "cross-device" not in error.detail.lower():
             raise
         yield [Move(path, places[1])]
-    yield [Remove(_marker(root))]

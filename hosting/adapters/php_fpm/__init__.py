@@ -9,7 +9,19 @@ from typing import Any
 from hosting.adapters._values import OWNER, PHP_VERSION, checked, of_type
 from hosting.adapters.base import QUARANTINE_ROOT, Adapter, NodeFacts, Quarantined, Scope, register
 from hosting.adapters.php_fpm.pool import parse, render
-from hosting.connections.base import Context, List, Move, ReadAll, Remove, Request, Run, Stat, Steps, Write
+from hosting.connections.base import (
+    Context,
+    List,
+    MakeDirectory,
+    Move,
+    ReadAll,
+    Remove,
+    Request,
+    Run,
+    Stat,
+    Steps,
+    Write,
+)
 from hosting.errors import CommandFailed, ConfigurationInvalid, ProbeFailed
 from hosting.state import Change, DaemonUnit, NodeFile, Package, PhpPool, Ref, Resource
 
@@ -31,7 +43,11 @@ _GLOBAL = """\
 [global]
 ; A reload lets running requests end, but nobody waits longer for them than this.
 process_control_timeout = 3s
-rlimit_files = 65536
+"""
+_LIMITS = """\
+# Written by NPanel: every pool has a socket, every child a connection.
+[Service]
+LimitNOFILE=65536
 """
 _INI = """\
 ; Written by NPanel. What one customer's PHP must not do to another's, and what strangers need not know.
@@ -60,7 +76,11 @@ class PhpFpmAdapter(Adapter):
     def _setup_of(self, version: str) -> list[Resource]:
         package = f"php{version}-fpm"
         place = f"{ROOT}/{version}/fpm"
-        files = ((f"{place}/pool.d/npanel.conf", _GLOBAL), (f"{place}/conf.d/90-npanel.ini", _INI))
+        files = (
+            (f"{place}/pool.d/npanel.conf", _GLOBAL),
+            (f"{place}/conf.d/90-npanel.ini", _INI),
+            (_limits_of(version), _LIMITS),
+        )
         return [
             Package(package),
             Package(f"php{version}-mysql"),
@@ -93,6 +113,8 @@ class PhpFpmAdapter(Adapter):
         requests: list[Request] = []
         before, after = change.before, change.after
         if isinstance(after, PhpPool):
+            # php-fpm's test does not look at them, and its master ends when a socket can't be made.
+            requests += [MakeDirectory("/run/npanel", mode=0o711), MakeDirectory(SOCKETS, mode=0o750, group="www-data")]
             requests.append(Write(_path(after.owner, after.version), render(after).encode()))
         if isinstance(before, PhpPool) and (not isinstance(after, PhpPool) or before.version != after.version):
             requests.append(Remove(_path(before.owner, before.version)))
@@ -113,7 +135,9 @@ class PhpFpmAdapter(Adapter):
         if any(change.key == TMPFILES for change in changes):
             first.append(Run(("/usr/bin/systemd-tmpfiles", "--create", TMPFILES)))
         versions = _touched(changes)
-        arguments = [f"{version}:{','.join(_let_go(version, changes))}" for version in versions]
+        restart = any(change.key == _limits_of(version) for version in versions for change in changes)
+        arguments = ["restart"] if restart else []
+        arguments += [f"{version}:{','.join(_let_go(version, changes))}" for version in versions]
         last = [Run(("/usr/bin/python3", "-I", "-", *arguments), stdin=_RELOAD, timeout=120)] if versions else []
         yield [*first, *last]
 
@@ -152,6 +176,10 @@ def _binary(version: str) -> str:
     return f"/usr/sbin/php-fpm{checked(version, PHP_VERSION, 'PHP version')}"
 
 
+def _limits_of(version: str) -> str:
+    return f"/etc/systemd/system/php{version}-fpm.service.d/npanel.conf"
+
+
 def _pool_directory(version: str) -> str:
     return f"{ROOT}/{checked(version, PHP_VERSION, 'PHP version')}/fpm/pool.d"
 
@@ -172,8 +200,8 @@ def _touched(changes: Iterable[Change]) -> list[str]:
     """The PHP versions that changes concern, oldest first."""
     sides = [side for change in changes for side in (change.before, change.after)]
     versions = {side.version for side in sides if isinstance(side, PhpPool)}
-    paths = [side.path for side in sides if isinstance(side, NodeFile)]
-    versions |= {path.split("/")[3] for path in paths if path.startswith(f"{ROOT}/")}
+    paths = [re.search(r"/php/?([0-9.]+)(?:/|-fpm)", side.path) for side in sides if isinstance(side, NodeFile)]
+    versions |= {match[1] for match in paths if match}
     return sorted(versions, key=_sort_key)
 
 

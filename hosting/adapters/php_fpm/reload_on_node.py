@@ -1,8 +1,10 @@
 """Runs on the node: make php-fpm masters read their configuration again, and wait until they serve it.
 
-Called as ``python3 - VERSION[:SOCKET,SOCKET…] …`` with the sockets that the version's master has to let go of.
+Called as ``python3 - [restart] VERSION[:SOCKET,SOCKET…] …``; the sockets are those that its master lets go of,
+and ``restart`` when systemd's limits for it have changed.
 """
 
+import contextlib
 import glob
 import os
 import re
@@ -11,8 +13,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 PATIENCE = 30.0
+READY = "ready to handle connections"
 
 
 def systemctl(*arguments: str) -> str:
@@ -51,45 +55,88 @@ def listening() -> set[str]:
     return {row[7] for row in rows if len(row) > 7 and row[3] == "00010000"}
 
 
-def wait(what: str, pid: int, done: Callable[[], bool]) -> None:
+def wait(what: str, pid: int, done: Callable[[], bool], log: "Log") -> None:
     """Poll until ``done()``; leave with an error when the master dies or it takes too long."""
     deadline = time.monotonic() + PATIENCE
     pause = 0.002
     while not done():
         if not identity(pid):
-            sys.exit(f"{what}: the master ended; see its log")
+            sys.exit(f"{what}: the master ended: {log.fault()}")
         if time.monotonic() > deadline:
             sys.exit(f"{what}: not within {PATIENCE:.0f} s")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)
 
 
-def start(version: str) -> int:
-    """Start one master, and return its pid."""
-    unit = f"php{version}-fpm.service"
+class Log:
+    """What a master writes into its log from now on."""
+
+    def __init__(self, version: str) -> None:
+        self.path = Path(f"/var/log/php{version}-fpm.log")
+        with contextlib.suppress(OSError):
+            text = Path(f"/etc/php/{version}/fpm/php-fpm.conf").read_text(errors="replace")
+            named = re.findall(r"^\s*error_log\s*=\s*(/\S+)", text, re.MULTILINE)
+            self.path = Path(named[-1]) if named else self.path
+        self.start = self.path.stat().st_size if self.path.exists() else 0
+
+    def news(self) -> str:
+        """What was added."""
+        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:
+            file.seek(self.start)
+            return file.read().decode(errors="replace")
+        return ""
+
+    def fault(self) -> str:
+        """The first error that was added."""
+        lines = self.news().splitlines()
+        return next((line for line in lines if "ERROR" in line or "ALERT" in line), "see its log")
+
+
+def start(version: str, how: str) -> int:
+    """Start (or restart) one master, and return its pid once systemd was told that it is ready."""
+    unit, log = f"php{version}-fpm.service", Log(version)
     systemctl("reset-failed", unit)
-    message = systemctl("start", unit)
-    return main_pid(unit) or sys.exit(f"{unit} does not start: {message}")
+    systemctl(how, unit)
+    return main_pid(unit) or sys.exit(f"{unit} does not start: {log.fault()}")
 
 
-def reload(version: str, gone: set[str]) -> None:
+def reexec(version: str, pid: int) -> None:
+    """Have a running master read its configuration again: it lets requests end, then starts itself anew."""
+    log, before = Log(version), identity(pid)
+    os.kill(pid, signal.SIGUSR2)
+    name = f"php{version}-fpm"
+    wait(name, pid, lambda: identity(pid) not in (before, b""), log)
+    since = time.monotonic()
+    # A log level above "notice" hides the word: then a master that lives on for a moment has passed its start.
+    quiet = 0.5
+    wait(name, pid, lambda: READY in log.news() or (not log.news() and time.monotonic() > since + quiet), log)
+
+
+def reload(version: str, gone: set[str], restart: bool) -> None:
     """Reload (or start) one master; then its pools' sockets are there, and those in ``gone`` are not."""
-    unit = f"php{version}-fpm.service"
     sockets = wanted(version)
-    pid = main_pid(unit)
-    before = identity(pid)
-    if before:
-        os.kill(pid, signal.SIGUSR2)
-        wait(f"{unit} reload", pid, lambda: identity(pid) not in (before, b""))
+    pid = main_pid(f"php{version}-fpm.service")
+    if restart or not identity(pid):
+        pid = start(version, "restart" if restart else "start")
     else:
-        pid = start(version)
-    wait(f"{unit} sockets", pid, lambda: sockets <= listening() and gone.isdisjoint(listening()))
+        reexec(version, pid)
+
+    def there() -> bool:
+        now = listening()
+        return sockets <= now and gone.isdisjoint(now)
+
+    wait(f"the sockets of php{version}-fpm", pid, there, Log(version))
 
 
 def main() -> None:
     """Reload each version, those that let go of sockets first; versions that swap sockets are stopped together."""
+    arguments = sys.argv[1:]
+    restart = "restart" in arguments
+    if restart:
+        arguments.remove("restart")
+        systemctl("daemon-reload")
     gone = {}
-    for argument in sys.argv[1:]:
+    for argument in arguments:
         version, _, sockets = argument.partition(":")
         gone[version] = set(sockets.split(",")) - wanted(version) - {""}
     order = sorted(gone, key=lambda version: not gone[version])
@@ -97,7 +144,7 @@ def main() -> None:
         if any(wanted(version) & gone[later] for later in order[position + 1 :]):
             systemctl("stop", *(f"php{other}-fpm.service" for other in order))
     for version in order:
-        reload(version, gone[version])
+        reload(version, gone[version], restart)
 
 
 main()

@@ -98,10 +98,10 @@ class Agent:
             finally:
                 performer.close()
             failpoints.hit(failpoint, failpoints.BEFORE_REPLY)
-            with contextlib.suppress(OSError):  # nobody is there to hear the answer; the input ends too
-                self._send(_pack(number, replies))
         finally:
-            self._room.release()
+            self._room.release()  # before the answer, which lets the other side send the next batch
+        with contextlib.suppress(OSError):  # nobody is there to hear the answer; the input ends too
+            self._send(_pack(number, replies))
 
     def _perform(self, performer: Performer, requests: list[Any], *, stop: bool) -> list[dict[str, Any]]:
         replies: list[dict[str, Any]] = []

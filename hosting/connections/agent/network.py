@@ -15,9 +15,11 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from .fields import Fields
-from .wire import Refused, to_text
+from .files import read
+from .wire import Refused, to_bytes, to_text
 
 BODY_MAX = 64 * 1024 * 1024
+_HEADER_FILE_MAX = 4096
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _FAULTS = (OSError, http.client.HTTPException, ValueError)
 
@@ -47,7 +49,7 @@ def _exchange(fields: Fields, url: SplitResult, raw: socket.socket) -> dict[str,
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         body, headers = fields.binary("body"), fields.pairs("headers")
-        for name, value in _complete(headers, host, body, method):
+        for name, value in _complete(_with_files(headers, fields), host, body, method):
             connection.putheader(name, value)
         connection.endheaders(body or None)
         answer = connection.getresponse()
@@ -55,6 +57,21 @@ def _exchange(fields: Fields, url: SplitResult, raw: socket.socket) -> dict[str,
     if len(content) > limit:
         raise Refused("too_large", f"the answer is larger than {limit} bytes")
     return {"status": answer.status, "headers": answer.getheaders(), "stdout": to_text(content)}
+
+
+def _with_files(headers: list[tuple[str, str]], fields: Fields) -> list[tuple[str, str]]:
+    """The given headers and those whose value is a root-only file's content, so that the secret never travels."""
+    read_here = [(name, _header_value(path)) for name, path in fields.pairs("header_files")]
+    replaced = {name.lower() for name, _ in read_here}
+    return [*(pair for pair in headers if pair[0].lower() not in replaced), *read_here]
+
+
+def _header_value(path: str) -> str:
+    found = read(Fields({"path": path, "limit": _HEADER_FILE_MAX}))
+    value = to_bytes(found.get("data", "")).decode("utf-8", "replace").strip()
+    if not value or any(character in value for character in "\r\n\0"):
+        raise Refused("not_found", f"{path} holds no value for a header")
+    return value
 
 
 def _complete(headers: list[tuple[str, str]], host: str, body: bytes, method: str) -> list[tuple[str, str]]:

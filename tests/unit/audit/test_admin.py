@@ -35,6 +35,11 @@ def ids_shown(page: Any) -> list[int]:
     return list(dict.fromkeys(int(number) for number in found))
 
 
+def all_ids() -> list[int]:
+    """Ids of all events, newest first; signing in left some too."""
+    return list(Event.objects.order_by("-pk").values_list("pk", flat=True))
+
+
 def follow(client: Client, page: Any, label: str) -> Any:
     """The page behind a link of the pager."""
     match = re.search(rf'<a href="(\?[^"]*)"[^>]*>{label}</a>', page.content.decode())
@@ -43,7 +48,9 @@ def follow(client: Client, page: Any, label: str) -> Any:
 
 
 def test_pages_follow_each_other_without_counting(operator: Client, happen: Callable[..., Event]) -> None:
-    made = [happen().pk for _ in range(120)][::-1]
+    for _ in range(120):
+        happen()
+    made = all_ids()
     with CaptureQueriesContext(
         connection,
     ) as queries:
@@ -101,8 +108,8 @@ def test_search_finds_by_id_name_and_prefix(operator: Client, happen: Callable[.
 
 
 def test_junk_in_the_address_is_harmless(operator: Client, happen: Callable[..., Event]) -> None:
-    event = happen()
+    happen()
     for junk in ({"before": "x"}, {"before": "9" * 30}, {"after": "-1"}, {"before": "²"}):
         page = operator.get(reverse(LIST), junk)
         assert page.status_code == 200
-        assert ids_shown(page) == [event.pk]
+        assert ids_shown(page) == all_ids()

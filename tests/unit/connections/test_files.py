@@ -212,16 +212,19 @@ def test_roots_links_on_the_way_are_followed(ask: Ask, place: str) -> None:
     refuses(ask, Read(f"{place}/loop/x/y"), "too many links")
 
 
-def test_links_others_could_have_made_are_not_followed(
-    ask: Ask, connection: Connection, place: str, home: str
-) -> None:
+def test_links_others_could_have_made_are_not_followed(ask: Ask, connection: Connection, place: str, home: str) -> None:
     ask(MakeDirectory(f"{place}/outside"))
     ask(Write(f"{place}/outside/a", b"root's"))
     if isinstance(connection, FakeConnection):
         connection.put_link(f"{home}/l", f"{place}/outside", owner="root")
     else:
         os.symlink(f"{place}/outside", f"{home}/l")  # root's own link, but in a directory that is not root's
-    for request in (Write(f"{home}/l/a", b"x"), Read(f"{home}/l/a"), Remove(f"{home}/l/a"), MakeDirectory(f"{home}/l/b")):
+    for request in (
+        Write(f"{home}/l/a", b"x"),
+        Read(f"{home}/l/a"),
+        Remove(f"{home}/l/a"),
+        MakeDirectory(f"{home}/l/b"),
+    ):
         refuses(ask, request, "is a link that somebody else could have made")
     assert ask(Read(f"{place}/outside/a")).data == b"root's"
 

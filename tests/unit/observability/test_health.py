@@ -4,7 +4,6 @@ import datetime
 import json
 import socket
 import threading
-from collections import namedtuple
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +11,6 @@ import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
-import psutil
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
@@ -23,6 +21,7 @@ from prometheus_client import REGISTRY
 from observability import readiness
 from observability.health.base import Result, Status, health_check
 from observability.health.disk import used_ratio
+from observability.health.memory import judge
 from observability.health.runner import UnknownCheck, run_checks
 from observability.health.targets import (
     Heartbeat,
@@ -126,12 +125,17 @@ def test_the_limits_of_disk(ratio: float, status: str) -> None:
     assert bool(result.advice) == (status != "up")
 
 
-def test_the_limits_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = namedtuple("memory", "total available")
-    for available, status in ((21, "up"), (20, "degraded"), (16, "degraded"), (15, "down"), (1, "down")):
-        monkeypatch.setattr(psutil, "virtual_memory", lambda available=available: memory(100, available))
-        assert only("memory").status == status
-    assert REGISTRY.get_sample_value("npanel_memory_used_ratio") == pytest.approx(0.99)
+@pytest.mark.parametrize(
+    ("available", "status"), [(210, "up"), (200, "degraded"), (160, "degraded"), (149, "down"), (1, "down")]
+)
+def test_the_limits_of_memory(available: int, status: str) -> None:
+    assert judge(1000, available).status == status
+    assert REGISTRY.get_sample_value("npanel_memory_used_ratio") == pytest.approx(1 - available / 1000)
+
+
+def test_memory_is_measured() -> None:
+    details = only("memory").details
+    assert 0 < details["available_bytes"] <= details["total_bytes"]
 
 
 def tcp_probe(target: Target, timeout: float) -> None:

@@ -54,7 +54,9 @@ SECRETS = [
     ("restic --repo x --api-key 12345", "12345", "--repo x"),
     ("aws_secret_access_key = wJalrXUtnFEMI", "wJalrXUtnFEMI", ""),
     ("client_secret: 'q w e'", "q w e", ""),
-    ("env[SMTP_TOKEN] = zzz-secret", "zzz-secret", "") ,
+    ("env[SMTP_TOKEN] = zzz-secret", "zzz-secret", ""),
+    ("'password' => 'in-php',", "in-php", ""),
+    ("<password>in-xml</password>", "in-xml", "</password>"),
 ]  # fmt: skip
 
 HARMLESS = [
@@ -84,6 +86,14 @@ def test_a_secret_goes(text: str, gone: str, kept: str) -> None:
     assert REDACTED in cleaned
 
 
+def test_a_public_key_leaves_its_fingerprint() -> None:
+    """The fingerprint that ``ssh-keygen -lf`` shows for GitHub's published Ed25519 host key."""
+    key = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+    cleaned = redact({"host_keys": [f"ssh-ed25519 {key}"]})["host_keys"][0]
+    assert key not in cleaned
+    assert cleaned.endswith("SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU")
+
+
 @pytest.mark.parametrize("text", HARMLESS)
 def test_a_harmless_text_stays(text: str) -> None:
     assert redact_text(text) == text
@@ -106,8 +116,8 @@ def test_a_sensitive_key(key: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["user", "key", "kind", "token_id", "fencing_token", "password_changed_at", "session_digest", "host_key_fingerprint",
-     "path", "public", "author", "passed", "digest", "keys", "node"],
+    ["user", "key", "kind", "token_id", "fencing_token", "password_changed_at", "session_digest",
+     "host_key_fingerprint", "path", "public", "author", "passed", "digest", "keys", "node"],
 )  # fmt: skip
 def test_an_ordinary_key(key: str) -> None:
     assert not is_sensitive_key(key)

@@ -1,0 +1,147 @@
+"""Domains and their DNS records."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.actors import actor_from_request
+from accounts.policies import OperatorPolicy
+from audit.actor import Actor
+from hosting import selectors
+from hosting.admin import cells
+from hosting.admin.forms import RecordChangeForm, RecordForm
+from hosting.admin.pages import Action, ObjectAdmin
+from hosting.models import DnsRecord, Domain, Operation
+from hosting.services import dns, sites
+from hosting.validators import RECORD_TYPES
+
+#: Records shown on a domain's page; a plan rarely allows more.
+SHOWN = 200
+
+
+def _add_record(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
+    return dns.add_record(actor=actor, domain=domain, **data)
+
+
+def _change_record(actor: Actor, record: DnsRecord, data: dict[str, Any]) -> Operation:
+    return dns.change_record(actor=actor, record=record, **data)
+
+
+def _delete_record(actor: Actor, record: DnsRecord, data: dict[str, Any]) -> Operation:
+    return dns.delete_record(actor=actor, record=record, **data)
+
+
+def _remove_domain(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
+    return sites.remove_domain(actor=actor, domain=domain, **data)
+
+
+ADD_RECORD = Action("add-record", _("Add DNS record"), _("Plan the record"), _add_record, RecordForm, icon="plus")
+REMOVE_DOMAIN = Action(
+    "remove", _("Remove domain"), _("Plan the removal"), _remove_domain, at_once=False, danger=True, icon="trash-2",
+    note=_("The site is no longer answered for. Its files are kept aside on the node, so it can be rolled back."),
+)  # fmt: skip
+CHANGE_RECORD = Action(
+    "edit", _("Change DNS record"), _("Plan the change"), _change_record, RecordChangeForm, icon="pencil"
+)
+DELETE_RECORD = Action(
+    "remove", _("Delete DNS record"), _("Plan the deletion"), _delete_record, danger=True, icon="trash-2"
+)
+
+
+@admin.register(Domain)
+class DomainAdmin(ObjectAdmin):
+    """Domains."""
+
+    list_display = ("host_name", "main", "service_name", "zone", "created")
+    list_display_links = ("host_name",)
+    list_filter = ("is_primary", "has_zone")
+    search_fields = ("name__startswith",)
+    search_help_text = _("Host name, from the beginning")
+    object_template = "admin/npanel/domain.html"
+    object_actions = (ADD_RECORD, REMOVE_DOMAIN)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:
+        domains = selectors.domains(actor_from_request(request))
+        return domains.select_related(None).prefetch_related("service__customer", "service__node")
+
+    def facts(self, request: HttpRequest, obj: Domain, tab: str) -> dict[str, Any]:
+        records = obj.records.order_by("name", "type", "id")
+        menu = [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
+        return {"records": records[:SHOWN], "record_count": records.count(), "menu": menu, "live": obj.service.is_live}
+
+    @admin.display(description=_("name"), ordering="name")
+    def host_name(self, domain: Domain) -> str:
+        return cells.host(domain.name)
+
+    @admin.display(description=_("main domain"))
+    def main(self, domain: Domain) -> str:
+        return cells.yes(domain.is_primary, _("Main"))
+
+    @admin.display(description=_("service"))
+    def service_name(self, domain: Domain) -> str:
+        return cells.link(domain.service)
+
+    @admin.display(description=_("DNS zone"))
+    def zone(self, domain: Domain) -> str:
+        return str(_("Own zone")) if domain.has_zone else str(_("In the zone above"))
+
+    @admin.display(description=_("created"), ordering="id")
+    def created(self, domain: Domain) -> str:
+        return cells.when(domain.created_at)
+
+
+class TypeFilter(admin.SimpleListFilter):
+    """Records of one type."""
+
+    title = _("type")
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(kind, kind) for kind in RECORD_TYPES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[DnsRecord]) -> QuerySet[DnsRecord]:
+        return queryset.filter(type=self.value()) if self.value() else queryset
+
+
+@admin.register(DnsRecord)
+class DnsRecordAdmin(ObjectAdmin):
+    """DNS records."""
+
+    list_display = ("record_name", "record_type", "shown_content", "num_ttl", "zone")
+    list_display_links = ("record_name",)
+    list_filter = (TypeFilter,)
+    search_fields = ("domain__name__startswith", "name__startswith")
+    search_help_text = _("Domain or record name, from the beginning")
+    object_template = "admin/npanel/record.html"
+    object_actions = (CHANGE_RECORD, DELETE_RECORD)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DnsRecord]:
+        records = selectors.dns_records(actor_from_request(request))
+        return records.select_related(None).prefetch_related("domain__service")
+
+    def facts(self, request: HttpRequest, obj: DnsRecord, tab: str) -> dict[str, Any]:
+        live = obj.domain.service.is_live and OperatorPolicy(request.user).may_act
+        return {"menu": [DELETE_RECORD] if live else [], "live": live}
+
+    @admin.display(description=_("name"), ordering="name")
+    def record_name(self, record: DnsRecord) -> str:
+        return record.name
+
+    @admin.display(description=_("type"))
+    def record_type(self, record: DnsRecord) -> str:
+        return record.type
+
+    @admin.display(description=_("content"))
+    def shown_content(self, record: DnsRecord) -> str:
+        return record.content
+
+    @admin.display(description=_("TTL"))
+    def num_ttl(self, record: DnsRecord) -> int:
+        return record.ttl
+
+    @admin.display(description=_("domain"))
+    def zone(self, record: DnsRecord) -> str:
+        return cells.link(record.domain, cells.host(record.domain.name))

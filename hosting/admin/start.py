@@ -1,0 +1,212 @@
+"""The start page: what needs somebody now, what is running, how many there are, or what to do first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import Customer
+from audit.actor import Actor
+from hosting import selectors
+from hosting.admin.cells import address_of
+from hosting.admin.nodes import SILENT_AFTER
+from hosting.choices import DriftState, NodeState, OperationState, ServiceState
+from hosting.models import Database, HostingPlan, Operation
+
+#: Lines of one sort; more are a link away.
+SHOWN = 8
+UNWELL = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
+_MOVING = (OperationState.PENDING, OperationState.RUNNING)
+#: Counted at most this far in the rail; beyond, "99+" says enough.
+_COUNTED = 100
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that needs somebody: what, where, since when, and the one action that helps."""
+
+    tone: str
+    icon: str
+    what: str
+    where: str
+    since: Any
+    url: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of the installation, and what of it is new in the last seven days."""
+
+    name: str
+    value: int
+    note: str
+    url: str
+
+
+def unresolved(actor: Actor) -> QuerySet[Operation]:
+    """Failed operations that nothing later on the same target has made up for."""
+    later = Operation.objects.filter(
+        target_key=OuterRef("target_key"), created_at__gt=OuterRef("created_at"),
+    ).exclude(state=OperationState.CANCELLED)  # fmt: skip
+    return selectors.operations(actor).filter(state__in=UNWELL).exclude(Exists(later))
+
+
+def attention(actor: Actor) -> list[Line]:
+    """What needs somebody now, the worst first."""
+    planned = selectors.operations(actor).filter(state=OperationState.PLANNED)
+    return [
+        *(_failed(operation) for operation in unresolved(actor)[:SHOWN]),
+        *_nodes(actor),
+        *(_planned(operation) for operation in planned[:SHOWN]),
+        *_drift(actor),
+    ]
+
+
+def running(actor: Actor) -> QuerySet[Operation]:
+    """What the workers are doing or about to do."""
+    return selectors.operations(actor).filter(state__in=_MOVING)[:SHOWN]
+
+
+def counts(actor: Actor) -> dict[str, int]:
+    """What waits, for the rail; each is counted to 100 at most."""
+    return {
+        "failed": unresolved(actor).order_by()[:_COUNTED].count(),
+        "planned": selectors.operations(actor).filter(state=OperationState.PLANNED).order_by()[:_COUNTED].count(),
+        "drift": selectors.drift_items(actor).filter(state=DriftState.OPEN).order_by()[:_COUNTED].count(),
+        "nodes": selectors.nodes(actor).filter(_unhealthy()).order_by()[:_COUNTED].count(),
+    }
+
+
+def figures(actor: Actor) -> list[Figure]:
+    """Six numbers."""
+    live = selectors.services(actor).exclude(state=ServiceState.TERMINATED)
+    suspended = live.filter(state=ServiceState.SUSPENDED).count()
+    week = selectors.operations(actor).filter(created_at__gt=timezone.now() - WEEK)
+    failed = week.filter(state__in=UNWELL).count()
+    ready = selectors.nodes(actor).filter(state=NodeState.READY).count()
+    return [
+        Figure(_("Services"), live.count(), _("%d suspended") % suspended, _list("hostingservice")),
+        Figure(_("Customers"), *_grown(selectors.customers(actor)), reverse("admin:accounts_customer_changelist")),
+        Figure(_("Domains"), *_grown(selectors.domains(actor).exclude(name_key=None)), _list("domain")),
+        Figure(_("Databases"), *_grown(Database.objects.filter(service__in=live.select_related(None))), _list("database")),
+        Figure(_("Nodes"), selectors.nodes(actor).count(), _("%d ready") % ready, _list("node")),
+        Figure(_("Operations, 7 days"), week.count(), _("%d not succeeded") % failed, _list("operation")),
+    ]
+
+
+def first_steps(actor: Actor) -> list[dict[str, Any]]:
+    """What to do on an empty installation; nothing once there is a service."""
+    if selectors.services(actor).exists():
+        return []
+    ready = selectors.nodes(actor).filter(state=NodeState.READY).exists()
+    node = selectors.nodes(actor).first()
+    return [
+        {
+            "title": _("Add a node"), "done": ready, "icon": "server",
+            "text": _("A Debian server that carries sites. NPanel plans what it needs and shows you before it does it."),
+            "url": address_of(node) if node else reverse("admin:hosting_node_add"),
+            "action": _("Continue with %s") % node if node else _("Add a node"),
+        },
+        {
+            "title": _("Make a plan"), "done": HostingPlan.objects.exists(), "icon": "layers",
+            "text": _("The limits you sell: disk space, domains, databases, PHP."),
+            "url": reverse("admin:hosting_hostingplan_add"), "action": _("Make a plan"),
+        },
+        {
+            "title": _("Create a customer and a service"), "done": False, "icon": "box",
+            "text": _("A customer owns services. A service is one site's home: a user, a domain, PHP, databases."),
+            "url": reverse("admin:hosting_hostingservice_add") if Customer.objects.exists() else reverse("admin:accounts_customer_add"),
+            "action": _("New service") if Customer.objects.exists() else _("New customer"),
+        },
+    ]  # fmt: skip
+
+
+def start_page(actor: Actor) -> dict[str, Any]:
+    """Everything the start page shows."""
+    steps = first_steps(actor)
+    if steps:
+        return {"steps": steps, "lines": attention(actor), "running": running(actor)}
+    nodes = selectors.nodes(actor).annotate(
+        service_count=Count("services", filter=~Q(services__state=ServiceState.TERMINATED)),
+    )  # fmt: skip
+    return {
+        "lines": attention(actor), "running": running(actor), "figures": figures(actor),
+        "nodes": nodes.order_by("name")[:60], "silent_before": timezone.now() - SILENT_AFTER,
+    }  # fmt: skip
+
+
+def _failed(operation: Operation) -> Line:
+    bad = operation.state != OperationState.ROLLED_BACK
+    return Line(
+        "bad" if bad else "warn",
+        "circle-x" if bad else "undo-2",
+        f"{operation.get_kind_display()}: {operation.get_state_display().lower()}",
+        _where(operation, str((operation.error or {}).get("detail", ""))),
+        operation.finished_at or operation.created_at,
+        address_of(operation),
+        _("Look"),
+    )
+
+
+def _planned(operation: Operation) -> Line:
+    return Line(
+        "info", "hourglass", _("%s waits for your approval") % operation.get_kind_display(), _where(operation, ""),
+        operation.created_at, address_of(operation), _("Review plan"),
+    )  # fmt: skip
+
+
+def _where(operation: Operation, detail: str) -> str:
+    node = operation.node.name if operation.node else ""
+    place = operation.target_label if operation.target_label == node else f"{operation.target_label}, {node}"
+    return f"{place.strip(', ')}. {detail}".rstrip(" .") + ("." if detail else "")
+
+
+def _unhealthy() -> Q:
+    silent = Q(last_seen_at=None) | Q(last_seen_at__lt=timezone.now() - SILENT_AFTER)
+    return Q(state=NodeState.PAUSED) | ~Q(note="") | (Q(state=NodeState.READY) & silent)
+
+
+def _nodes(actor: Actor) -> list[Line]:
+    lines = []
+    for node in selectors.nodes(actor).filter(_unhealthy()).order_by("last_seen_at")[:SHOWN]:
+        paused = node.state == NodeState.PAUSED
+        what = _("%s is paused") % node if paused else _("%s has not answered lately") % node
+        lines.append(
+            Line("warn", "server", what, node.note or node.address, node.last_seen_at, address_of(node), _("Look"))
+        )
+    return lines
+
+
+def _drift(actor: Actor) -> Sequence[Line]:
+    found = selectors.drift_items(actor).filter(state=DriftState.OPEN).select_related(None).order_by()
+    groups = found.values("node__name").annotate(
+        many=Count("id"), since=Min("first_seen_at"), last=Max("last_seen_at")
+    )  # fmt: skip
+    url = reverse("admin:hosting_driftitem_changelist")
+    return [
+        Line(
+            "warn", "git-compare",
+            ngettext("%(n)d difference on %(node)s", "%(n)d differences on %(node)s", group["many"])
+            % {"n": group["many"], "node": group["node__name"]},
+            _("The node is not as wanted, and no operation explains it."), group["since"],
+            f"{url}?q={group['node__name']}", _("Review drift"),
+        )
+        for group in groups.order_by("node__name")[:SHOWN]
+    ]  # fmt: skip
+
+
+def _grown(rows: QuerySet[Any]) -> tuple[int, str]:
+    new = rows.filter(created_at__gt=timezone.now() - WEEK).count()
+    return rows.count(), _("%d new in 7 days") % new
+
+
+def _list(model: str) -> str:
+    return reverse(f"admin:hosting_{model}_changelist")

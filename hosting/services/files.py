@@ -1,0 +1,51 @@
+"""Puts a file into a customer's site, as that customer; content is the customer's, so it is no Resource and has no plan."""
+
+import posixpath
+import re
+
+from audit.actor import Actor
+from audit.choices import Outcome
+from audit.record import record
+from hosting.connections.base import Context, Stat, Write
+from hosting.errors import HostingError
+from hosting.models import Domain
+from hosting.operations.nodes import connect
+from hosting.verbs import FILE_UPLOAD
+from observability.context import current
+
+_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_LIMIT = 4 * 1024 * 1024
+
+
+def upload_file(*, actor: Actor, domain: Domain, path: str, data: bytes) -> None:
+    """Write one file below a domain's document root (needs the worker's key).
+
+    Args:
+        path: relative, e.g. ``index.php``; links in it are not followed.
+        data: at most 4 MiB.
+
+    Raises:
+        HostingError: ``bad_path``, ``too_large``, ``document_root_missing``, or what the node says.
+    """
+    if not _PATH.fullmatch(path):
+        raise HostingError(f"{path[:80]!r} is not a relative path of plain names.", code="bad_path", field="path")
+    if len(data) > _LIMIT:
+        raise HostingError("The file is larger than 4 MiB.", code="too_large", hint="Use SFTP for large files.")
+    service = domain.service
+    root = f"{service.home}/{domain.root}"
+    connection, context = connect(service.node), Context(trace_id=current().trace_id)
+    requests = [
+        Stat(root, user=service.username),
+        Write(posixpath.join(root, path), data, mode=0o644, user=service.username, parents=True),
+    ]
+    record(
+        verb=FILE_UPLOAD,
+        actor=actor,
+        target=service,
+        outcome=Outcome.REQUESTED,
+        after={"path": f"{domain.name}/{path}", "bytes": len(data)},
+        node=service.node.name,
+    )
+    for answer in connection.batch(requests, context=context, stop_on_error=True):
+        if isinstance(answer, HostingError):
+            raise answer

@@ -1,0 +1,36 @@
+"""What every test shares: triggers that let a flush pass, keys of its own, no connection kept from another test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit.testing import enable_test_flush
+
+enable_test_flush()
+
+
+@pytest.fixture(autouse=True)
+def keys(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Worker keys, queue key and doorbell below a directory of the test run's own."""
+    from hosting.sealing import ensure_worker_key
+
+    folder = tmp_path_factory.getbasetemp() / "keys"
+    settings.NPANEL_WORKER_PUBLIC_KEYS = folder / "worker.pub"
+    settings.NPANEL_WORKER_PRIVATE_KEYS = folder / "worker.key"
+    settings.NPANEL_QUEUE_KEY_FILE = folder / "queue.key"
+    settings.NPANEL_DOORBELL = folder / "doorbell.sock"
+    ensure_worker_key()
+    if not settings.NPANEL_QUEUE_KEY_FILE.exists():
+        settings.NPANEL_QUEUE_KEY_FILE.write_text("a queue key for tests only")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_kept_connections() -> Iterator[None]:
+    """Connections are kept per process and node; node ids start over in each test."""
+    from hosting.operations import nodes
+
+    yield
+    nodes.disconnect_all()
