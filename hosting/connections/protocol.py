@@ -154,7 +154,7 @@ def _error(error: Any, request: Request) -> HostingError:
         return _command_error(code, message, error, request)
     if code == "not_run":
         return HostingError(f"Not run: {message}.", code="not_run", permanent=False)
-    if code in _NOT_FILES or isinstance(request, Http | Tcp):
+    if code in _NOT_FILES:
         return HostingError(f"The node answered: {message}.", code=f"node_{code}", permanent=False)
     return NodeFileError(f"The node refused a file request: {message}.", hint=_HINTS.get(code, ""))
 

@@ -252,7 +252,8 @@ class _ChannelPipe:
         return self._tail.text(wait=True)
 
     def close(self) -> None:
-        self._channel.close()
+        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):  # the node may have closed it already
+            self._channel.close()
         self._transport.close()
 
     def abandon(self) -> None:

@@ -21,7 +21,7 @@ from audit.choices import Outcome
 from audit.errors import UnknownVerb
 from audit.verbs import get_verb
 from hosting.choices import TONES
-from hosting.operations.present import DiffRow, diff_rows
+from hosting.operations.present import DiffRow, diff_rows, kind_label
 
 register = template.Library()
 
@@ -250,3 +250,15 @@ def empty_state(opts: Any, may_add: bool) -> dict[str, Any]:
     icon_name, text = _EMPTY.get(opts.model_name, ("list", _("Nothing here yet.")))
     url = reverse(admin_add_name(opts)) if may_add else ""
     return {"icon_name": icon_name, "text": text, "url": url, "action": _("New %s") % opts.verbose_name}
+
+
+@register.filter
+def kind_words(kind: str) -> str:
+    """What people call a kind of Resource."""
+    return kind_label(kind)
+
+
+@register.filter
+def forward_count(journal: Sequence[Any]) -> int:
+    """How many changes an operation had begun."""
+    return sum(not entry.backward for entry in journal)

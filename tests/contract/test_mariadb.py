@@ -1,4 +1,5 @@
 """MariaDB on a real node: the contract, customers' data through a removal and back, and who may use what."""
+# ruff: noqa: S608  (statements of the tests' own)
 
 import hashlib
 import subprocess
@@ -20,7 +21,8 @@ PASSWORD = "correct horse battery"
 #: Everything that a dump can lose: types, odd names, views, triggers, routines, events, sequences, history, definers.
 CUSTOMER_DATA = r"""
 CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, b BLOB, s TEXT, ts TIMESTAMP(6), d DECIMAL(10,2), j JSON);
-INSERT INTO t (b, s, ts, d, j) VALUES (x'00ff27', 'ö''\\ \n\r 💾', '2026-01-01 00:00:00.123456', 1.5, '{"a": 1}'), (NULL, NULL, NULL, NULL, NULL);
+INSERT INTO t (b, s, ts, d, j) VALUES (x'00ff27', 'ö''\\ \n\r 💾', '2026-01-01 00:00:00.123456', 1.5, '{"a": 1}');
+INSERT INTO t () VALUES ();
 CREATE TABLE `we ird``\!` (a INT) ENGINE=MyISAM;
 INSERT INTO `we ird``\!` VALUES (1);
 CREATE VIEW v AS SELECT * FROM t;
@@ -38,8 +40,9 @@ CREATE EVENT e ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' DO SELECT 1;
 
 
 def native_hash(password: str) -> Secret:
-    """What MariaDB keeps of a password (mysql_native_password)."""
-    return Secret("*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper())
+    """What MariaDB keeps of a password (mysql_native_password: SHA-1 twice)."""
+    once = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
+    return Secret("*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper())
 
 
 def database_user(name: str, *grants: Grant, **more: object) -> DatabaseUser:
@@ -66,7 +69,11 @@ def made(connection: Connection, facts: NodeFacts) -> Iterator[None]:
 
 
 def ask(node: Node, statement: str, database: str = "") -> str:
-    return node.exec(["mariadb", "-BN", *([database] if database else [])], input=statement, check=True).stdout
+    return node.exec(
+        ["mariadb", "-BN", "--default-character-set=utf8mb4", *([database] if database else [])],
+        input=statement,
+        check=True,
+    ).stdout
 
 
 def dump_all(node: Node) -> str:
@@ -87,11 +94,7 @@ def sign_in(node: Node, user: str, statement: str, password: str = PASSWORD) -> 
 
 
 def apply(connection: Connection, before: Resource | None, after: Resource | None) -> None:
-    resource = after or before
-    assert resource is not None
-    carry_out(
-        connection, plan({} if before is None else state_of([before]), {} if after is None else state_of([after]))
-    )
+    carry_out(connection, plan(state_of(filter(None, [before])), state_of(filter(None, [after]))))
 
 
 def observe(connection: Connection, facts: NodeFacts, ref: Ref) -> Resource | None:
@@ -111,36 +114,32 @@ def test_it_keeps_the_contract(node: Node, connection: Connection, facts: NodeFa
                 SHOP,
                 replace(BLOG, charset="utf8mb4", collation="utf8mb4_general_ci"),
                 replace(
-                    WRITER, password_hash=native_hash("other"), grants=(Grant(BLOG.name), Grant(SHOP.name, ("SELECT",)))
+                    WRITER, password_hash=native_hash("other"), grants=(Grant(BLOG.name), Grant(SHOP.name, ("DROP",)))
                 ),
                 replace(READER, locked=True, grants=(Grant(BLOG.name),)),
             ),
-            populate=lambda: ask(node, CUSTOMER_DATA, SHOP.name) and None,
+            populate=lambda: populate(node),
             evidence=lambda: dump_all(node),
         )
     )
 
 
+def populate(node: Node) -> None:
+    ask(node, CUSTOMER_DATA, SHOP.name)
+
+
 @pytest.mark.usefixtures("made")
-def test_a_customer_signs_in_and_reaches_only_what_is_theirs(node: Node, connection: Connection) -> None:
+def test_a_customer_signs_in_and_reaches_only_what_is_theirs(node: Node) -> None:
     lookalike = f"{OWNER}Xshop"
     ask(node, f"CREATE DATABASE `{lookalike}`; CREATE TABLE `{lookalike}`.t (a INT)")
-    assert (
-        sign_in(
-            node, WRITER.name, f"USE {SHOP.name}; CREATE TABLE x (a INT); INSERT INTO x VALUES (42); SELECT * FROM x"
-        ).stdout
-        == "42\n"
-    )
-    for forbidden in (
-        f"USE {BLOG.name}",
-        f"USE `{lookalike}`",
-        "USE mysql",
-        "USE npanel",
-        f"CREATE DATABASE {OWNER}_other",
-    ):
-        assert "denied" in sign_in(node, WRITER.name, forbidden).stderr
+    use = f"USE {SHOP.name};"
+    assert sign_in(node, WRITER.name, f"{use} CREATE TABLE x (a INT); INSERT INTO x VALUES (7)").returncode == 0
+    assert sign_in(node, WRITER.name, f"{use} SELECT * FROM x").stdout == "7\n"
+    for other in (BLOG.name, f"`{lookalike}`", "mysql", "npanel"):
+        assert "denied" in sign_in(node, WRITER.name, f"USE {other}").stderr
+    assert "denied" in sign_in(node, WRITER.name, f"CREATE DATABASE {OWNER}_other").stderr
     for trick in ("SELECT LOAD_FILE('/etc/passwd')", "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE x"):
-        assert "root:" not in sign_in(node, WRITER.name, f"USE {SHOP.name}; {trick}; SELECT * FROM x").stdout
+        assert "root:" not in sign_in(node, WRITER.name, f"{use} {trick}; SELECT * FROM x").stdout
     assert "denied" in sign_in(node, WRITER.name, "SELECT 1", password="wrong").stderr
     ask(node, f"DROP DATABASE `{lookalike}`")
 
@@ -167,10 +166,8 @@ def test_what_npanel_did_not_make_is_refused_and_left_alone(
     node: Node, connection: Connection, facts: NodeFacts
 ) -> None:
     stranger, account = Database(OWNER, f"{OWNER}_alien"), database_user("alien")
-    ask(
-        node,
-        f"CREATE DATABASE {stranger.name}; CREATE TABLE {stranger.name}.t (a INT); CREATE USER {account.name}@localhost",
-    )
+    ask(node, f"CREATE DATABASE {stranger.name}; CREATE TABLE {stranger.name}.t (a INT)")
+    ask(node, f"CREATE USER {account.name}@localhost")
     before = dump_all(node)
     for resource, code in ((stranger, "database_taken"), (account, "database_user_taken")):
         assert observe(connection, facts, resource.ref) is None
@@ -205,11 +202,6 @@ def test_what_somebody_changes_by_hand_is_seen_and_taken_back(
     ask(node, by_hand)
     seen = observe(connection, facts, WRITER.ref)
     assert seen != WRITER
-    with pytest.raises(ProbeFailed):
-        if seen is None or ("GRANT" not in by_hand and "REVOKE" not in by_hand):
-            perform(connection, adapters()["mariadb"].probe(WRITER, facts))
-        else:
-            raise ProbeFailed("a right more or less is what observing is for")
     apply(connection, seen, WRITER)
     assert observe(connection, facts, WRITER.ref) == WRITER
     assert dump_all(node) == rights
@@ -235,9 +227,8 @@ def test_kept_data_is_roots_alone_and_comes_back_once(node: Node, connection: Co
     everything = state_of([SHOP, BLOG, WRITER, READER])
     carry_out(connection, plan(everything, {}), operation)
     folder = f"/var/lib/npanel/removed/{operation.removed_id}"
-    assert node.exec(["stat", "-c", "%a %U", folder, f"{folder}/database-{SHOP.name}.sql"], check=True).stdout.split(
-        "\n"
-    )[:2] == ["700 root", "600 root"]
+    modes = node.exec(["stat", "-c", "%a %U", folder, f"{folder}/database-{SHOP.name}.sql"], check=True).stdout
+    assert modes.splitlines() == ["700 root", "600 root"]
     carry_out(connection, plan({}, everything), operation)
     ask(node, "INSERT INTO t VALUES (2)", SHOP.name)
     carry_out(connection, plan({}, everything), operation)
@@ -260,16 +251,16 @@ def test_the_probe_uses_what_is_there(connection: Connection, facts: NodeFacts) 
         perform(connection, mariadb.probe(replace(WRITER, password_hash=native_hash("x"), locked=True), facts))
 
 
-def test_no_secret_is_in_a_process_list_or_an_error(node: Node, connection: Connection, facts: NodeFacts) -> None:
-    refused = replace(WRITER, host="%", grants=(Grant(f"{OWNER}_" + "x" * 53),))
-    ask(node, "SET GLOBAL general_log = 0; SET GLOBAL read_only = 1")
-    node.exec(["systemctl", "stop", "mariadb"], check=True)
+def test_a_failed_statement_does_not_show_the_password_hash(node: Node, connection: Connection) -> None:
+    user = replace(WRITER, grants=())
+    ask(node, "INSTALL SONAME 'simple_password_check'")
     try:
-        with pytest.raises(HostingError) as caught:
-            perform(connection, adapters()["mariadb"].apply(Change(*refused.ref, None, refused), new_context()))
+        with pytest.raises(HostingError, match="password") as caught:
+            perform(connection, adapters()["mariadb"].apply(Change(*user.ref, None, user), new_context()))
     finally:
-        node.exec(["systemctl", "start", "mariadb"], check=True)
-    assert WRITER.password_hash.value not in f"{caught.value!r} {caught.value.detail} {caught.value.__dict__}"
+        ask(node, "UNINSTALL SONAME 'simple_password_check'")
+    assert user.password_hash.value not in f"{caught.value!r} {caught.value.detail} {caught.value.__dict__}"
+    carry_out(connection, plan(state_of([user]), {}), Context())
 
 
 def test_a_configuration_that_the_server_refuses_is_named(node: Node, connection: Connection, facts: NodeFacts) -> None:

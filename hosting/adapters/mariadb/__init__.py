@@ -12,6 +12,7 @@ from hosting.errors import CommandFailed, ConfigurationInvalid, HostingError, Pr
 from hosting.state import Change, DaemonUnit, Database, DatabaseUser, NodeFile, Resource
 
 _NO_TABLE = re.compile(r"ERROR (1146|1049) ")
+_ANY_STATUS = tuple(range(256))
 _TAKEN = re.compile(r"\b(database|database_user)_taken\b")
 
 
@@ -60,10 +61,10 @@ class MariaDb(Adapter):
         """Let the server read its configuration without starting."""
         if not _configures(changes):
             return
-        try:
-            yield [Run(("/usr/sbin/mariadbd", "--verbose", "--help"))]
-        except CommandFailed as error:
-            raise ConfigurationInvalid(error.detail, path=setup.CONFIGURATION) from error
+        (reply,) = yield [Run(("/usr/sbin/mariadbd", "--verbose", "--help"), ok=_ANY_STATUS)]
+        if reply.exit_status:
+            lines = [line for line in reply.stderr.decode(errors="replace").splitlines() if "[Warning]" not in line]
+            raise ConfigurationInvalid("; ".join(filter(None, lines))[:500], path=setup.CONFIGURATION)
 
     def activate(self, changes: Sequence[Change]) -> Steps[None]:
         """Databases and accounts need nothing; a new configuration takes a restart, which returns when it is up."""

@@ -130,7 +130,8 @@ class Agent:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for _ in range(MAX_IN_FLIGHT):
             if not self._room.acquire(timeout=_FAREWELL_SECONDS):
-                return
+                break
+        self._write_lock.acquire(timeout=_FAREWELL_SECONDS)  # an answer that is being written is written whole
 
 
 def _pack(number: int, replies: list[dict[str, Any]]) -> bytes:

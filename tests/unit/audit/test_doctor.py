@@ -14,7 +14,7 @@ from audit.models import Event
 from audit.triggers import drop_triggers
 
 PASSWORD = "only-for-this-test"
-WEB = "'npanel_test_web'@'localhost'"
+WEB = "'npanel_test_web'@'%'"
 
 
 def run_doctor(capsys: Any, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -100,11 +100,10 @@ def web_account(transactional_db: None) -> Iterator[Any]:
 
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE OR REPLACE USER {WEB} IDENTIFIED BY '{PASSWORD}'")
-        cursor.execute(f"CREATE OR REPLACE USER 'npanel_test_web'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
         try:
             yield connect
         finally:
-            cursor.execute(f"DROP USER {WEB}, 'npanel_test_web'@'127.0.0.1'")
+            cursor.execute(f"DROP USER {WEB}")
 
 
 def grant(statements: list[str]) -> None:

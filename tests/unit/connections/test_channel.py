@@ -156,9 +156,7 @@ def test_a_silent_agent_counts_as_lost(impatient: LocalConnection) -> None:
     assert isinstance(impatient.batch([Stat("/")])[0], Reply)
 
 
-def test_a_line_that_died_while_idle_is_noticed_before_anything_is_sent(
-    impatient: LocalConnection, place: str
-) -> None:
+def test_a_line_that_died_while_idle_is_noticed_before_anything_is_sent(impatient: LocalConnection, place: str) -> None:
     pid = agent_pid(impatient)
     os.kill(pid, signal.SIGSTOP)
     time.sleep(2)  # longer than half the silence: the next batch looks first

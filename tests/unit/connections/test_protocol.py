@@ -44,9 +44,9 @@ FIELDS = (
     "argv stdin timeout user ok path limit directory pattern data mode owner group parents exclusive target recursive "
     "source replace method url headers body host unix_socket connect address port udp read_until failpoint"
 ).split()
-# Requests of every kind with fields of any type; the paths lead nowhere that exists.
+# Requests of every kind with fields of any type; the paths lead where nothing is and nothing can be made.
 REQUESTS = st.builds(
-    lambda op, fields: {"op": op, **fields, **dict.fromkeys(("path", "source", "directory"), "/nonexistent-npanel/x")},
+    lambda op, fields: {"op": op, **fields, **dict.fromkeys(("path", "source", "directory"), "/proc/npanel-nothing/x")},
     st.sampled_from(OPS) | st.text(),
     st.dictionaries(st.sampled_from([name for name in FIELDS if name not in ("argv", "failpoint")]), JSON, max_size=6),
 )
