@@ -51,7 +51,12 @@ class PersonForm(forms.ModelForm):
     def clean(self) -> dict[str, Any] | None:
         """The last administrator stays one."""
         data = super().clean()
-        if self.instance.pk is not None and data is not None and not _stays_admin(data) and is_last_admin(self.instance):
+        if (
+            self.instance.pk is not None
+            and data is not None
+            and not _stays_admin(data)
+            and is_last_admin(self.instance)
+        ):
             raise ValidationError(_("This is the last administrator who may sign in. Make another one first."))
         return data
 

@@ -113,7 +113,12 @@ class ConsoleAdmin(admin.ModelAdmin):
         obj = self.find(request, object_id)
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
-        context = {"title": str(obj), "object": obj, "events": self.events_of(obj)[:EVENTS_SHOWN], "subtitle": _("Audit")}
+        context = {
+            "title": str(obj),
+            "object": obj,
+            "events": self.events_of(obj)[:EVENTS_SHOWN],
+            "subtitle": _("Audit"),
+        }
         return self.page(request, "admin/object_history.html", context)
 
 

@@ -1,12 +1,13 @@
 """What can be done with customers and people, one function per use case."""
 
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import ProtectedError
 
 from accounts.choices import Role
 from accounts.models import Customer, User
-from accounts.verbs import CUSTOMER_CREATE, CUSTOMER_DELETE, USER_CREATE
+from accounts.verbs import CUSTOMER_CREATE, CUSTOMER_DELETE, USER_CHANGE, USER_CREATE
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
@@ -23,7 +24,11 @@ def create_customer(*, actor: Actor, name: str, email: str = "", notes: str = ""
     customer.full_clean()
     customer.save()
     record(
-        verb=CUSTOMER_CREATE, actor=actor, target=customer, outcome=Outcome.SUCCEEDED, after={"name": name, "email": email}
+        verb=CUSTOMER_CREATE,
+        actor=actor,
+        target=customer,
+        outcome=Outcome.SUCCEEDED,
+        after={"name": name, "email": email},
     )
     return customer
 
@@ -55,3 +60,16 @@ def create_operator(*, actor: Actor, email: str, password: str, role: str = Role
         verb=USER_CREATE, actor=actor, target=user, outcome=Outcome.SUCCEEDED, after={"email": user.email, "role": role}
     )
     return user
+
+
+@transaction.atomic
+def set_operator_password(*, actor: Actor, user: User, password: str) -> None:
+    """Give a person another password. Their open sessions end with the old one.
+
+    Raises:
+        ValidationError: the password is too easy to guess.
+    """
+    validate_password(password, user)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record(verb=USER_CHANGE, actor=actor, target=user, outcome=Outcome.SUCCEEDED, after={"changed": ["password"]})

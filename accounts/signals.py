@@ -31,9 +31,7 @@ def signed_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: A
 
 
 @receiver(user_login_failed)
-def sign_in_failed(
-    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
-) -> None:
+def sign_in_failed(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
     """Somebody did not get in."""
     login = str(credentials.get("username", ""))[:190]
     ip = getattr(request, "client_ip", "") if request is not None else ""

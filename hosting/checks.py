@@ -20,5 +20,7 @@ def check_keys(**kwargs: Any) -> list[CheckMessage]:
             Error(f"{private} can be read by others.", hint="chmod 600, owned by the worker's user.", id="hosting.E001")
         )
     if settings.PRODUCTION and not settings.NPANEL_WORKER_PUBLIC_KEYS.exists():
-        found.append(Error("The worker's public key is missing.", hint="manage.py worker_key --init", id="hosting.E002"))
+        found.append(
+            Error("The worker's public key is missing.", hint="manage.py worker_key --init", id="hosting.E002")
+        )
     return found

@@ -122,7 +122,9 @@ def zone_resource(service: HostingService, domain: Domain, rows: Iterable[DnsRec
     servers = nameservers(service.node, name)
     records |= {canonical_record(name, "NS", f"{server}.", 86400, name) for server in servers}
     if not service.node.nameservers:
-        records |= {canonical_record(server, *address, 86400, name) for server in servers for address in addresses(service.node)}
+        records |= {
+            canonical_record(server, *address, 86400, name) for server in servers for address in addresses(service.node)
+        }
     return DnsZone(
         owner=service.username,
         name=name,

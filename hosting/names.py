@@ -8,6 +8,10 @@ from hosting.errors import HostingError
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _USERNAME = re.compile(r"[a-z][a-z0-9]{1,15}")
+#: Full stops of other scripts, which UTS 46 maps to the dot.
+_DOTS = ".\u3002\uff0e\uff61"
+#: No host name is longer, not even spelled out in another script; the IDNA tables are not asked for more.
+_TYPED_AT_MOST = 1000
 
 #: Names that are, or become with a package, accounts of the system or words of the panel.
 RESERVED_USERNAMES = frozenset(
@@ -32,17 +36,20 @@ def host_name(text: str) -> str:
     Raises:
         HostingError: ``bad_name`` when it is no host name with at least two labels (RFC 1123 §2.1, RFC 5891).
     """
-    name = text.strip().rstrip(".").lower()
+    name = text.strip().lower()
+    name = name.removesuffix(name[-1]) if name.endswith(tuple(_DOTS)) else name
+    if len(name) > _TYPED_AT_MOST:
+        raise _bad_name(text, "it is too long")
     try:
         ascii_name = idna.encode(name, uts46=True).decode() if not name.isascii() or "xn--" in name else name
-    except idna.IDNAError as error:
+    except (idna.IDNAError, UnicodeError) as error:
         raise _bad_name(text, str(error)) from error
-    labels = ascii_name.lower().split(".")
+    labels = ascii_name.split(".")
     if len(labels) < 2 or len(ascii_name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise _bad_name(text, "it needs at least two parts of letters, digits and inner hyphens")
     if labels[-1].isdigit():
         raise _bad_name(text, "the last part can't be a number")
-    return ascii_name.lower()
+    return ascii_name
 
 
 def ancestors(name: str) -> list[str]:

@@ -45,9 +45,11 @@ class Sealed:
         """Parse what :meth:`dump` wrote (SealingError if it is something else)."""
         try:
             parts = json.loads(text)
-            return cls(parts["k"], *(base64.b64decode(parts[name]) for name in "ewb"))
+            return cls(str(parts["k"]), *(base64.b64decode(parts[name]) for name in "ewb"))
         except (ValueError, KeyError, TypeError) as error:
-            raise SealingError("A sealed secret in the database is damaged.", hint="Restore it, or set it again.") from error
+            raise SealingError(
+                "A sealed secret in the database is damaged.", hint="Restore it, or set it again."
+            ) from error
 
 
 def seal(value: str, context: str) -> str:
@@ -85,10 +87,10 @@ def unseal(text: str, context: str) -> str:
             f"The worker's private key {sealed.key_id} is not on this machine.",
             hint="Run this where the worker runs, or put its key file back (NPANEL_WORKER_PRIVATE_KEYS).",
         )
-    wrapping = _derive(private.exchange(X25519PublicKey.from_public_bytes(sealed.ephemeral)), context)
     try:
+        wrapping = _derive(private.exchange(X25519PublicKey.from_public_bytes(sealed.ephemeral)), context)
         return _decrypt(_decrypt(wrapping, sealed.wrapped, context), sealed.body, context).decode()
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:  # ValueError: a part has lost its length, or is a point of low order
         raise SealingError("A sealed secret was changed, or moved from another place.") from error
 
 
@@ -120,7 +122,7 @@ def ensure_worker_key() -> None:
 
 def _public_keys() -> list[tuple[str, X25519PublicKey]]:
     file: Path = settings.NPANEL_WORKER_PUBLIC_KEYS
-    if not file.exists():
+    if not file.exists() or not file.stat().st_size:
         raise SealingError("No worker key is installed.", hint="Run manage.py worker_key --init first.")
     pairs = (line.split() for line in file.read_text().splitlines())
     return [(key_id, X25519PublicKey.from_public_bytes(base64.b64decode(data))) for key_id, data in pairs]

@@ -97,7 +97,9 @@ def _gauges() -> Iterator[GaugeSample]:
     yield GaugeSample("npanel_operation_queue_age_seconds", age)
     drift = DriftItem.objects.filter(state=DriftState.OPEN).values("node__name", "adapter").annotate(n=Count("pk"))
     for row in drift:
-        yield GaugeSample("npanel_drift_resources", float(row["n"]), {"node": row["node__name"], "adapter": row["adapter"]})
+        yield GaugeSample(
+            "npanel_drift_resources", float(row["n"]), {"node": row["node__name"], "adapter": row["adapter"]}
+        )
 
 
 def beat(name: str) -> None:

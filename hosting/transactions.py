@@ -19,13 +19,15 @@ _TRIES = 6
 def retried(function: Callable[P, T]) -> Callable[P, T]:
     """Run a function in a transaction, again if the database gave it up for another one's sake.
 
-    Inside an outer transaction it is run once: only the outermost one can be tried again.
+    Inside an outer transaction it is run once (only the outermost one can be tried again), behind a savepoint: a
+    caller that shows the refusal and commits must not keep the half of it.
     """
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
         if connection.in_atomic_block:
-            return function(*args, **kwargs)
+            with transaction.atomic():
+                return function(*args, **kwargs)
         for attempt in range(_TRIES):
             try:
                 with transaction.atomic():

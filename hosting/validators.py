@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from hosting.errors import HostingError
 from hosting.names import check_username, host_name
 
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 RECORD_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "SSHFP", "TLSA", "TXT")
 SHELLS = ("/usr/sbin/nologin", "/bin/bash", "/bin/sh")
 
@@ -19,6 +19,12 @@ SHELLS = ("/usr/sbin/nologin", "/bin/bash", "/bin/sh")
 def _require(pattern: str, value: str, message: str) -> None:
     if not re.fullmatch(pattern, value):
         raise ValidationError(message)
+
+
+def refuse_control_characters(value: str) -> None:
+    """No line break, control character or line separator, which no one-line text has any use for."""
+    if _FORBIDDEN.search(value):
+        raise ValidationError(_("This can't hold control characters or line breaks."))
 
 
 def _from_hosting(error: HostingError) -> ValidationError:
@@ -52,17 +58,32 @@ def validate_login(value: str) -> None:
     _require(r"[a-z_][a-z0-9_-]{0,31}", value, _("This is not a Linux user name."))
 
 
+def _require_ip(value: str) -> None:
+    """An IP address; Python takes any text for an IPv6 zone (``fe80::1%…``), we only the name of an interface.
+
+    Raises:
+        ValueError: it is none.
+    """
+    ipaddress.ip_address(value)
+    if not re.fullmatch(r"[0-9A-Fa-f.:]+(%[A-Za-z0-9_.-]{1,15})?", value):
+        raise ValueError(value)
+
+
 def validate_address(value: str) -> None:
     """An IP address, or a host name."""
     try:
-        ipaddress.ip_address(value)
+        _require_ip(value)
     except ValueError:
-        _require(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,188}[A-Za-z0-9])?", value, _("This is neither an address nor a host name."))
+        _require(
+            r"[A-Za-z0-9]([A-Za-z0-9.-]{0,188}[A-Za-z0-9])?", value, _("This is neither an address nor a host name.")
+        )
 
 
 def validate_host_keys(value: str) -> None:
     """Public host keys, one a line: type and base64 (RFC 4253 §6.6)."""
     for line in value.splitlines():
+        if _FORBIDDEN.search(line):
+            raise ValidationError(_("A host key is one plain line."))
         kind, _blank, data = line.strip().partition(" ")
         try:
             blob = base64.b64decode(data.split(" ")[0], validate=True)
@@ -74,7 +95,7 @@ def validate_host_keys(value: str) -> None:
 
 def validate_php_version(value: str) -> None:
     """A version like 8.2."""
-    _require(r"[5-9]\.\d{1,2}", value, _("A PHP version looks like 8.2."))
+    _require(r"[5-9]\.[0-9]{1,2}", value, _("A PHP version looks like 8.2."))
 
 
 def validate_shell(value: str) -> None:
@@ -107,7 +128,9 @@ def validate_record_content(value: str) -> None:
 def validate_database_name(value: str) -> None:
     """``user_name``: the service's user name, an underscore, and a name."""
     _require(
-        r"[a-z][a-z0-9]{1,15}_[a-z0-9_]{1,47}", value, _("Use the service's user name, an underscore, and letters or digits.")
+        r"[a-z][a-z0-9]{1,15}_[a-z0-9_]{1,47}",
+        value,
+        _("Use the service's user name, an underscore, and letters or digits."),
     )
 
 
@@ -121,9 +144,9 @@ def validate_database_host(value: str) -> None:
     if value in {"localhost", "%"}:
         return
     try:
-        ipaddress.ip_address(value)
+        _require_ip(value)
     except ValueError:
-        _require(r"(\d{1,3}\.){1,3}%", value, _("Use localhost, an IP address, or a pattern like 10.0.%."))
+        _require(r"([0-9]{1,3}\.){1,3}%", value, _("Use localhost, an IP address, or a pattern like 10.0.%."))
 
 
 def validate_password_hash(value: str) -> None:

@@ -2,10 +2,11 @@
 
 import sys
 import time
-from typing import Any
+from typing import Any, cast
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.core.signals import got_request_exception
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django_prometheus import middleware as prometheus
 from django_structlog import middlewares as django_structlog_middlewares
 from prometheus_client import Histogram
@@ -38,34 +39,44 @@ def trace_of_request(request: HttpRequest) -> context.Trace:
 class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
     """django-structlog's request middleware without its traps.
 
-    Its life cycle (sync and async, exception signal) is kept. Replaced are: ``format_request``, which wrote
-    the query string with its reset tokens; ``bind_ip``, which trusted ipware; ``bind_user_id``, which read the
-    session even where the view had not; and the request ids, which are ours and leave by response headers.
+    Kept are its hook for unhandled exceptions and its levels by status. Replaced are: ``format_request``, which
+    wrote the query string with its reset tokens; ``bind_ip``, which trusted ipware; ``bind_user_id``, which read
+    the session even where the view had not; the request ids, which are ours and leave by response headers; and
+    the life cycle, which left the thread's context behind when an error page failed in its turn.
     One ``http_request`` line ends each request; the start is at DEBUG.
     """
 
-    def prepare(self, request: Any) -> None:
-        request.npanel_outer = (context.activate(trace_of_request(request)), structlog.contextvars.get_contextvars())
-        trace = context.current()
-        request.trace_id, request.correlation_id, request.request_id = (
-            trace.trace_id,
-            trace.correlation_id,
-            trace.request_id,
-        )
-        request.npanel_started = time.perf_counter()
-        request.client_ip = client_ip(request)
-        structlog.contextvars.bind_contextvars(ip=request.client_ip)
-        get_logger(HTTP_REQUEST).debug("request started", method=_method(request), path=request.path)
+    async_capable = False
 
-    def handle_response(self, request: Any, response: HttpResponse) -> None:
+    def __call__(self, request: Any) -> Any:
+        previous, fields = self.prepare(request), structlog.contextvars.get_contextvars()
         try:
+            structlog.contextvars.bind_contextvars(ip=request.client_ip)
+            get_logger(HTTP_REQUEST).debug("request started", method=_method(request), path=request.path)
+            response = self._answer(request)
             self._add_headers(response)
             self._log_finished(request, response)
+            return response
         finally:
-            previous, fields = request.npanel_outer
             structlog.contextvars.clear_contextvars()
             structlog.contextvars.bind_contextvars(**fields)
             context.activate(previous)
+
+    def prepare(self, request: Any) -> context.Trace | None:  # type: ignore[override]
+        """Put the ids on the request and make them current; returns the trace they replace."""
+        trace = trace_of_request(request)
+        request.trace_id, request.correlation_id = trace.trace_id, trace.correlation_id
+        request.request_id = trace.request_id
+        request.client_ip = client_ip(request)
+        request.npanel_started = time.perf_counter()
+        return context.activate(trace)
+
+    def _answer(self, request: Any) -> HttpResponse:
+        try:
+            return cast(HttpResponse, self.get_response(request))
+        except Exception:  # noqa: BLE001 - an error page that fails too; the final line tells why
+            got_request_exception.send(sender=self.__class__, request=request)
+            return HttpResponseServerError("Internal server error\n", content_type="text/plain")
 
     def process_got_request_exception(self, sender: type[Any], request: Any, **kwargs: Any) -> None:
         """Keep an unhandled exception for the final line (Django turns it into a response before we see it)."""
@@ -90,7 +101,7 @@ class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
             status="failed" if response.status_code >= 500 else "success",
             duration_ms=round((time.perf_counter() - request.npanel_started) * 1000, 1),
             user_id=_user_id(request),
-            exc_info=getattr(request, "npanel_error", None),
+            exc_info=request.__dict__.pop("npanel_error", None),
         )
 
 

@@ -14,7 +14,7 @@ from hosting.state import Change, DaemonUnit, NodeFile, NodeLink, Package, Resou
 #: The word in a NodeFile's content that its secret takes the place of.
 SECRET_WORD = "@SECRET@"  # noqa: S105 (no secret: a placeholder)
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,100}")  # Debian Policy §5.6.1
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,200}\.(?:service|socket|timer)")  # systemd.unit(5)
+_UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.\\@-]{0,200}\.(?:service|socket|timer)")  # systemd.unit(5)
 _APT = ("/usr/bin/apt-get", "--assume-yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300")
 # A configuration file that is there already stays (NPanel has its own files); maintainer scripts never ask.
 _KEEP = ("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")

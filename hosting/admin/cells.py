@@ -46,11 +46,9 @@ def when(moment: datetime | None) -> str:
 
 
 def host(name: str) -> str:
-    """A host name as people write it, with the stored spelling beside it where they differ."""
+    """A host name as people write it, with the stored spelling on hover where they differ."""
     shown = unicode_name(name)
-    if shown == name:
-        return name
-    return format_html('{} <span class="muted mono">{}</span>', shown, name)
+    return name if shown == name else format_html('<span title="{}">{}</span>', name, shown)
 
 
 def yes(value: bool, word: Any) -> str:

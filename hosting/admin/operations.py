@@ -97,6 +97,7 @@ class OperationAdmin(ObjectAdmin):
             "possible": possible(operation),
             "journal": list(operation.journal.order_by("seq")),
             "version": version_of(operation),
+            "command": f"manage.py operation_approve {operation.pk} {operation.plan_digest}",
             "following": operation.reverted_by.order_by("-created_at").first(),
         }
 

@@ -179,9 +179,8 @@ def _nodes(actor: Actor) -> list[Line]:
     for node in selectors.nodes(actor).filter(_unhealthy()).order_by("last_seen_at")[:SHOWN]:
         paused = node.state == NodeState.PAUSED
         what = _("%s is paused") % node if paused else _("%s has not answered lately") % node
-        lines.append(
-            Line("warn", "server", what, node.note or node.address, node.last_seen_at, address_of(node), _("Look"))
-        )
+        since = None if paused else node.last_seen_at
+        lines.append(Line("warn", "server", what, node.note or node.address, since, address_of(node), _("Look")))
     return lines
 
 

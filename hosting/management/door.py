@@ -45,7 +45,7 @@ class HostingCommand(BaseCommand):
             try:
                 status = self.act(options)
             except HostingError as error:
-                self._refuse(error)
+                status = self._refuse(error)
         if status:
             sys.exit(status)
 
@@ -71,7 +71,9 @@ class HostingCommand(BaseCommand):
         if found is None:
             wish = ", ".join(str(value) for value in lookup.values())
             raise HostingError(
-                f"There is no {model._meta.verbose_name} {wish}.", code="not_found", hint=f"manage.py {hint} shows or adds."
+                f"There is no {model._meta.verbose_name} {wish}.",
+                code="not_found",
+                hint=f"manage.py {hint} shows or adds.",
             )
         return found
 
@@ -84,13 +86,13 @@ class HostingCommand(BaseCommand):
         """A node by name."""
         return self.find(Node, "node_add", name=name)
 
-    def _refuse(self, error: HostingError) -> None:
+    def _refuse(self, error: HostingError) -> int:
         if self.as_json:
             self.stdout.write(json.dumps({"error": error.as_dict()}, indent=2))
         self.stderr.write(self.style.ERROR(f"{error.code}: {error.detail}"))
         if error.hint:
             self.stderr.write(f"  {error.hint}")
-        sys.exit(1)
+        return 1
 
 
 class OperationCommand(HostingCommand):
@@ -100,7 +102,9 @@ class OperationCommand(HostingCommand):
         """Ways to answer the question beforehand."""
         super().add_arguments(parser)
         parser.add_argument("--yes", "-y", action="store_true", help="apply without showing the plan and asking")
-        parser.add_argument("--plan-only", action="store_true", help="show the plan, change nothing, exit 2 if there is one")
+        parser.add_argument(
+            "--plan-only", action="store_true", help="show the plan, change nothing, exit 2 if there is one"
+        )
         parser.add_argument("--reason", default="", help="why; kept in the audit log")
         parser.add_argument("--timeout", type=float, default=600.0, help="seconds to wait for the end (default 600)")
 
@@ -117,9 +121,7 @@ class OperationCommand(HostingCommand):
         self._show_plan(operation)
         if not self._agreed(operation):
             return 2
-        approve_operation(
-            actor=self.actor, operation=operation, digest=operation.plan_digest, reason=options["reason"]
-        )
+        approve_operation(actor=self.actor, operation=operation, digest=operation.plan_digest, reason=options["reason"])
         return self._report(self._drive(operation, options["timeout"]))
 
     def request(self, options: dict[str, Any], *, wait_for_approval: bool) -> Operation:

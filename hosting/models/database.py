@@ -13,7 +13,9 @@ class Database(models.Model):
     service = models.ForeignKey(HostingService, models.PROTECT, related_name="databases", verbose_name=_("service"))
     name = models.CharField(_("name"), max_length=64, unique=True, validators=[validate_database_name])
     charset = models.CharField(_("character set"), max_length=32, default="utf8mb4", validators=[validate_charset])
-    collation = models.CharField(_("collation"), max_length=64, default="utf8mb4_unicode_ci", validators=[validate_charset])
+    collation = models.CharField(
+        _("collation"), max_length=64, default="utf8mb4_unicode_ci", validators=[validate_charset]
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -28,9 +30,13 @@ class Database(models.Model):
 class DatabaseUser(models.Model):
     """One MariaDB account; only the hash of its password is kept."""
 
-    service = models.ForeignKey(HostingService, models.PROTECT, related_name="database_users", verbose_name=_("service"))
+    service = models.ForeignKey(
+        HostingService, models.PROTECT, related_name="database_users", verbose_name=_("service")
+    )
     name = models.CharField(_("name"), max_length=80, validators=[validate_database_name])
-    host = models.CharField(_("may connect from"), max_length=60, default="localhost", validators=[validate_database_host])
+    host = models.CharField(
+        _("may connect from"), max_length=60, default="localhost", validators=[validate_database_host]
+    )
     password_hash = models.CharField(max_length=41, validators=[validate_password_hash], editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

@@ -13,7 +13,10 @@ class DnsRecord(models.Model):
 
     domain = models.ForeignKey(Domain, models.CASCADE, related_name="records", verbose_name=_("domain"))
     name = models.CharField(
-        _("name"), max_length=253, validators=[validate_record_name], help_text=_("Relative to the domain; @ for itself.")
+        _("name"),
+        max_length=253,
+        validators=[validate_record_name],
+        help_text=_("Relative to the domain; @ for itself."),
     )
     type = models.CharField(_("type"), max_length=10, validators=[validate_record_type])
     content = models.TextField(_("content"), max_length=8192, validators=[validate_record_content])

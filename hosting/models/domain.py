@@ -73,12 +73,12 @@ class NameLock(models.Model):
     def __str__(self) -> str:
         return self.tail
 
-    @classmethod
-    def hold(cls, name: str) -> None:
+    @staticmethod
+    def hold(name: str) -> None:
         """Lock the row of a name's registrable part until the transaction ends."""
         tail = ".".join(name.split(".")[-2:])
-        cls.objects.bulk_create([cls(tail=tail)], ignore_conflicts=True)
-        cls.objects.select_for_update().get(tail=tail)
+        NameLock.objects.bulk_create([NameLock(tail=tail)], ignore_conflicts=True)
+        NameLock.objects.select_for_update().get(tail=tail)
 
 
 def _taken(name: str, other: Domain) -> HostingError:
@@ -90,5 +90,8 @@ def _taken(name: str, other: Domain) -> HostingError:
     else:
         detail = f"A name below {name} is hosted here by another customer."
     return HostingError(
-        detail, code="domain_taken", hint="Check the spelling, or ask the operator to move the other domain.", field="domain"
+        detail,
+        code="domain_taken",
+        hint="Check the spelling, or ask the operator to move the other domain.",
+        field="domain",
     )

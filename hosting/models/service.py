@@ -27,7 +27,9 @@ class HostingService(models.Model):
         _("state"), max_length=16, choices=ServiceState.choices, default=ServiceState.PROVISIONING, db_index=True
     )
     out_of_sync = models.BooleanField(
-        _("out of sync"), default=False, help_text=_("The node is not as wanted; an operation failed or was rolled back.")
+        _("out of sync"),
+        default=False,
+        help_text=_("The node is not as wanted; an operation failed or was rolled back."),
     )
     #: Refs ("kind:key") that an operation was asked for and could not make so; ["*"] stands for all of the service.
     unsynced = models.JSONField(default=list, editable=False, blank=True)

@@ -6,7 +6,7 @@ stranger's file is at fault and is moved aside; else the bad candidate is found 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
 from hosting.adapters.base import Quarantined, activations, adapter_for, adapters
+from hosting.choices import OperationState, Phase
 from hosting.connections.base import Connection, Context, converse, perform
 from hosting.desired import service_resources
 from hosting.errors import ConfigurationInvalid, HostingError
@@ -32,6 +33,9 @@ from observability.logging import get_logger
 _LOCK_SECONDS = 300.0
 _WAIT_SECONDS = 1800.0
 _QUARANTINES_AT_MOST = 20
+#: How long a leader waits for others that are about to need the same reload.
+_GATHER_SECONDS = 0.5
+_BEFORE_RELOAD = (Phase.PLANNING, Phase.APPLYING)
 
 log = get_logger("activation")
 
@@ -123,8 +127,18 @@ def _release(node: Node, fence: int) -> None:
     ActivationLock.objects.filter(node=node, fence=fence).update(holder="", until=None)
 
 
+def _gather(node: Node) -> None:
+    """Give operations that are still writing their files a moment to share this reload; nobody else: no wait."""
+    deadline = time.monotonic() + _GATHER_SECONDS
+    writing = Operation.objects.filter(node=node, state=OperationState.RUNNING, phase__in=_BEFORE_RELOAD)
+    waiting = Q(activationticket__done=False)
+    while time.monotonic() < deadline and writing.exclude(waiting).exists():
+        time.sleep(0.02)
+
+
 def _lead(node: Node, fence: int, connection: Connection) -> None:
     failpoint("activation.leading")
+    _gather(node)
     candidates = _candidates(node, fence)
     settled = Settled()
     try:

@@ -35,7 +35,7 @@ def discover(node: Node, connection: Connection, context: Context = Context()) -
     node.facts = found[0] | {"discovered": {k: v for k, v in zip(adapters(), found[1:], strict=True) if v}}
     node.last_seen_at = timezone.now()
     node.save(update_fields=["facts", "last_seen_at"])
-    return node.facts
+    return dict(node.facts)
 
 
 def mark_ready(node: Node, connection: Connection, context: Context) -> None:

@@ -49,13 +49,15 @@ def _explained(node: Node, change: Change, since: object) -> bool:
         if "*" in service.unsynced or str(change.ref) in service.unsynced:
             return True
         target = f"service:{service.pk}"
-    busy = Q(state__in=[OperationState.PENDING, OperationState.PLANNED, OperationState.RUNNING]) | Q(finished_at__gte=since)
+    busy = Q(state__in=[OperationState.PENDING, OperationState.PLANNED, OperationState.RUNNING]) | Q(
+        finished_at__gte=since
+    )
     return Operation.objects.filter(busy, target_key=target).exists()
 
 
 def service_of(node: Node, change: Change) -> HostingService | None:
     """The hosting service that a Resource belongs to, by its owner."""
-    owner = change.resource.owner  # type: ignore[attr-defined]
+    owner = change.resource.owner
     return HostingService.objects.filter(node=node, username_key=owner).first() if owner else None
 
 

@@ -59,7 +59,7 @@ def intend(operation: Operation, changes: Sequence[Change], *, backward: bool = 
 
 
 @retried
-def settle(operation: Operation, entries: Sequence[JournalEntry], outcomes: Sequence[None | HostingError]) -> None:
+def settle(operation: Operation, entries: Sequence[JournalEntry], outcomes: Sequence[HostingError | None]) -> None:
     """Write down what became of each change."""
     guarded_update(operation, phase=operation.phase)
     for entry, outcome in zip(entries, outcomes, strict=True):
@@ -131,14 +131,18 @@ class RecordedConnection:
     def _keep(self, request: Request, answer: Reply | HostingError, seconds: float) -> None:
         if not isinstance(request, Run) or len(self.commands) >= _COMMANDS_KEPT:
             return
-        failed = isinstance(answer, HostingError)
+        exit_status, took, said = -1, seconds, ""
+        if isinstance(answer, HostingError):
+            exit_status, said = getattr(answer, "exit_status", -1), answer.detail
+        else:
+            exit_status, took, said = answer.exit_status, answer.seconds, answer.stderr.decode("utf-8", "replace")
         self.commands.append(
             {
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "argv": [redact_text(part) for part in request.argv],
                 "user": request.user or "root",
-                "exit": getattr(answer, "exit_status", -1),
-                "seconds": round(seconds if failed else answer.seconds, 4),
-                "stderr": redact_text(answer.detail if failed else answer.stderr.decode("utf-8", "replace"))[:500],
+                "exit": exit_status,
+                "seconds": round(took, 4),
+                "stderr": redact_text(said)[:500],
             }
         )

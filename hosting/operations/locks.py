@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psutil
 from django.db import IntegrityError, models, transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from hosting.choices import OperationState, Phase
@@ -64,7 +65,7 @@ def claim(operation_id: UUID) -> Operation | None:
                 lease_until=now + timedelta(seconds=LEASE_MARGIN),
                 fence=models.F("fence") + 1,
                 attempts=models.F("attempts") + 1,
-                started_at=models.functions.Coalesce("started_at", now),
+                started_at=Coalesce("started_at", now),
             )
     except IntegrityError:  # another operation holds the target
         return None

@@ -83,7 +83,11 @@ def _commit(
         target=audit_target(operation),
         outcome=_AUDIT_OUTCOMES[state],
         reason=operation.reason,
-        after={"plan": operation.plan_digest, "changes": (operation.plan or {}).get("counts"), "error": operation.error},
+        after={
+            "plan": operation.plan_digest,
+            "changes": (operation.plan or {}).get("counts"),
+            "error": operation.error,
+        },
         operation_id=str(operation.pk),
         node=operation.node.name if operation.node else "",
     )
@@ -151,9 +155,7 @@ def _announce(operation: Operation, error: HostingError | None) -> None:
     seconds = operation.seconds or 0.0
     kinds = sorted({entry.kind for entry in operation.journal.all()})
     for adapter in sorted({adapter_for(kind).kind for kind in kinds}) or ["none"]:
-        operation_finished(
-            adapter=adapter, operation=operation.kind, status=operation.state, duration_seconds=seconds
-        )
+        operation_finished(adapter=adapter, operation=operation.kind, status=operation.state, duration_seconds=seconds)
     succeeded = operation.state == OperationState.SUCCEEDED
     (log.info if succeeded else log.error)(
         f"operation {operation.state}",

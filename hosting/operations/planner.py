@@ -101,7 +101,9 @@ def make_plan(connection: Connection, goal: Goal, context: Context = Context()) 
     return plan(observe(connection, goal.scope, context), goal.wanted)
 
 
-def probe(connection: Connection, goal: Goal, refs: Iterable[Ref], context: Context = Context()) -> list[dict[str, str]]:
+def probe(
+    connection: Connection, goal: Goal, refs: Iterable[Ref], context: Context = Context()
+) -> list[dict[str, str]]:
     """Use the Resources as a user would.
 
     Returns:

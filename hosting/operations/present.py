@@ -278,7 +278,9 @@ def _reloads(operation: Operation, changes: Sequence[Mapping[str, Any]]) -> list
     if operation.state in (OperationState.SUCCEEDED, OperationState.ROLLED_BACK):
         return list(operation.result.get("reloads", ()))
     known = adapters()
-    kinds = [(change["after"] or change["before"] or {}).get("daemon") or _adapter_of(change["kind"]) for change in changes]
+    kinds = [
+        (change["after"] or change["before"] or {}).get("daemon") or _adapter_of(change["kind"]) for change in changes
+    ]
     return [kind for kind in dict.fromkeys(kinds) if kind in known and known[kind].activates]
 
 
@@ -348,7 +350,9 @@ def _steps(operation: Operation) -> tuple[StepView, ...]:
         return ()
     now = phases.index(Phase(operation.phase)) if operation.phase in phases else 0
     return tuple(
-        StepView(phase.value, str(phase.label), number < now or operation.is_final, number == now and not operation.is_final)
+        StepView(
+            phase.value, str(phase.label), number < now or operation.is_final, number == now and not operation.is_final
+        )
         for number, phase in enumerate(phases)
     )
 

@@ -88,7 +88,7 @@ class Attempt:
             raise
         except HostingError as error:
             self._fail(error)
-        except Exception as error:  # noqa: BLE001 - a bug of ours must not leave the node half done
+        except Exception as error:
             log.exception("operation hit a bug", operation_id=str(self.operation.pk), status="failed")
             self._fail(_bug(error))
         else:
@@ -257,7 +257,11 @@ class Attempt:
 def _wait_or_give_up(operation: Operation, error: HostingError) -> None:
     """The node can't be reached: try again later, or after the last try say exactly where things stand."""
     log.warning(
-        "node not reached", operation_id=str(operation.pk), error_code=error.code, error_message=error.detail, status="retrying"
+        "node not reached",
+        operation_id=str(operation.pk),
+        error_code=error.code,
+        error_message=error.detail,
+        status="retrying",
     )
     try:
         journal.mark_unknown(operation)

@@ -38,9 +38,7 @@ def create_database(
         HostingError: ``invalid`` (bad or taken name), ``limit_reached``, ``service_gone``.
     """
     row = locked_service(service)
-    check_limit(row, "databases", row.databases.count())
-    database = Database(service=row, name=_full_name(row, name))
-    save_valid(database)
+    database = attach_database(row, name)
     return _operation(
         actor,
         row,
@@ -69,16 +67,9 @@ def create_database_user(
     Raises:
         HostingError: ``weak_password``, ``invalid``, ``limit_reached``, ``foreign_database``, ``service_gone``.
     """
-    row = locked_service(service)
-    check_limit(row, "database_users", row.database_users.count())
-    _check_password(password)
-    user = DatabaseUser(service=row, name=_full_name(row, name), host=host, password_hash=password_hash(password))
-    save_valid(user)
-    for database in databases:
-        if database.service_id != row.pk:
-            raise HostingError("That database belongs to another service.", code="foreign_database", field="databases")
-        DatabaseGrant.objects.create(user=user, database=database, privileges=["ALL PRIVILEGES"])
-    wanted: dict[str, object] = {"user": str(user), "databases": [database.name for database in databases]}
+    row, granted = locked_service(service), list(databases)
+    user = attach_database_user(row, name, password, granted, host)
+    wanted: dict[str, object] = {"user": str(user), "databases": [database.name for database in granted]}
     return _user_operation(actor, user, wanted, wait_for_approval, reason)
 
 
@@ -124,6 +115,39 @@ def delete_database(
     return operation
 
 
+def attach_database(service: HostingService, name: str) -> Database:
+    """Save the wanted fact of one more database. Call with the service locked.
+
+    Raises:
+        HostingError: as :func:`create_database`.
+    """
+    check_limit(service, "databases", service.databases.count())
+    database = Database(service=service, name=_full_name(service, name))
+    save_valid(database)
+    return database
+
+
+def attach_database_user(
+    service: HostingService, name: str, password: str, databases: Iterable[Database], host: str = "localhost"
+) -> DatabaseUser:
+    """Save the wanted fact of one more account with all rights on some databases. Call with the service locked.
+
+    Raises:
+        HostingError: as :func:`create_database_user`.
+    """
+    check_limit(service, "database_users", service.database_users.count())
+    _check_password(password)
+    user = DatabaseUser(
+        service=service, name=_full_name(service, name), host=host, password_hash=password_hash(password)
+    )
+    save_valid(user)
+    for database in databases:
+        if database.service_id != service.pk:
+            raise HostingError("That database belongs to another service.", code="foreign_database", field="databases")
+        DatabaseGrant.objects.create(user=user, database=database, privileges=["ALL PRIVILEGES"])
+    return user
+
+
 def _full_name(service: HostingService, name: str) -> str:
     short = name.strip().lower().removeprefix(f"{service.username}_")
     return f"{service.username}_{short}"
@@ -143,9 +167,7 @@ def _user_operation(
     actor: Actor, user: DatabaseUser, wanted: dict[str, object], wait_for_approval: bool, reason: str
 ) -> Operation:
     refs = [Ref(DatabaseUserResource.kind, str(user))]
-    return _operation(
-        actor, user.service, OperationKind.CHANGE_DATABASE_USER, refs, wanted, wait_for_approval, reason
-    )
+    return _operation(actor, user.service, OperationKind.CHANGE_DATABASE_USER, refs, wanted, wait_for_approval, reason)
 
 
 def _operation(

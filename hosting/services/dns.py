@@ -71,9 +71,7 @@ def change_record(
 
 
 @retried
-def delete_record(
-    *, actor: Actor, record: DnsRecord, wait_for_approval: bool = False, reason: str = ""
-) -> Operation:
+def delete_record(*, actor: Actor, record: DnsRecord, wait_for_approval: bool = False, reason: str = "") -> Operation:
     """Remove a record."""
     locked_service(record.domain.service)
     domain, shown = record.domain, _shown(record)

@@ -1,4 +1,4 @@
-"""Puts a file into a customer's site, as that customer; content is the customer's, so it is no Resource and has no plan."""
+"""Puts a file into a customer's site, as that customer: content is theirs, so it is no Resource and has no plan."""
 
 import posixpath
 import re

@@ -19,16 +19,16 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
         The new key's id, and how many secrets were re-sealed.
 
     Raises:
-        SealingError: this process has not the worker's private key.
+        SealingError: this process has not the worker's private key; then no key is added either.
     """
+    opened = [(node, _opened(node)) for node in Node.objects.select_for_update()]
     key_id, count = add_worker_key(), 0
-    for node in Node.objects.select_for_update():
-        node.private_key_sealed = _again(node.private_key_sealed, ssh_context(node))
-        node.secrets_sealed = {
-            name: _again(value, secret_context(node, name)) for name, value in node.secrets_sealed.items()
-        }
+    for node, secrets in opened:
+        sealed = {context: seal(value, context) for context, value in secrets.items()}
+        node.private_key_sealed = sealed.get(ssh_context(node), "")
+        node.secrets_sealed = {name: sealed[secret_context(node, name)] for name in node.secrets_sealed}
         node.save(update_fields=["private_key_sealed", "secrets_sealed"])
-        count += 1 + len(node.secrets_sealed)
+        count += len(sealed)
     record(
         verb=KEY_ROTATE,
         actor=actor,
@@ -39,5 +39,9 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
     return key_id, count
 
 
-def _again(sealed: str, context: str) -> str:
-    return seal(unseal(sealed, context), context)
+def _opened(node: Node) -> dict[str, str]:
+    """A node's secrets by the context that they are sealed for."""
+    sealed = {secret_context(node, name): value for name, value in node.secrets_sealed.items()}
+    if node.private_key_sealed:
+        sealed[ssh_context(node)] = node.private_key_sealed
+    return {context: unseal(value, context) for context, value in sealed.items()}

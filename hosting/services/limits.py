@@ -2,7 +2,7 @@
 
 from hosting.choices import ServiceState
 from hosting.errors import HostingError
-from hosting.models import HostingService
+from hosting.models import HostingPlan, HostingService
 
 
 def locked_service(service: HostingService) -> HostingService:
@@ -11,7 +11,11 @@ def locked_service(service: HostingService) -> HostingService:
     Raises:
         HostingError: ``service_gone`` when it is being deleted or was.
     """
-    row = HostingService.objects.select_for_update(of=("self",)).select_related("plan", "node", "customer").get(pk=service.pk)
+    row = (
+        HostingService.objects.select_for_update(of=("self",))
+        .select_related("plan", "node", "customer")
+        .get(pk=service.pk)
+    )
     if row.state in (ServiceState.SOFT_DELETED, ServiceState.TERMINATED):
         raise HostingError(
             f"The service {row.username} is {row.get_state_display().lower()}.",
@@ -31,9 +35,10 @@ def check_limit(service: HostingService, name: str, used: int) -> None:
     Raises:
         HostingError: ``limit_reached``.
     """
+    field = HostingPlan._meta.get_field(name)
     limit = getattr(service.plan, name)
     if limit is not None and used >= limit:
-        label = str(type(service.plan)._meta.get_field(name).verbose_name)
+        label = str(getattr(field, "verbose_name", name))
         raise HostingError(
             f"The plan {service.plan.name} allows {limit} {label}, and {used} are in use.",
             code="limit_reached",

@@ -160,9 +160,7 @@ def pin_host_keys(*, actor: Actor, node: Node, host_keys: str) -> None:
     )
 
 
-def bootstrap_node(
-    *, actor: Actor, node: Node, wait_for_approval: bool = False, reason: str = ""
-) -> Operation:
+def bootstrap_node(*, actor: Actor, node: Node, wait_for_approval: bool = False, reason: str = "") -> Operation:
     """Make a server ready for hosting services: packages, daemons' configuration, units. Can be run again."""
     return request_operation(
         actor=actor,

@@ -9,6 +9,7 @@ from django.utils import timezone
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import record
+from audit.verbs import Verb
 from hosting.choices import EntryState, OperationKind, OperationState, ServiceState
 from hosting.errors import HostingError
 from hosting.models import HostingService, JournalEntry, Operation
@@ -236,7 +237,7 @@ def _refs(operation: Operation) -> list[Ref] | None:
     return None if operation.refs is None else [Ref(*text.split(":", 1)) for text in operation.refs]
 
 
-def _record(verb: str, actor: Actor, operation: Operation, reason: str, after: dict[str, object] | None) -> None:
+def _record(verb: Verb, actor: Actor, operation: Operation, reason: str, after: dict[str, object] | None) -> None:
     record(
         verb=verb,
         actor=actor,

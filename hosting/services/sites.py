@@ -10,6 +10,7 @@ from hosting.errors import HostingError
 from hosting.models import DnsRecord, Domain, HostingPlan, HostingService, Node, Operation
 from hosting.names import check_username, host_name, suggest_username
 from hosting.operations.requests import request_operation
+from hosting.services.databases import attach_database, attach_database_user
 from hosting.services.limits import check_limit, locked_service
 from hosting.services.validation import save_valid
 from hosting.state import DnsZone, DocumentRoot, Ref, VirtualHost
@@ -27,19 +28,22 @@ def create_service(
     domain: str,
     username: str = "",
     php_version: str = "",
+    database: str = "",
+    database_password: str = "",
     wait_for_approval: bool = False,
     reason: str = "",
 ) -> Operation:
-    """Create a hosting service with its main domain: Linux user, PHP pool, site and DNS zone.
+    """Create a hosting service with its main domain: Linux user, PHP pool, site, DNS zone, and a database if wanted.
 
     Args:
         domain: what a person typed; kept in lower-case ASCII.
         username: empty to have one made from the domain.
         php_version: empty for the newest on the node.
+        database: name of a first database, with an account of the same name and ``database_password``; empty for none.
 
     Raises:
-        HostingError: ``bad_name``, ``domain_taken``, ``bad_username``, ``reserved_username``, ``username_taken``,
-            ``node_not_ready``, ``php_not_installed``, ``limit_reached``.
+        HostingError: ``weak_password``, ``bad_name``, ``domain_taken``, ``bad_username``, ``reserved_username``,
+            ``username_taken``, ``node_not_ready``, ``php_not_installed``, ``limit_reached``.
     """
     _check_node(node)
     name = host_name(domain)
@@ -56,7 +60,9 @@ def create_service(
     check_limit(service, "domains", 0)
     domain_row = _attach(service, name, is_primary=True, www=True, php=True)
     _publish_elsewhere(actor, domain_row if domain_row.has_zone else _parent_zone(domain_row), domain_row)
-    wanted: dict[str, object] = {"domain": name, "plan": plan.name, "php": service.php_version}
+    if database:
+        attach_database_user(service, database, database_password, [attach_database(service, database)])
+    wanted: dict[str, object] = {"domain": name, "plan": plan.name, "php": service.php_version, "database": database}
     return request_operation(
         actor=actor,
         kind=OperationKind.CREATE,
@@ -313,9 +319,7 @@ def _publish_elsewhere(actor: Actor, zone: Domain | None, domain: Domain) -> Non
 
 
 @retried
-def remove_domain(
-    *, actor: Actor, domain: Domain, wait_for_approval: bool = False, reason: str = ""
-) -> Operation:
+def remove_domain(*, actor: Actor, domain: Domain, wait_for_approval: bool = False, reason: str = "") -> Operation:
     """Stop answering for a domain. Its files are kept aside on the node, so that it can be rolled back.
 
     Raises:

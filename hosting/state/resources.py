@@ -37,6 +37,7 @@ class Resource:
     """One thing on a node. ``owner`` is the Linux user of the HostingService, or "" for the node's own."""
 
     kind: ClassVar[str] = ""
+    owner: str = field(default="", kw_only=True)
 
     @property
     def key(self) -> str:
@@ -278,7 +279,6 @@ class Package(Resource):
 
     kind: ClassVar[str] = "package"
     name: str
-    owner: str = ""
 
     @property
     def key(self) -> str:
@@ -306,7 +306,6 @@ class NodeFile(Resource):
     group: str = "root"
     secret: Secret = Secret("")
     packages: tuple[str, ...] = ()
-    owner: str = ""
 
     @property
     def key(self) -> str:
@@ -324,7 +323,6 @@ class NodeLink(Resource):
     path: str
     target: str
     daemon: str = ""
-    owner: str = ""
 
     @property
     def key(self) -> str:
@@ -347,7 +345,6 @@ class DaemonUnit(Resource):
     enabled: bool = True
     running: bool = True
     files: tuple[str, ...] = ()
-    owner: str = ""
 
     @property
     def key(self) -> str:

@@ -1,5 +1,8 @@
 """Document roots on a real node: the contract, a welcome page, and links a customer plants for root to follow."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 
 from hosting.adapters.base import Scope, adapters
@@ -100,3 +103,24 @@ def test_paths_that_lead_elsewhere_are_refused(connection: Connection, bad: str)
     for broken in (DocumentRoot("kurt", f"{PUBLIC}{bad}"), DocumentRoot(f"kurt{bad}", PUBLIC)):
         with pytest.raises(UnsafeValue):
             perform(connection, adapter.apply(Change(broken.kind, broken.key, None, broken), Context()))
+
+
+@pytest.fixture
+def homes_elsewhere(node: Node) -> Iterator[None]:
+    """Homes on a file system of their own, so that nothing can be renamed from there to /var."""
+    node.exec(["mount", "-t", "tmpfs", "-o", "mode=0755", "homes", "/home"], check=True)
+    yield
+    node.exec(["umount", "/home"], check=True)
+
+
+@pytest.mark.usefixtures("homes_elsewhere")
+def test_homes_on_their_own_file_system_keep_the_contract(node: Node, connection: Connection, set_up: SetUp) -> None:
+    def live() -> None:
+        script = f"cd ~/{PUBLIC} && echo mine > page.html"
+        node.exec(["runuser", "-u", "faruser", "--", "sh", "-ec", script], check=True)
+
+    facts = set_up("system_user", "document_root")
+    person, root = owner("faruser"), DocumentRoot("faruser", PUBLIC)
+    user, folder = adapters()["system_user"], adapters()["document_root"]
+    check_contract(Case(folder, connection, node, facts, (root,), (root,), needs=(person,), populate=live))
+    check_contract(Case(user, connection, node, facts, (person,), (replace(person, locked=True),)))

@@ -1,5 +1,8 @@
 """PHP pools on a real node: the contract, and customers who try to reach each other from PHP."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 
 from hosting.adapters.base import Scope, adapters
@@ -166,3 +169,64 @@ def test_a_running_request_survives_a_reload(node: Node, connection: Connection,
     carry_out(connection, plan({}, state_of(wanted)))
     assert slow.result().text == "done"
     carry_out(connection, plan(state_of((*wanted, *site("sara"))), {}), Context())
+
+
+@pytest.fixture
+def second_version(node: Node) -> Iterator[str]:
+    """Another PHP version beside the node's own: the same program under another name, with a master of its own."""
+    unit = node.read("/lib/systemd/system/php8.2-fpm.service").replace("8.2", "8.1")
+    node.exec(["cp", "-a", "/usr/sbin/php-fpm8.2", "/usr/sbin/php-fpm8.1"], check=True)
+    node.exec(["mkdir", "-p", "/etc/php/8.1/fpm/pool.d"], check=True)
+    for name in ("php-fpm.conf", "pool.d/www.conf", "pool.d/npanel.conf"):
+        text = node.read(f"/etc/php/8.2/fpm/{name}").replace("8.2", "8.1")
+        node.write(f"/etc/php/8.1/fpm/{name}", text)
+    node.write("/etc/systemd/system/php8.1-fpm.service", unit)
+    node.exec(["systemctl", "daemon-reload"], check=True)
+    yield "8.1"
+    node.exec(["systemctl", "stop", "php8.1-fpm"], check=True)
+    node.exec(["rm", "-rf", "/etc/php/8.1", "/usr/sbin/php-fpm8.1", "/etc/systemd/system/php8.1-fpm.service"])
+    node.exec(["systemctl", "daemon-reload"], check=True)
+
+
+def _master(node: Node, owner: str) -> str:
+    """Whose child answers the customer's visitors: the command line of the pool's master."""
+    parent = run_php(node, owner, "echo posix_getppid();")
+    return node.read(f"/proc/{parent}/cmdline")
+
+
+def test_a_site_moves_between_php_versions(
+    node: Node, connection: Connection, set_up: SetUp, second_version: str
+) -> None:
+    facts = set_up(*KINDS)
+    found = perform(connection, adapters()["php_fpm"].discover())
+    assert found == {"versions": ["8.1", "8.2"]}
+    facts = replace(facts, discovered={**facts.discovered, "php_fpm": found})
+    ursula, viktor = site("ursula"), site("viktor")
+    carry_out(connection, plan({}, state_of((*ursula, *viktor))))
+    new, old = pool("ursula"), replace(pool("ursula"), version="8.1")
+    carry_out(connection, plan(state_of([new]), state_of([old])))
+    assert perform(connection, adapters()["php_fpm"].observe(Scope(facts, owner="ursula"))) == (old,)
+    assert "8.1" in _master(node, "ursula") and "8.2" in _master(node, "viktor")
+    swapped = [new, replace(pool("viktor"), version="8.1")]
+    carry_out(connection, plan(state_of([old, pool("viktor")]), state_of(swapped)))
+    assert "8.2" in _master(node, "ursula") and "8.1" in _master(node, "viktor")
+    carry_out(connection, plan(state_of(swapped), state_of([new, pool("viktor")])))
+    assert "8.2" in _master(node, "ursula") and "8.2" in _master(node, "viktor")
+    carry_out(connection, plan(state_of((*ursula, *viktor)), {}), Context())
+
+
+def test_a_pool_under_two_versions_is_seen_and_settled(
+    node: Node, connection: Connection, set_up: SetUp, second_version: str
+) -> None:
+    facts = set_up(*KINDS)
+    facts = replace(facts, discovered={**facts.discovered, "php_fpm": {"versions": ["8.1", "8.2"]}})
+    wanted = site("xenia")
+    carry_out(connection, plan({}, state_of(wanted)))
+    copy = "/etc/php/8.1/fpm/pool.d/npanel-xenia.conf"
+    node.exec(["cp", "/etc/php/8.2/fpm/pool.d/npanel-xenia.conf", copy], check=True)
+    (seen,) = perform(connection, adapters()["php_fpm"].observe(Scope(facts, owner="xenia")))
+    assert isinstance(seen, PhpPool) and seen.edited == "also in PHP 8.1"
+    carry_out(connection, plan(state_of([seen]), state_of([pool("xenia")])))
+    assert perform(connection, adapters()["php_fpm"].observe(Scope(facts, owner="xenia"))) == (pool("xenia"),)
+    assert "8.2" in _master(node, "xenia")
+    carry_out(connection, plan(state_of(wanted), {}), Context())

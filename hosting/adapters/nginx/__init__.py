@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
+from hosting.adapters._units import ends
 from hosting.adapters._values import HOST_NAME, OWNER, of_type
 from hosting.adapters.base import QUARANTINE_ROOT, Adapter, NodeFacts, Quarantined, Scope, register, removed_path
 from hosting.adapters.nginx.faults import INCLUDED, included_files, raise_for, verdict
@@ -26,11 +27,12 @@ from hosting.connections.base import (
 )
 from hosting.state import Change, DaemonUnit, NodeFile, NodeLink, Package, Ref, Resource, VirtualHost
 
+_UNIT = "nginx.service"
 _MAIN = "/etc/nginx/conf.d/npanel.conf"
 _LIMITS = "/etc/systemd/system/nginx.service.d/npanel.conf"
 _SITE_FILE = re.compile(rf"(?P<owner>{OWNER.pattern})\.(?P<name>{HOST_NAME.pattern})\.conf")
 _RELOAD = resources.files(__name__).joinpath("reload_on_node.py").read_bytes()
-#: nginx opens two logs a site, in its test as well: 8,000 sites (only the soft limit, which any session may raise so far).
+#: nginx opens two logs a site, in its test as well: 8,000 sites. The soft limit only, which any session may raise so far.
 _MANY_FILES = ("/usr/bin/prlimit", "--nofile=16384:")
 
 
@@ -61,7 +63,7 @@ class NginxAdapter(Adapter):
         }
         files = [NodeFile(path, text, daemon=self.kind, packages=("nginx",)) for path, text in texts.items()]
         rotation = NodeFile("/etc/logrotate.d/npanel-sites", text_of("logrotate.conf"), packages=("logrotate",))
-        unit = DaemonUnit("nginx.service", daemon=self.kind, files=tuple(texts))
+        unit = DaemonUnit(_UNIT, daemon=self.kind, files=tuple(texts))
         return (Package("nginx"), Package("logrotate"), *files, rotation, unit)
 
     def discover(self) -> Steps[dict[str, Any]]:
@@ -98,6 +100,8 @@ class NginxAdapter(Adapter):
         ]
 
     def validate(self, changes: Sequence[Change]) -> Steps[None]:
+        if ends(changes, _UNIT):
+            return
         (reply,) = yield [Run((*_MANY_FILES, "/usr/sbin/nginx", "-t"), ok=(0, 1), timeout=120)]
         found = verdict(reply.exit_status, reply.stderr.decode("utf-8", "replace"))
         if found.conflicts or (found.broken and not found.path):
@@ -106,8 +110,10 @@ class NginxAdapter(Adapter):
 
     def activate(self, changes: Sequence[Change]) -> Steps[None]:
         """Reload (restart when systemd's limits changed, start when it does not run) and wait for the new workers."""
+        if ends(changes, _UNIT):
+            return
         how = ("restart",) if any(change.key == _LIMITS for change in changes) else ()
-        yield [Run(("/usr/bin/python3", "-I", "-", *how), stdin=_RELOAD, timeout=150)]
+        yield [Run(("/usr/bin/python3", "-I", "-S", "-", *how), stdin=_RELOAD, timeout=150)]
 
     def quarantine(self, path: str, reason: str) -> Steps[Quarantined | None]:
         directory, _, name = path.rpartition("/")

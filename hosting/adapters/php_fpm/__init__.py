@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
+from hosting.adapters._units import ends
 from hosting.adapters._values import OWNER, PHP_VERSION, checked, of_type
 from hosting.adapters.base import QUARANTINE_ROOT, Adapter, NodeFacts, Quarantined, Scope, register
 from hosting.adapters.php_fpm.pool import parse, render
@@ -31,6 +33,8 @@ TMPFILES = "/etc/tmpfiles.d/npanel.conf"
 #: PHP of each Debian release (packages.debian.org/php-fpm), until the node's own versions are known.
 DEFAULT_VERSIONS = {"12": "8.2", "13": "8.4"}
 _POOL_FILE = re.compile(rf"{ROOT}/(?P<version>[0-9.]+)/fpm/pool\.d/npanel-(?P<owner>{OWNER.pattern})\.conf")
+#: How a pool says that another version has it as well.
+_ALSO = "also in PHP "
 _RELOAD = resources.files(__name__).joinpath("reload_on_node.py").read_bytes()
 
 _TMPFILES = """\
@@ -110,14 +114,14 @@ class PhpFpmAdapter(Adapter):
         return tuple(pool for pool in pools.values() if scope.covers(pool))
 
     def apply(self, change: Change, context: Context) -> Steps[None]:
+        after = change.after
         requests: list[Request] = []
-        before, after = change.before, change.after
         if isinstance(after, PhpPool):
             # php-fpm's test does not look at them, and its master ends when a socket can't be made.
             requests += [MakeDirectory("/run/npanel", mode=0o711), MakeDirectory(SOCKETS, mode=0o750, group="www-data")]
             requests.append(Write(_path(after.owner, after.version), render(after).encode()))
-        if isinstance(before, PhpPool) and (not isinstance(after, PhpPool) or before.version != after.version):
-            requests.append(Remove(_path(before.owner, before.version)))
+        stale = _versions(change.before) - ({after.version} if isinstance(after, PhpPool) else set())
+        requests += [Remove(_path(change.key, version)) for version in sorted(stale)]
         yield requests
 
     def validate(self, changes: Sequence[Change]) -> Steps[None]:
@@ -132,13 +136,13 @@ class PhpFpmAdapter(Adapter):
     def activate(self, changes: Sequence[Change]) -> Steps[None]:
         """Reload the touched versions, in one command, and wait until the sockets are as wanted."""
         first: list[Request] = []
-        if any(change.key == TMPFILES for change in changes):
+        if any(change.key == TMPFILES and change.after is not None for change in changes):
             first.append(Run(("/usr/bin/systemd-tmpfiles", "--create", TMPFILES)))
         versions = _touched(changes)
         restart = any(change.key == _limits_of(version) for version in versions for change in changes)
         arguments = ["restart"] if restart else []
         arguments += [f"{version}:{','.join(_let_go(version, changes))}" for version in versions]
-        last = [Run(("/usr/bin/python3", "-I", "-", *arguments), stdin=_RELOAD, timeout=120)] if versions else []
+        last = [Run(("/usr/bin/python3", "-I", "-S", "-", *arguments), stdin=_RELOAD, timeout=120)] if versions else []
         yield [*first, *last]
 
     def quarantine(self, path: str, reason: str) -> Steps[Quarantined | None]:
@@ -192,23 +196,30 @@ def _add(pools: dict[str, PhpPool], pool: PhpPool) -> None:
     """Note a pool; one that is there under two versions is shown as edited, so that the plan settles it."""
     other = pools.get(pool.owner)
     if other is not None:
-        pool = PhpPool(pool.owner, pool.version, pool.home, edited=f"also in PHP {other.version}")
+        pool = replace(pool, edited=f"{_ALSO}{other.version}")
     pools[pool.owner] = pool
 
 
-def _touched(changes: Iterable[Change]) -> list[str]:
-    """The PHP versions that changes concern, oldest first."""
+def _versions(side: Resource | None) -> set[str]:
+    """The PHP versions whose files one side of a change means."""
+    if not isinstance(side, PhpPool):
+        return set()
+    return {side.version} | ({side.edited.removeprefix(_ALSO)} if side.edited.startswith(_ALSO) else set())
+
+
+def _touched(changes: Sequence[Change]) -> list[str]:
+    """The PHP versions whose running masters changes concern, oldest first."""
     sides = [side for change in changes for side in (change.before, change.after)]
-    versions = {side.version for side in sides if isinstance(side, PhpPool)}
+    versions = set().union(*map(_versions, sides))
     paths = [re.search(r"/php/?([0-9.]+)(?:/|-fpm)", side.path) for side in sides if isinstance(side, NodeFile)]
     versions |= {match[1] for match in paths if match}
-    return sorted(versions, key=_sort_key)
+    return sorted((v for v in versions if not ends(changes, f"php{v}-fpm.service")), key=_sort_key)
 
 
 def _let_go(version: str, changes: Iterable[Change]) -> list[str]:
     """The sockets that a version's master had before these changes and has to close, if its files agree."""
     pools = [change.before for change in changes if isinstance(change.before, PhpPool)]
-    return sorted({pool.socket for pool in pools if pool.version == version})
+    return sorted({pool.socket for pool in pools if version in _versions(pool)})
 
 
 def _reason(output: str) -> str:

@@ -48,11 +48,16 @@ def wanted(version: str) -> set[str]:
     return found
 
 
-def listening() -> set[str]:
-    """Paths of all unix sockets of this node that accept connections (proc_pid_net: flag 00010000)."""
+def held(pid: int) -> set[str]:
+    """Paths of the unix sockets on which a process accepts connections (proc_pid_net(5): flag 00010000)."""
+    inodes = set()
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                inodes.add(os.readlink(f"/proc/{pid}/fd/{name}"))
     with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
         rows = [line.split() for line in file]
-    return {row[7] for row in rows if len(row) > 7 and row[3] == "00010000"}
+    return {row[7] for row in rows if len(row) > 7 and row[3] == "00010000" and f"socket:[{row[6]}]" in inodes}
 
 
 def wait(what: str, pid: int, done: Callable[[], bool], log: "Log") -> None:
@@ -122,7 +127,7 @@ def reload(version: str, gone: set[str], restart: bool) -> None:
         reexec(version, pid)
 
     def there() -> bool:
-        now = listening()
+        now = held(pid)
         return sockets <= now and gone.isdisjoint(now)
 
     wait(f"the sockets of php{version}-fpm", pid, there, Log(version))

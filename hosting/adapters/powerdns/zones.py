@@ -32,8 +32,13 @@ def to_zone(data: Json) -> DnsZone:
         retry=retry,
         expire=expire,
         minimum=minimum,
-        edited=", ".join(f"{key}={data.get(key)}" for key, value in SETTINGS.items() if data.get(key) != value),
+        edited=", ".join([*changed_settings(data), *_disabled(data)]),
     )
+
+
+def changed_settings(data: Json) -> list[str]:
+    """What somebody set other than :data:`SETTINGS`, as ``name=value``."""
+    return [f"{key}={data.get(key)}" for key, value in SETTINGS.items() if data.get(key) != value]
 
 
 def creation(zone: DnsZone) -> Json:
@@ -62,6 +67,15 @@ def soa_words(data: Json) -> list[str] | None:
     return None
 
 
+def _disabled(data: Json) -> list[str]:
+    """Sets with records that are there but not served; NPanel makes none."""
+    return [f"disabled={found['name']}{found['type']}" for found in data["rrsets"] if _is_part(found)]
+
+
+def _is_part(found: Json) -> bool:
+    return any(item.get("disabled") for item in found["records"])
+
+
 def _records(found: Json, zone: str) -> list[DnsRecord]:
     return [_record(found, item["content"], zone) for item in found["records"] if not item.get("disabled")]
 
@@ -81,8 +95,7 @@ def _present(data: Json) -> _Sets:
     sets: _Sets = {}
     for found in data["rrsets"]:
         if found["type"] != "SOA":
-            whole = all(not item.get("disabled") for item in found["records"])
-            contents = frozenset(record.content for record in _records(found, zone)) if whole else frozenset()
+            contents = frozenset() if _is_part(found) else frozenset(r.content for r in _records(found, zone))
             sets[found["name"].removesuffix("."), found["type"]] = (found["ttl"], contents)
     return sets
 

@@ -28,50 +28,59 @@ def http_request(fields: Fields) -> dict[str, Any]:
     """One HTTP request; redirects are not followed.
 
     Raises:
-        Refused: ``http_failed`` (no answer, no valid answer), ``not_local``, ``too_large``.
+        Refused: ``http_failed`` (no answer, no valid one, one over the limit), ``not_local``; as ``read`` does for
+            a header's file.
     """
-    url, seconds = _url(fields), fields.seconds("timeout", 10.0)
+    url, seconds, headers = _url(fields), fields.seconds("timeout", 10.0), _headers(fields)
     deadline = time.monotonic() + seconds
     try:
         with contextlib.closing(_dial(fields, url, seconds)) as raw, _ended_after(raw, seconds):
-            return _exchange(fields, url, raw)
+            answer = _exchange(fields, url, raw, headers)
+            _left(deadline)  # an answer that was cut off in its headers passes for a complete one
+            return answer
     except _FAULTS as error:
         late = time.monotonic() >= deadline
         reason = f"no complete answer within {seconds:g} seconds" if late else (str(error) or type(error).__name__)
         raise Refused("http_failed", f"{fields.text('method')} {_shown(url)}: {reason}") from error
 
 
-def _exchange(fields: Fields, url: SplitResult, raw: socket.socket) -> dict[str, Any]:
+def _headers(fields: Fields) -> list[tuple[str, str]]:
+    """The given headers, and those whose value is kept in a file of the node, so that the secret never travels."""
+    kept = [(name, _header_value(path)) for name, path in fields.pairs("header_files")]
+    replaced = {name.lower() for name, _ in kept}
+    return [*(pair for pair in fields.pairs("headers") if pair[0].lower() not in replaced), *kept]
+
+
+def _header_value(path: str) -> str:
+    """The stripped text of a small file; an error names the path only."""
+    try:
+        found = read(Fields({"path": path, "limit": _HEADER_FILE_MAX}))
+    except OSError as error:
+        raise Refused("io_error", f"{path}: {error.strerror}") from error
+    if not found["exists"]:
+        raise Refused("not_found", f"{path}: No such file or directory")
+    value = to_bytes(found["data"]).decode("utf-8", "replace").strip()
+    if not value or any(character in value for character in "\r\n\0\ufffd"):
+        raise Refused("not_regular", f"{path} holds no single line of text")
+    return value
+
+
+def _exchange(fields: Fields, url: SplitResult, raw: socket.socket, headers: list[tuple[str, str]]) -> dict[str, Any]:
     limit, method = fields.whole("limit", 0, BODY_MAX, BODY_MAX), fields.text("method")
     host = fields.text("host", "") or url.netloc.rpartition("@")[2]
     with contextlib.closing(http.client.HTTPConnection(host)) as connection:
         connection.sock = _secured(raw, host) if url.scheme == "https" else raw
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        body, headers = fields.binary("body"), fields.pairs("headers")
-        for name, value in _complete(_with_files(headers, fields), host, body, method):
+        body = fields.binary("body")
+        for name, value in _complete(headers, host, body, method):
             connection.putheader(name, value)
         connection.endheaders(body or None)
         answer = connection.getresponse()
         content = answer.read(limit + 1)
     if len(content) > limit:
-        raise Refused("too_large", f"the answer is larger than {limit} bytes")
+        raise Refused("http_failed", f"the answer is larger than {limit} bytes")
     return {"status": answer.status, "headers": answer.getheaders(), "stdout": to_text(content)}
-
-
-def _with_files(headers: list[tuple[str, str]], fields: Fields) -> list[tuple[str, str]]:
-    """The given headers and those whose value is a root-only file's content, so that the secret never travels."""
-    read_here = [(name, _header_value(path)) for name, path in fields.pairs("header_files")]
-    replaced = {name.lower() for name, _ in read_here}
-    return [*(pair for pair in headers if pair[0].lower() not in replaced), *read_here]
-
-
-def _header_value(path: str) -> str:
-    found = read(Fields({"path": path, "limit": _HEADER_FILE_MAX}))
-    value = to_bytes(found.get("data", "")).decode("utf-8", "replace").strip()
-    if not value or any(character in value for character in "\r\n\0"):
-        raise Refused("not_found", f"{path} holds no value for a header")
-    return value
 
 
 def _complete(headers: list[tuple[str, str]], host: str, body: bytes, method: str) -> list[tuple[str, str]]:

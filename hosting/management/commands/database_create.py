@@ -14,7 +14,7 @@ from hosting.services.databases import create_database, create_database_user
 class Command(OperationCommand):
     """Add a database with an account of the same name."""
 
-    help = "Add a database and an account with all rights on it. The password is read with --password-stdin or made and shown once."
+    help = "Add a database and an account with all rights on it; its password is made and shown once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Whose, and how it is called."""

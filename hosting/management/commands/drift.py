@@ -48,6 +48,8 @@ class Command(OperationCommand):
             {"id": i.pk, "node": i.node.name, "kind": i.kind, "key": i.key, "since": i.first_seen_at, "diff": i.diff}
             for i in items
         ]
-        text = "\n".join("\n".join([f"{i.pk}  {i.node.name}  {i.kind} {i.key}", *(f"    {d}" for d in i.diff)]) for i in items)
+        text = "\n".join(
+            "\n".join([f"{i.pk}  {i.node.name}  {i.kind} {i.key}", *(f"    {d}" for d in i.diff)]) for i in items
+        )
         self.show({"drift": data}, text or "No drift.")
         return 2 if items else 0

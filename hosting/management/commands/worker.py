@@ -104,7 +104,7 @@ class Worker:
                 try:
                     close_old_connections()
                     chore()
-                except Exception:  # noqa: BLE001 - a chore's failure must not end the worker
+                except Exception:
                     log.exception("chore failed", chore=getattr(chore, "__name__", str(chore)), status="failed")
             self.stopping.wait(max(0.1, seconds - (time.monotonic() - began)))
 

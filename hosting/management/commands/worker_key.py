@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from hosting.sealing import add_worker_key, ensure_worker_key
-from hosting.services.keys import rotate_worker_key
 from accounts.actors import actor_from_terminal
+from hosting.sealing import ensure_worker_key
+from hosting.services.keys import rotate_worker_key
 
 
 class Command(BaseCommand):
@@ -21,7 +21,9 @@ class Command(BaseCommand):
         """Exactly one of two."""
         group = parser.add_mutually_exclusive_group(required=True)
         group.add_argument("--init", action="store_true", help="make the keys that are missing")
-        group.add_argument("--rotate", action="store_true", help="add a sealing key and re-seal what nodes need with it")
+        group.add_argument(
+            "--rotate", action="store_true", help="add a sealing key and re-seal what nodes need with it"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it and say so."""

@@ -252,7 +252,7 @@ def test_an_interpreter_that_is_not_there() -> None:
 
 
 def test_a_program_that_is_no_agent_is_quoted() -> None:
-    with pytest.raises(AgentUnavailable, match="unrecognized option|invalid option"):
+    with pytest.raises(AgentUnavailable, match=r"unrecognized option|invalid option"):
         LocalConnection(python="/bin/cat").batch([Stat("/")])
 
 

@@ -1,5 +1,6 @@
 """What the agent did is told to the node's journal with the trace id, and secrets are not."""
 
+import json
 import os
 import socket
 import struct
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from hosting.connections import bootstrap, protocol
+from hosting.connections.agent import wire
 from hosting.connections.agent.commands import Groups
 from hosting.connections.agent.journal import Journal
 from hosting.connections.agent.operations import Performer
@@ -74,18 +76,18 @@ def perform(journal: Journal, *requests: Request) -> list[dict[str, Any]]:
     groups = Groups(lambda _group: None, lambda _group: None)
     context = {"trace_id": TRACE, "operation_id": OPERATION}
     performer = Performer(None, groups, journal, context)  # type: ignore[arg-type]
-    return [performer.perform(protocol.encode_request(request)) for request in requests]
+    return [performer.perform(json.loads(wire.encode(protocol.encode_request(request)))) for request in requests]
 
 
 def test_a_command_is_recorded_with_its_ids(journald: Listener) -> None:
     perform(Journal(journald.path), Run(("echo", "a b", "new\nline", "ü")))
     (entry,) = entries(journald.heard())
-    assert entry["MESSAGE"].startswith("echo 'a b' 'new\nline' ü exit=0 ms=")
+    assert entry["MESSAGE"].startswith("echo 'a b' 'new\nline' 'ü' exit=0 ms=")
     assert entry["MESSAGE"].endswith(f"trace={TRACE}")
     assert entry["SYSLOG_IDENTIFIER"] == "npanel-agent"
     assert (entry["NPANEL_TRACE_ID"], entry["NPANEL_OPERATION_ID"]) == (TRACE, OPERATION)
     assert (entry["NPANEL_EXIT"], entry["PRIORITY"]) == ("0", "6")
-    assert entry["NPANEL_ARGV"] == "echo 'a b' 'new\nline' ü"
+    assert entry["NPANEL_ARGV"] == "echo 'a b' 'new\nline' 'ü'"
     assert entry["NPANEL_DURATION_MS"].isdigit()
 
 

@@ -96,6 +96,23 @@ def test_a_site_is_asked_for_by_name_at_an_address(local: LocalConnection, port:
     assert "host=other.test" in ask(local, Http("GET", f"http://127.0.0.1:{port}/", host="other.test")).text
 
 
+def test_a_secret_header_comes_from_a_file_on_the_node(local: LocalConnection, port: int, place: str) -> None:
+    key = Path(place, "key")
+    key.write_text("planted\n")
+    files = (("X-API-Key", str(key)),)
+    request = Http("GET", f"http://127.0.0.1:{port}/", headers=(("x-api-key", "other"),), header_files=files)
+    assert "key=planted" in ask(local, request).text
+    for content in ("", " \n", "two\nlines", "x" * 5000):
+        key.write_text(content)
+        error = refused(local, request)
+        assert error.code == "node_file_error"
+        assert "two" not in error.detail
+    key.unlink()
+    assert "No such file" in refused(local, request).detail
+    key.symlink_to("/etc/hostname")
+    assert "is a link" in refused(local, request).detail
+
+
 def test_redirects_are_shown_not_followed(local: LocalConnection, port: int) -> None:
     assert ask(local, Http("GET", f"http://127.0.0.1:{port}/moved")).status == 302
 

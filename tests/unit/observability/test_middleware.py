@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 
 from observability import context
 from observability.client_ip import client_ip
+from observability.logging import get_logger
 from observability.middleware import _user_id
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -82,6 +83,19 @@ def test_a_failure_is_one_line_with_its_cause(client: Client, log_lines: Lines) 
     assert "in broken" in line["context"]["traceback"]
     assert "hunter2x" not in str(log_lines())
     assert len([entry for entry in log_lines() if entry["level"] == "error"]) == 1
+
+
+def test_an_error_page_that_fails_too_leaves_nothing_behind(client: Client, log_lines: Lines, settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.unit.observability.broken_urls"
+    client.raise_request_exception = False
+    before = context.current()
+    response = client.get("/broken")
+    assert (response.status_code, response.content) == (500, b"Internal server error\n")
+    assert request_lines(log_lines)[0]["trace_id"] == response["X-Trace-Id"]
+    assert request_lines(log_lines)[0]["error_message"] == "the error page is broken too"
+    assert context.current() == before
+    get_logger("dns_sync").info("afterwards")
+    assert "ip" not in log_lines()[-1].get("context", {})
 
 
 def test_not_found_is_a_warning(client: Client, log_lines: Lines) -> None:

@@ -2,6 +2,7 @@
 
 from typing import NoReturn
 
+from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import include, path
@@ -35,7 +36,13 @@ def broken(request: HttpRequest) -> NoReturn:
         raise RuntimeError(f"could not connect with password={password} {len(settings)} {len(text)}") from error
 
 
+def broken_error_page(request: HttpRequest) -> NoReturn:
+    """An error page that fails in its turn."""
+    raise RuntimeError("the error page is broken too")
+
+
 urlpatterns = [
+    path("admin/", admin.site.urls),  # error pages may link there
     path("fine", fine, name="fine"),
     path("stream", stream, name="stream"),
     path("broken", broken, name="broken"),

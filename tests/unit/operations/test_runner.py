@@ -25,7 +25,9 @@ def test_a_wish_is_planned_applied_verified_and_recorded(world: ToyWorld) -> Non
     assert world.published() == "alice.hello=world"
     assert operation.result["probes"] == [{"ref": "note:alice.hello", "answer": "published"}]
     assert [entry.state for entry in operation.journal.all()] == [EntryState.APPLIED]
-    outcomes = list(Event.objects.filter(operation_id=str(operation.pk)).order_by("pk").values_list("outcome", flat=True))
+    outcomes = list(
+        Event.objects.filter(operation_id=str(operation.pk)).order_by("pk").values_list("outcome", flat=True)
+    )
     assert outcomes == ["requested", "succeeded"]
     assert operation.active_key is None
 

@@ -1,0 +1,148 @@
+"""PowerDNS of a fake node: its zones as the HTTP API keeps them, and DNS answers from them."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from hosting.connections.agent.wire import Refused
+from hosting.connections.base import Http, Reply, Run
+
+if TYPE_CHECKING:
+    from hosting.connections.fake_node import FakeNode
+
+UNIT = "pdns.service"
+_ZONES = "/api/v1/servers/localhost/zones"
+Json = dict[str, Any]
+
+
+class FakePowerDns:
+    """Zones by name (with trailing dot), each as the API's JSON."""
+
+    def __init__(self, node: "FakeNode") -> None:
+        self._node = node
+        self.zones: dict[str, Json] = {}
+        self.programs: dict[str, Callable[[list[str], Run], Reply]] = {
+            "pdns_server": lambda words, run: Reply(),
+            "pdns_control": lambda words, run: Reply(),
+        }
+
+    def api(self, request: Http) -> Reply:
+        """One request to the API.
+
+        Raises:
+            Refused: the server does not run.
+        """
+        if not self._node.system.running(UNIT):
+            raise Refused("http_failed", f"{request.method} {request.url}: Connection refused")
+        path = request.url.split("//", 1)[1].partition("/")[2].partition("?")[0]
+        name = f"/{path}".removeprefix(_ZONES).strip("/")
+        body = json.loads(request.body) if request.body else {}
+        if not f"/{path}".startswith(_ZONES):
+            return _reply(200, {"type": "Server", "id": "localhost"})
+        if not name:
+            return self._all(request.method, body)
+        if name not in self.zones:
+            return _reply(404, {"error": f"Could not find domain '{name}'"})
+        return self._one(request.method, name, body)
+
+    def lookup(self, name: str, type: str) -> set[str]:
+        """Contents of the records that answer a question; of an alias in the same zone, those of its target too."""
+        found = self._records(_dotted(name), type)
+        if found or type == "CNAME":
+            return found
+        targets = self._records(_dotted(name), "CNAME")
+        return targets | {content for target in targets for content in self._records(target, type)}
+
+    def answer(self, question: bytes) -> bytes:
+        """A DNS message in answer to another.
+
+        Raises:
+            Refused: the server does not run (nothing comes back).
+        """
+        if not self._node.system.running(UNIT):
+            raise Refused("tcp_failed", "port 53: no answer in time")
+        query = dns.message.from_wire(question)
+        asked = query.question[0]
+        name, type = asked.name.to_text().lower(), dns.rdatatype.to_text(asked.rdtype)
+        reply = dns.message.make_response(query)
+        if self._zone_of(name) is None:
+            reply.set_rcode(dns.rcode.REFUSED)
+            return reply.to_wire()
+        reply.flags |= dns.flags.AA
+        if contents := self._records(name, type):
+            reply.answer.append(dns.rrset.from_text(asked.name, 300, "IN", type, *sorted(contents)))
+        return reply.to_wire(max_size=65535)
+
+    def _all(self, method: str, body: Json) -> Reply:
+        if method == "GET":
+            return _reply(
+                200, [{key: zone[key] for key in ("name", "account", "kind")} for zone in self.zones.values()]
+            )
+        if body["name"] in self.zones:
+            return _reply(409, {"error": "Conflict"})
+        sets = {(found["name"], found["type"]): found for found in body["rrsets"]}
+        self.zones[body["name"]] = {
+            "name": body["name"],
+            "account": body.get("account", ""),
+            "kind": body["kind"],
+            "soa_edit_api": body.get("soa_edit_api", "DEFAULT"),
+            "sets": sets,
+        }
+        self._raise_serial(self.zones[body["name"]])
+        return _reply(201, {"name": body["name"]})
+
+    def _one(self, method: str, name: str, body: Json) -> Reply:
+        zone = self.zones[name]
+        if method == "GET":
+            shown = {key: value for key, value in zone.items() if key != "sets"}
+            return _reply(200, shown | {"rrsets": list(zone["sets"].values())})
+        if method == "DELETE":
+            del self.zones[name]
+        elif method == "PUT":
+            zone.update(body)
+        else:
+            for change in body["rrsets"]:
+                zone["sets"].pop((change["name"], change["type"]), None)
+                if change["changetype"] == "REPLACE":
+                    zone["sets"][change["name"], change["type"]] = {
+                        k: v for k, v in change.items() if k != "changetype"
+                    }
+            self._raise_serial(zone)
+        return Reply(status=204)
+
+    def _raise_serial(self, zone: Json) -> None:
+        soa = zone["sets"][zone["name"], "SOA"]["records"][0]
+        words = soa["content"].split()
+        words[2] = str(int(words[2]) + 1)
+        soa["content"] = " ".join(words)
+
+    def _zone_of(self, name: str) -> Json | None:
+        while name:
+            if name in self.zones:
+                return self.zones[name]
+            name = name.partition(".")[2]
+        return None
+
+    def _records(self, name: str, type: str) -> set[str]:
+        zone = self._zone_of(name)
+        if zone is None:
+            return set()
+        names = {key[0] for key in zone["sets"]}
+        wildcard = f"*.{name.partition('.')[2]}"
+        found = zone["sets"].get((name if name in names else wildcard, type), {"records": []})
+        return {record["content"] for record in found["records"] if not record.get("disabled")}
+
+
+def _dotted(name: str) -> str:
+    return name.lower() if name.endswith(".") else f"{name.lower()}."
+
+
+def _reply(status: int, body: object) -> Reply:
+    return Reply(status=status, stdout=json.dumps(body).encode())

@@ -1,0 +1,82 @@
+"""Runs the groups (``ONLY=hosting`` picks one), prints a table with targets, and keeps ``build/bench.json``."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.panel import ROOT, surroundings
+
+#: Upper limits of PERFORMANCE.md; what has none is information.
+TARGETS = {
+    "hosting.create.first_s": 1.0,
+    "hosting.create.ratio_to_floor": 3.0,
+    "hosting.create.growth_500": 1.2,
+    "hosting.create.growth_60": 1.2,
+    "hosting.create.concurrent50_each_s": 0.5,
+    "hosting.reloads_per_service.serial": 1.0,
+    "hosting.reloads_per_service.concurrent50": 0.2,
+    "hosting.create.round_trips": 12,
+    "hosting.create.rtt100_extra_s": 1.5,
+    "hosting.delete.first_s": 0.7,
+    "hosting.dns_record_s": 0.15,
+    "hosting.database_s": 0.15,
+    "hosting.observe_500_s": 5.0,
+    "hosting.observe_60_s": 5.0,
+    "failpoints.unrecovered": 0,
+}
+#: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
+PEER = {
+    "hosting.create.first_s": "10.73 s (user, site, zone, database)",
+    "hosting.delete.first_s": "5.98 s (whole account)",
+    "hosting.database_s": "0.44 s",
+}
+FILE = ROOT / "build" / "bench.json"
+
+
+def _hosting() -> Iterator[tuple[str, float]]:
+    from tests.bench import hosting
+
+    yield from hosting.figures()
+
+
+GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {"hosting": _hosting}
+
+
+def main() -> int:
+    """Measure, keep, show. Exit status 2 for a group that does not exist."""
+    only = os.environ.get("ONLY", "")
+    if only and only not in GROUPS:
+        print(f"ONLY must be one of {', '.join(GROUPS)}", file=sys.stderr)
+        return 2
+    measured: dict[str, float] = {}
+    began = time.monotonic()
+    with surroundings():
+        for name in [only] if only else GROUPS:
+            for figure, value in GROUPS[name]():
+                measured[figure] = round(value, 4)
+                print(
+                    f"  {time.monotonic() - began:6.0f} s  {figure} = {measured[figure]}", file=sys.stderr, flush=True
+                )
+    known = json.loads(FILE.read_text()) if FILE.exists() else {}
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(json.dumps({**known, **measured}, indent=2, sort_keys=True) + "\n")
+    _show({**known, **measured})
+    return 0
+
+
+def _show(figures: dict[str, float]) -> None:
+    table = Table("figure", "measured", "limit", "HestiaCP 1.10.3")
+    for name, value in sorted(figures.items()):
+        limit = TARGETS.get(name)
+        mark = "" if limit is None else ("≤ " if value <= limit else "OVER ") + f"{limit:g}"
+        table.add_row(name, f"{value:g}", mark, PEER.get(name, ""))
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

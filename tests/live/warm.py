@@ -1,0 +1,158 @@
+"""Runs ``manage.py`` commands, each in a process of its own that is forked from one which has loaded Django already.
+
+A command takes a second and a half to load, and the drills need a hundred of them. What is forked here is what
+``manage.py`` starts: the same arguments, standard streams, environment and exit status, and it can be killed.
+``python -m tests.live.warm SOCKET`` serves until its standard input ends; :class:`Warm` is the client's side.
+"""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).resolve().parents[2]
+START_PATIENCE_S = 120.0
+COMMAND_PATIENCE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended: exit status (below 0: the signal that killed it) and what it wrote."""
+
+    argv: tuple[str, ...]
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The document that ``--json`` prints."""
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+    def __str__(self) -> str:
+        return f"manage.py {' '.join(self.argv)} gave {self.status}\n{self.err}{self.out}"
+
+
+class Warm:
+    """The client: starts the loaded process, hands it commands, ends it.
+
+    Args:
+        folder: for its socket. environment: of the loaded process and so of every command.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._path = folder / "warm.sock"
+        argv = [sys.executable, "-m", "tests.live.warm", str(self._path)]
+        self._process = subprocess.Popen(argv, cwd=ROOT, env=dict(environment), stdin=subprocess.PIPE)
+        deadline = time.monotonic() + START_PATIENCE_S
+        while not self._path.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the process that runs commands did not start")
+            time.sleep(0.02)
+
+    def run(self, argv: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None) -> Done:
+        """Run one command to its end; ``given`` is its standard input."""
+        wish = {"argv": list(argv), "stdin": given, "environment": dict(environment or {})}
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(COMMAND_PATIENCE_S)
+            line.connect(str(self._path))
+            line.sendall(json.dumps(wish).encode())
+            line.shutdown(socket.SHUT_WR)
+            answer = json.loads(_all(line))
+        return Done(tuple(argv), answer["status"], answer["out"], answer["err"])
+
+    def close(self) -> None:
+        """End the loaded process."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(60)
+
+
+def _all(line: socket.socket) -> bytes:
+    return b"".join(iter(lambda: line.recv(1 << 16), b""))
+
+
+def serve(path: str) -> None:
+    """Load Django, then fork a helper for each connection until standard input ends."""
+    import django
+    from django.db import connections
+
+    django.setup()
+    connections.close_all()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # helpers report to their client; nobody waits for them here
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{path}.new")
+    listener.listen(64)
+    os.rename(f"{path}.new", path)
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        selector.register(sys.stdin, selectors.EVENT_READ)
+        while not any(key.fileobj is sys.stdin for key, _ in selector.select()):
+            line, _address = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                _help(line)
+            line.close()
+
+
+def _help(line: socket.socket) -> None:
+    """In a helper: run the wished command as a child, and answer with what became of it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    wish = json.loads(_all(line))
+    with contextlib.ExitStack() as stack:
+        given, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        given.write(wish["stdin"].encode())
+        given.seek(0)
+        child = os.fork()
+        if child == 0:
+            line.close()
+            _command(wish, given, out, err)
+        _, status = os.waitpid(child, 0)
+        answer = {"status": os.waitstatus_to_exitcode(status), "out": _text(out), "err": _text(err)}
+        with contextlib.suppress(BrokenPipeError):
+            line.sendall(json.dumps(answer).encode())
+    os._exit(0)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def _command(wish: dict[str, Any], given: IO[bytes], out: IO[bytes], err: IO[bytes]) -> None:
+    """In the command's own process: be ``manage.py`` with these arguments."""
+    from django.core.management import execute_from_command_line
+
+    os.environ.update(wish["environment"])
+    for number, file in enumerate((given, out, err)):
+        os.dup2(file.fileno(), number)
+    status = 0
+    try:
+        execute_from_command_line(["manage.py", *wish["argv"]])
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # as the interpreter would
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "npanel.settings")
+    from npanel.env import prepare_metrics_directory
+
+    prepare_metrics_directory()
+    serve(sys.argv[1])

@@ -1,0 +1,165 @@
+"""Rows with everything that pages show: hosts' facts, records, plans with diffs, journals, drift."""
+
+import itertools
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from hosting.choices import DriftState, EntryState, OperationKind, OperationState, Phase
+from hosting.models import (
+    Database,
+    DatabaseGrant,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    DriftItem,
+    HostingService,
+    JournalEntry,
+    Node,
+    Operation,
+)
+from hosting.state import Change, DnsZone, DocumentRoot, PhpPool, Plan, SystemUser, VirtualHost
+from hosting.state import DnsRecord as Record
+from tests import factories
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtGlyYQG2dXv1XbnT1rKHVzv0TYbVUKdgW0VEYL9a9k"
+#: How long the steps of a made-up journal took.
+_STEP, _TOOK = timedelta(milliseconds=90), timedelta(milliseconds=61)
+
+_traces = itertools.count(1)
+
+
+def node(name: str, **fields: Any) -> Node:
+    """A ready node with two PHP versions, seen just now."""
+    values = {
+        "host_keys": HOST_KEY,
+        "public_key": f"{HOST_KEY} npanel-{name}",
+        "last_seen_at": timezone.now(),
+        "scanned_at": timezone.now(),
+        "facts": {
+            "hostname": name,
+            "os": "Debian GNU/Linux 12 (bookworm)",
+            "kernel": "6.1.0-37-amd64",
+            "memory_mb": 7953,
+            "cpus": 4,
+            "discovered": {"php_fpm": {"versions": ["8.2", "8.3"]}, "nginx": {"version": "1.22.1"}},
+        },
+    }
+    return factories.make_node(name=name, **{**values, **fields})
+
+
+def service(username: str, name: str, **fields: Any) -> HostingService:
+    """An active service with its main domain and that domain's records."""
+    made = factories.make_service(username=username, **fields)
+    domain(made, name, is_primary=True)
+    return made
+
+
+def domain(service: HostingService, name: str, **fields: Any) -> Domain:
+    """A domain with the address records that services get."""
+    made = factories.make_domain(service, name, **fields)
+    for label in ("@", "www"):
+        record(made, label, "A", service.node.address)
+    return made
+
+
+def record(domain: Domain, name: str, type: str, content: str, ttl: int = 3600) -> DnsRecord:
+    """A DNS record."""
+    return DnsRecord.objects.create(domain=domain, name=name, type=type, content=content, ttl=ttl)
+
+
+def database(service: HostingService, name: str) -> Database:
+    """A database, and an account of the same name that may use it."""
+    made = Database.objects.create(service=service, name=f"{service.username}_{name}")
+    account = DatabaseUser.objects.create(service=service, name=made.name, password_hash="*" + "A" * 40)
+    DatabaseGrant.objects.create(user=account, database=made, privileges=["ALL PRIVILEGES"])
+    return made
+
+
+def creation_of(service: HostingService) -> tuple[Change, ...]:
+    """The changes that make a service's main site on a bare node."""
+    owner, home = service.username, service.home
+    domain = service.domains.get(is_primary=True)
+    address, name = service.node.address, domain.name
+    resources = (
+        SystemUser(owner=owner, home=home, quota_mb=service.plan.disk_mb or 0),
+        DocumentRoot(owner=owner, path=domain.root),
+        PhpPool(owner=owner, version=service.php_version, home=home),
+        VirtualHost(owner=owner, name=name, root=f"{home}/{domain.root}", aliases=(f"www.{name}",)),
+        DnsZone(
+            owner=owner, name=name, primary=f"ns1.{name}", hostmaster=f"hostmaster.{name}",
+            records=(Record(name, "A", address), Record(name, "NS", f"ns1.{name}.", 86400), Record(f"www.{name}", "A", address)),
+        ),
+    )  # fmt: skip
+    return tuple(Change(r.kind, r.key, None, r) for r in resources)
+
+
+def change_of(service: HostingService) -> tuple[Change, ...]:
+    """The changes of another PHP version."""
+    before = PhpPool(owner=service.username, version="8.2", home=service.home)
+    return (Change(before.kind, before.key, before, PhpPool(owner=service.username, version="8.3", home=service.home)),)
+
+
+def operation(
+    service: HostingService | None = None, node: Node | None = None, state: str = OperationState.SUCCEEDED,
+    kind: str = OperationKind.CREATE, changes: Sequence[Change] | None = None, begun: int | None = None,
+    at: datetime | None = None, **fields: Any,
+) -> Operation:  # fmt: skip
+    """An operation with a plan, and a journal as far as it has come.
+
+    Args:
+        changes: of the plan; by default those that create the service.
+        begun: how many of them are in the journal; by default all once it is more than planned.
+        at: when it was asked for.
+    """
+    where = node or (service.node if service else factories.make_node())
+    made = Plan(tuple(creation_of(service) if changes is None and service else changes or ()))
+    asked = at or timezone.now() - timedelta(minutes=2)
+    final = state in (OperationState.SUCCEEDED, OperationState.ROLLED_BACK, OperationState.FAILED)
+    values = {
+        "phase": Phase.QUEUED if state == OperationState.PENDING else Phase.DONE,
+        "target_key": f"service:{service.pk}" if service else f"node:{where.pk}",
+        "target_label": service.username if service else where.name,
+        "actor_login": "operator@example.test",
+        "trace_id": f"{next(_traces):032x}",
+        "plan": None if state == OperationState.PENDING else made.to_json(),
+        "plan_digest": "" if state == OperationState.PENDING else made.digest,
+        "started_at": None if state == OperationState.PENDING else asked + timedelta(milliseconds=180),
+        "finished_at": asked + timedelta(milliseconds=1630) if final or state == OperationState.ROLLBACK_FAILED else None,
+    }
+    row = Operation.objects.create(kind=kind, state=state, node=where, service=service, **{**values, **fields})
+    Operation.objects.filter(pk=row.pk).update(created_at=asked)
+    row.refresh_from_db()
+    _journal(row, made, begun)
+    return row
+
+
+def _journal(operation: Operation, plan: Plan, begun: int | None) -> None:
+    waiting = operation.state in (OperationState.PENDING, OperationState.PLANNED, OperationState.CANCELLED)
+    many = begun if begun is not None else 0 if waiting else len(plan)
+    state = EntryState.REVERTED if operation.state == OperationState.ROLLED_BACK else EntryState.APPLIED
+    for number, change in enumerate(plan.changes[:many], start=1):
+        last = number == many and operation.state in (OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
+        entry = JournalEntry.objects.create(
+            operation=operation, seq=number, kind=change.kind, key=change.key, change=change.to_json(),
+            state=EntryState.FAILED if last else state, error={"detail": "nginx: [emerg] refused"} if last else None,
+        )  # fmt: skip
+        began = operation.created_at + _STEP * (number + 2)
+        JournalEntry.objects.filter(pk=entry.pk).update(started_at=began, finished_at=began + _TOOK)
+
+
+def drift(service: HostingService | None = None, node: Node | None = None, **fields: Any) -> DriftItem:
+    """An open difference: somebody edited the PHP pool of a service by hand."""
+    where = node or (service.node if service else factories.make_node())
+    owner, home = (service.username, service.home) if service else ("nobody1", "/home/nobody1")
+    found, wanted = (PhpPool(owner=owner, version="8.2", home=home, max_children=n) for n in (50, 5))
+    change = Change(wanted.kind, wanted.key, found, wanted)
+    now = timezone.now()
+    values = {
+        "adapter": "php_fpm", "kind": change.kind, "key": change.key, "change": change.to_json(), "diff": change.diff(),
+        "open_key": f"{where.pk}:{change.kind}:{change.key}", "state": DriftState.OPEN,
+        "first_seen_at": now - timedelta(hours=3), "last_seen_at": now,
+    }  # fmt: skip
+    return DriftItem.objects.create(node=where, service=service, **{**values, **fields})
