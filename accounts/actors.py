@@ -11,9 +11,13 @@ from accounts.models import User
 from audit.actor import Actor, ActorType
 
 
-def actor_from_request(request: HttpRequest) -> Actor:
-    """The signed-in person of a request as audit events keep them."""
-    user = request.user
+def actor_from_request(request: HttpRequest, user: object = None) -> Actor:
+    """The signed-in person of a request as audit events keep them.
+
+    Args:
+        user: who it is, where the request does not say so yet (during sign-in).
+    """
+    user = user or getattr(request, "user", None)
     interface, ip = settings.NPANEL_INTERFACE, getattr(request, "client_ip", "")
     if not isinstance(user, User):
         return Actor.anonymous(interface=interface, ip=ip)

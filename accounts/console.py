@@ -43,7 +43,8 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def _counted(self) -> int:
-        return self.object_list[: self.cap + 1].count()  # type: ignore[no-any-return, union-attr]
+        rows: Any = self.object_list
+        return int(rows[: self.cap + 1].count())
 
 
 class ConsoleAdmin(admin.ModelAdmin):
@@ -80,7 +81,7 @@ class ConsoleAdmin(admin.ModelAdmin):
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:  # type: ignore[override]
         """Nothing: the audit log has it."""
 
-    def log_deletion(self, request: HttpRequest, obj: Any, object_repr: str) -> None:  # type: ignore[override]
+    def log_deletion(self, request: HttpRequest, obj: Any, object_repr: str) -> None:
         """Nothing: the audit log has it."""
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None:  # type: ignore[override]

@@ -10,11 +10,12 @@ def execute(operation_id: str) -> None:
     """Carry out the operation with this id (a redelivered or stale task does nothing).
 
     Raises:
-        ValueError: the argument is no UUID.
+        ValueError: the argument is no UUID in its one spelling.
     """
     from hosting.operations.runner import run
 
-    identity = UUID(operation_id)
+    if not isinstance(operation_id, str) or str(identity := UUID(operation_id)) != operation_id:
+        raise ValueError("a task carries one operation's UUID")
     with bind_trace():
         operation = run(identity)
         if operation is None:

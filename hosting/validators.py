@@ -58,7 +58,7 @@ def validate_login(value: str) -> None:
     _require(r"[a-z_][a-z0-9_-]{0,31}", value, _("This is not a Linux user name."))
 
 
-def _require_ip(value: str) -> None:
+def require_ip(value: str) -> None:
     """An IP address; Python takes any text for an IPv6 zone (``fe80::1%…``), we only the name of an interface.
 
     Raises:
@@ -72,7 +72,7 @@ def _require_ip(value: str) -> None:
 def validate_address(value: str) -> None:
     """An IP address, or a host name."""
     try:
-        _require_ip(value)
+        require_ip(value)
     except ValueError:
         _require(
             r"[A-Za-z0-9]([A-Za-z0-9.-]{0,188}[A-Za-z0-9])?", value, _("This is neither an address nor a host name.")
@@ -144,7 +144,7 @@ def validate_database_host(value: str) -> None:
     if value in {"localhost", "%"}:
         return
     try:
-        _require_ip(value)
+        require_ip(value)
     except ValueError:
         _require(r"([0-9]{1,3}\.){1,3}%", value, _("Use localhost, an IP address, or a pattern like 10.0.%."))
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.db.models import Model
 from django.db.models.base import ModelBase
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -118,12 +118,6 @@ class ConsoleSite(AdminSite):
         if request.GET.get("version") == version:
             return HttpResponse(status=204)
         return TemplateResponse(request, "admin/npanel/start_live.html", {**context, "version": version})
-
-    def app_index(
-        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """There is one start page."""
-        return HttpResponseRedirect(reverse("admin:index"))
 
 
 def rail(request: HttpRequest) -> list[dict[str, Any]]:

@@ -154,6 +154,5 @@ def _password() -> str:
 def _config(values: dict[str, str]) -> str:
     """A PHP file that returns values; fetched by a visitor it prints nothing. (Values hold no quotes: we made them.)"""
     lines = [f"    '{name}' => '{value}'," for name, value in values.items()]
-    return "\n".join(
-        ["<?php", "// Written by `make run`: how the demo page gets at its database.", "return [", *lines, "];", ""]
-    )
+    head = ["<?php", "// Written by `make run`: how the demo page gets at its database.", "return ["]
+    return "\n".join([*head, *lines, "];", ""])

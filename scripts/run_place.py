@@ -121,20 +121,29 @@ def web_user(options: Options) -> WebUser:
         return WebUser(*ours, reason="there is no setpriv (package util-linux)")
     entry = pwd.getpwnam(WEB_USER)
     other = WebUser(entry.pw_uid, entry.pw_gid)
-    reach = "import os, sys; import django, gunicorn, npanel.env; os.listdir(sys.argv[1])"
     options.var.chmod(0o1775)
+    trouble = _trouble_as(other, options)
+    return WebUser(*ours, reason=f"{WEB_USER} can't run it ({trouble})") if trouble else other
+
+
+def _trouble_as(user: WebUser, options: Options) -> str:
+    """Why a user can't do what the web process will do; empty when it can.
+
+    An interpreter whose library is out of reach may quietly take another one's, hence the comparison.
+    """
+    needs = (
+        "import os, sys; sys.exit(f'{sys.argv[2]} is out of reach') if os.__file__ != sys.argv[2] else None; "
+        "import django, gunicorn, npanel.env; os.listdir(sys.argv[1])"
+    )
     tried = subprocess.run(
-        [*other.wrapper(), PYTHON, "-c", reach, str(options.var)],
+        [*user.wrapper(), PYTHON, "-c", needs, str(options.var), os.__file__],
         cwd=ROOT,
         env={"PATH": os.environ.get("PATH", os.defpath)},
         capture_output=True,
         text=True,
         check=False,
     )
-    if tried.returncode == 0:
-        return other
-    reason = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
-    return WebUser(*ours, reason=f"{WEB_USER} can't run it: {reason}")
+    return (tried.stderr.strip().splitlines() or ["no reason given"])[-1] if tried.returncode else ""
 
 
 def share_with_web(options: Options, user: WebUser) -> None:

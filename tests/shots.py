@@ -13,6 +13,13 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "build" / "shots"
 WIDTHS = (1440, 390)
+#: Pages before there is anything but the operator.
+EMPTY = {
+    "start-empty": "/admin/",
+    "services-empty": "/admin/hosting/hostingservice/",
+    "drift-empty": "/admin/hosting/driftitem/",
+    "missing": "/admin/nothing/",
+}
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb")
 
 
@@ -46,6 +53,9 @@ def prepare(folder: str) -> None:
     from hosting.sealing import ensure_worker_key
 
     ensure_worker_key()
+    from tests.people import admin
+
+    admin()
 
 
 def fill() -> dict[str, str]:
@@ -82,6 +92,9 @@ def take(address: str, pages: dict[str, str], only: list[str]) -> int:
             for scheme in ("light", "dark"):
                 context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
                 page = context.new_page()
+                if "login" in only or not only:
+                    page.goto(f"{address}/admin/login/")
+                    page.screenshot(path=TARGET / f"login-{width}-{scheme}.png")
                 sign_in(page, address)
                 for name, path in pages.items():
                     if only and not any(word in name for word in only):
@@ -112,9 +125,9 @@ def main(arguments: list[str]) -> int:
     """Take the pictures of the pages whose name holds one of the words (all without words)."""
     with tempfile.TemporaryDirectory(prefix="npanel-shots-") as folder:
         prepare(folder)
-        pages = fill()
         with serving() as address:
-            count = take(address, pages, arguments)
+            count = take(address, EMPTY, arguments)
+            count += take(address, fill(), arguments)
     print(f"{count} pictures in {TARGET.relative_to(ROOT)}/")
     return 0
 

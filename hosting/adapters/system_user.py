@@ -99,8 +99,7 @@ class SystemUserAdapter(Adapter):
 
     def discover(self) -> Steps[dict[str, Any]]:
         """``quota``: ``user`` where the file system of the homes enforces it, else ``none``; ``homes``: its mount."""
-        (reply,) = yield [_mount_of("/home")]
-        mount, enforced = _mount(reply)
+        mount, enforced = yield from _quota_of("/home")
         return {"quota": "user" if enforced else "none", "homes": mount}
 
     def observe(self, scope: Scope) -> Steps[tuple[Resource, ...]]:
@@ -326,14 +325,17 @@ def _oddity(home: Reply | None, account: _Account) -> str:
 # --- quota ---------------------------------------------------------------------------------------------------------
 
 
-def _mount_of(path: str) -> Run:
-    return Run(("/usr/bin/findmnt", "--noheadings", "--raw", "--output", "TARGET,OPTIONS", "--target", path))
-
-
-def _mount(reply: Reply) -> tuple[str, bool]:
-    target, _, options = reply.text.strip().partition(" ")
+def _quota_of(path: str) -> Steps[tuple[str, bool]]:
+    """The mount point of a path, and whether user quota is not only an option of it but in force."""
+    (reply,) = yield [
+        Run(("/usr/bin/findmnt", "--noheadings", "--raw", "--output", "TARGET,OPTIONS", "--target", path))
+    ]
+    mount, _, options = reply.text.strip().partition(" ")
     names = {option.partition("=")[0] for option in options.split(",")}
-    return target, not names.isdisjoint({"quota", "usrquota", "usrjquota", "uquota", "uqnoenforce"} - {"uqnoenforce"})
+    if names.isdisjoint({"quota", "usrquota", "usrjquota", "uquota"}):
+        return mount, False
+    (report,) = yield [replace(_quota_report(mount), ok=(0, 1))]
+    return mount, report.exit_status == 0
 
 
 def _enforce(user: SystemUser, change: Change) -> Steps[None]:
@@ -341,8 +343,7 @@ def _enforce(user: SystemUser, change: Change) -> Steps[None]:
     before = change.before.quota_mb if isinstance(change.before, SystemUser) else 0
     if user.quota_mb == before:
         return
-    (reply,) = yield [_mount_of(user.home)]
-    mount, enforced = _mount(reply)
+    mount, enforced = yield from _quota_of(user.home)
     if enforced:
         blocks = str(user.quota_mb * 1024)
         yield [Run(("/usr/sbin/setquota", "--user", user.owner, blocks, blocks, "0", "0", mount))]

@@ -30,8 +30,8 @@ def _set_password(actor: Actor, user: DatabaseUser, data: dict[str, Any]) -> Ope
 
 
 DELETE_DATABASE = Action(
-    "remove", _("Delete database"), _("Plan the deletion"), _delete_database, at_once=False, danger=True, icon="trash-2",
-    note=_("A dump is kept aside on the node, so the deletion can be rolled back."),
+    "remove", _("Delete database"), _("Plan the deletion"), _delete_database, at_once=False, danger=True,
+    icon="trash-2", note=_("A dump is kept aside on the node, so the deletion can be rolled back."),
 )  # fmt: skip
 DELETE_USER = Action(
     "remove", _("Delete database user"), _("Plan the deletion"), _delete_user, at_once=False, danger=True,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Customer
 from hosting.choices import ConnectionKind, NodeState
 from hosting.errors import HostingError
-from hosting.models import DnsRecord, HostingPlan, HostingService, Node
+from hosting.models import Database, DnsRecord, HostingPlan, HostingService, Node
 from hosting.validators import RECORD_TYPES
 
 #: Customers offered while typing; a longer list would only slow the page.
@@ -17,7 +17,7 @@ _SUGGESTED = 200
 
 
 class AskForm(forms.Form):
-    """A form about a subject (the object of the page, or None). Only a reason is asked for unless a subclass adds more."""
+    """A form about a subject (the page's object, or None). Asks for a reason; subclasses ask for more."""
 
     #: The service's name of an argument where this form calls it otherwise.
     aliases: dict[str, str] = {}
@@ -173,7 +173,7 @@ class DatabaseUserForm(PasswordForm):
         help_text=_("localhost, an IP address, or a pattern like 10.0.%."),
     )  # fmt: skip
     databases = forms.ModelMultipleChoiceField(
-        None, label=_("Databases"), required=False, widget=forms.CheckboxSelectMultiple
+        Database.objects.none(), label=_("Databases"), required=False, widget=forms.CheckboxSelectMultiple
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -192,9 +192,7 @@ class CustomerForm(AskForm):
     reason = None  # type: ignore[assignment]
     name = forms.CharField(label=_("Name"), max_length=120, help_text=_("A person or a company."))
     email = forms.EmailField(label=_("Contact e-mail"), max_length=190, required=False)
-    notes = forms.CharField(
-        label=_("Notes"), max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 4})
-    )
+    notes = forms.CharField(label=_("Notes"), max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 4}))
 
 
 class NoQuestion(AskForm):

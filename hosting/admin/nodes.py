@@ -1,7 +1,5 @@
 """Nodes: list, form, the way from a bare server to a ready node, and its page."""
 
-import base64
-import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -104,7 +102,7 @@ class NodeAdmin(ObjectAdmin):
         form, found = HostKeysForm(subject=node), []
         if request.method == "POST":
             try:
-                found = nodes.scan_host_keys(node=node)
+                found = nodes.scan_host_keys(address=node.address, port=node.ssh_port)
             except HostingError as error:
                 form = HostKeysForm({"host_keys": ""}, subject=node)
                 form.full_clean()
@@ -178,7 +176,5 @@ def is_silent(node: Node) -> bool:
 
 
 def key_facts(line: str) -> dict[str, str]:
-    """Type and SHA-256 fingerprint of a host key, as ssh-keygen -lf prints it."""
-    kind, _blank, data = line.strip().partition(" ")
-    digest = hashlib.sha256(base64.b64decode(data.split(" ")[0])).digest()
-    return {"type": kind, "fingerprint": "SHA256:" + base64.b64encode(digest).decode().rstrip("=")}
+    """Type and fingerprint of a host key."""
+    return {"type": line.split()[0], "fingerprint": nodes.fingerprint(line)}

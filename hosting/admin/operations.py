@@ -72,7 +72,8 @@ class OperationAdmin(ObjectAdmin):
     object_actions = (ROLL_BACK,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
-        return selectors.operations(actor_from_request(request)).select_related(None).prefetch_related("node", "service")
+        found = selectors.operations(actor_from_request(request)).select_related(None)
+        return found.prefetch_related("node", "service")
 
     def get_urls(self) -> list[URLPattern]:
         """The live region and the buttons."""
@@ -158,6 +159,7 @@ class OperationAdmin(ObjectAdmin):
     @admin.display(description=_("took"))
     def num_took(self, operation: Operation) -> str:
         return duration(operation.seconds) or cells.NOTHING
+
 
 def version_of(operation: Operation) -> str:
     """Changes whenever the operation's page would: state, phase, plan, journal, commands, error."""

@@ -14,10 +14,11 @@ from hosting.admin import cells
 from hosting.admin.forms import DatabaseForm, DatabaseUserForm, DomainForm, PhpForm, ServiceForm
 from hosting.admin.operations import OPERATIONS_SHOWN
 from hosting.admin.pages import Action, ObjectAdmin
-from hosting.choices import DriftState, ServiceState
+from hosting.choices import DriftState, OperationState, ServiceState
 from hosting.models import HostingService, Operation
 from hosting.services import databases, sites
 
+UNFINISHED = (OperationState.PENDING, OperationState.RUNNING, OperationState.PLANNED)
 #: Rows of a table on an object's page; more are a link away.
 SHOWN = 20
 
@@ -118,7 +119,7 @@ class HostingServiceAdmin(ObjectAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostingService]:
         services = selectors.services(actor_from_request(request))
-        return services.select_related(None).prefetch_related(None).prefetch_related("customer", "plan", "node", "domains")
+        return services.select_related(None).prefetch_related("customer", "plan", "node", "domains")
 
     @admin.display(description=_("service"), ordering="username")
     def user_name(self, service: HostingService) -> str:
@@ -168,9 +169,10 @@ class HostingServiceAdmin(ObjectAdmin):
 def _head(service: HostingService) -> dict[str, Any]:
     """What is shown above the tabs: the operation that holds the service, and the actions that fit its state."""
     suspended = service.state == ServiceState.SUSPENDED
+    unfinished = service.operations.filter(state__in=UNFINISHED).order_by("created_at")
     return {
         "main_domain": next((domain for domain in service.domains.all() if domain.is_primary), None),
-        "current": service.operations.filter(state__in=("pending", "running", "planned")).order_by("created_at").first(),
+        "current": unfinished.first(),
         "last_failed": service.operations.order_by("-created_at").first() if service.out_of_sync else None,
         "menu": [APPLY, CHANGE_PHP, RESUME if suspended else SUSPEND, DELETE] if service.is_live else [],
     }

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.models import Customer
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin.cells import address_of
@@ -49,6 +48,17 @@ class Figure:
     value: int
     note: str
     url: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the first steps in an empty installation."""
+
+    title: str
+    text: str
+    url: str
+    action: str
+    done: bool
 
 
 def unresolved(actor: Actor) -> QuerySet[Operation]:
@@ -92,41 +102,50 @@ def figures(actor: Actor) -> list[Figure]:
     week = selectors.operations(actor).filter(created_at__gt=timezone.now() - WEEK)
     failed = week.filter(state__in=UNWELL).count()
     ready = selectors.nodes(actor).filter(state=NodeState.READY).count()
+    databases = Database.objects.filter(service__in=live.select_related(None))
     return [
         Figure(_("Services"), live.count(), _("%d suspended") % suspended, _list("hostingservice")),
         Figure(_("Customers"), *_grown(selectors.customers(actor)), reverse("admin:accounts_customer_changelist")),
         Figure(_("Domains"), *_grown(selectors.domains(actor).exclude(name_key=None)), _list("domain")),
-        Figure(_("Databases"), *_grown(Database.objects.filter(service__in=live.select_related(None))), _list("database")),
+        Figure(_("Databases"), *_grown(databases), _list("database")),
         Figure(_("Nodes"), selectors.nodes(actor).count(), _("%d ready") % ready, _list("node")),
         Figure(_("Operations, 7 days"), week.count(), _("%d not succeeded") % failed, _list("operation")),
     ]
 
 
-def first_steps(actor: Actor) -> list[dict[str, Any]]:
+def first_steps(actor: Actor) -> list[Step]:
     """What to do on an empty installation; nothing once there is a service."""
     if selectors.services(actor).exists():
         return []
-    ready = selectors.nodes(actor).filter(state=NodeState.READY).exists()
-    node = selectors.nodes(actor).first()
-    return [
-        {
-            "title": _("Add a node"), "done": ready, "icon": "server",
-            "text": _("A Debian server that carries sites. NPanel plans what it needs and shows you before it does it."),
-            "url": address_of(node) if node else reverse("admin:hosting_node_add"),
-            "action": _("Continue with %s") % node if node else _("Add a node"),
-        },
-        {
-            "title": _("Make a plan"), "done": HostingPlan.objects.exists(), "icon": "layers",
-            "text": _("The limits you sell: disk space, domains, databases, PHP."),
-            "url": reverse("admin:hosting_hostingplan_add"), "action": _("Make a plan"),
-        },
-        {
-            "title": _("Create a customer and a service"), "done": False, "icon": "box",
-            "text": _("A customer owns services. A service is one site's home: a user, a domain, PHP, databases."),
-            "url": reverse("admin:hosting_hostingservice_add") if Customer.objects.exists() else reverse("admin:accounts_customer_add"),
-            "action": _("New service") if Customer.objects.exists() else _("New customer"),
-        },
-    ]  # fmt: skip
+    return [_node_step(actor), _plan_step(), _service_step(actor)]
+
+
+def _node_step(actor: Actor) -> Step:
+    node = selectors.nodes(actor).order_by("pk").first()
+    return Step(
+        _("Add a node"),
+        _("A Debian server that carries sites. NPanel plans what it needs, and shows you before it does it."),
+        address_of(node) if node else reverse("admin:hosting_node_add"),
+        _("Continue with %s") % node if node else _("Add a node"),
+        done=selectors.nodes(actor).filter(state=NodeState.READY).exists(),
+    )
+
+
+def _plan_step() -> Step:
+    text = _("The limits you sell: disk space, domains, databases, PHP.")
+    url = reverse("admin:hosting_hostingplan_add")
+    return Step(_("Make a plan"), text, url, _("Make a plan"), done=HostingPlan.objects.exists())
+
+
+def _service_step(actor: Actor) -> Step:
+    known = selectors.customers(actor).exists()
+    return Step(
+        _("Create a customer and a service"),
+        _("A customer owns services. A service is one site's home: a user, a domain, PHP, databases."),
+        reverse("admin:hosting_hostingservice_add" if known else "admin:accounts_customer_add"),
+        _("New service") if known else _("New customer"),
+        done=False,
+    )
 
 
 def start_page(actor: Actor) -> dict[str, Any]:

@@ -38,7 +38,11 @@ class Run(Request):
 
 @dataclass(frozen=True, slots=True)
 class Read(Request):
-    """Read one regular file without following links. A missing file is a reply with ``exists=False``."""
+    """Read one regular file without following links. A missing file is a reply with ``exists=False``.
+
+    On the way to it (here and in all other file requests) only links are followed that root made in directories
+    nobody else can change, such as Debian's /bin and /var/run; any other one is a NodeFileError.
+    """
 
     op: ClassVar[str] = "read"
     path: str

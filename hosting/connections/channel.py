@@ -171,7 +171,7 @@ class AgentClient:
             with self._write_lock:
                 self._pipe.write(data)
         except (OSError, EOFError) as error:
-            reason = f"it could not be written to ({error or type(error).__name__})"
+            reason = f"it could not be written to ({str(error) or type(error).__name__})"
             self._lose(reason)
             raise NotSent(reason) from error
 

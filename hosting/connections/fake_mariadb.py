@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from hosting.connections.fake_node import FakeNode
 
 UNIT = "mariadb.service"
-_ALL = 19  # rights on one database that MariaDB 10.11 knows
+#: Rights on one database that MariaDB 10.11 knows.
+_ALL = frozenset(
+    (
+        "ALTER,ALTER ROUTINE,CREATE,CREATE ROUTINE,CREATE TEMPORARY TABLES,CREATE VIEW,DELETE,DELETE HISTORY,DROP,"
+        "EVENT,EXECUTE,INDEX,INSERT,LOCK TABLES,REFERENCES,SELECT,SHOW VIEW,TRIGGER,UPDATE"
+    ).split(",")
+)
 _ACCOUNT = r"'(?P<user>[^']*)'@'(?P<host>[^']*)'"
 
 
@@ -120,14 +126,13 @@ class FakeMariaDb:
         yield from ()
 
     def _grant(self, match: re.Match[str]) -> Iterator[str]:
-        self.users[_who(match)].rights.setdefault(match["pattern"], set()).update(match["rights"].split(", "))
+        rights = _ALL if match["rights"] == "ALL PRIVILEGES" else match["rights"].split(", ")
+        self.users[_who(match)].rights.setdefault(match["pattern"], set()).update(rights)
         yield from ()
 
     def _revoke(self, match: re.Match[str]) -> Iterator[str]:
         rights = self.users[_who(match)].rights
         left = rights.get(match["pattern"], set()) - set(match["rights"].split(", "))
-        if match["rights"].count(",") >= _ALL:
-            left = set()
         rights.pop(match["pattern"], None)
         if left:
             rights[match["pattern"]] = left
@@ -184,7 +189,7 @@ class FakeMariaDb:
         columns = [column.removeprefix("d.") for column in match["columns"].split(", ")]
         for name, host, _ in self._mine(match["mine"]):
             for pattern, rights in self.users.get((name, host), FakeMariaDbUser()).rights.items():
-                flags = "".join("Y" if "ALL PRIVILEGES" in rights or _right(c) in rights else "N" for c in columns)
+                flags = "".join("Y" if _right(c) in rights else "N" for c in columns)
                 row: dict[str, Any] = {"row": "grant", "user": name, "host": host, "pattern": pattern}
                 yield json.dumps(row | {"grantable": "N", "rights": flags})
 

@@ -82,9 +82,8 @@ class FakePowerDns:
 
     def _all(self, method: str, body: Json) -> Reply:
         if method == "GET":
-            return _reply(
-                200, [{key: zone[key] for key in ("name", "account", "kind")} for zone in self.zones.values()]
-            )
+            shown = ("name", "account", "kind")
+            return _reply(200, [{key: zone[key] for key in shown} for zone in self.zones.values()])
         if body["name"] in self.zones:
             return _reply(409, {"error": "Conflict"})
         sets = {(found["name"], found["type"]): found for found in body["rrsets"]}
@@ -109,11 +108,10 @@ class FakePowerDns:
             zone.update(body)
         else:
             for change in body["rrsets"]:
-                zone["sets"].pop((change["name"], change["type"]), None)
+                key = (change["name"], change["type"])
+                zone["sets"].pop(key, None)
                 if change["changetype"] == "REPLACE":
-                    zone["sets"][change["name"], change["type"]] = {
-                        k: v for k, v in change.items() if k != "changetype"
-                    }
+                    zone["sets"][key] = {word: value for word, value in change.items() if word != "changetype"}
             self._raise_serial(zone)
         return Reply(status=204)
 

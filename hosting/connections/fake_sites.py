@@ -20,7 +20,8 @@ _NGINX_WORDS = frozenset(
     server server_name listen root index include access_log error_log location return set try_files fastcgi_pass
     fastcgi_param fastcgi_index if server_tokens server_names_hash_max_size server_names_hash_bucket_size geo default
     client_max_body_size log_format default_type error_page internal add_header disable_symlinks upstream map proxy_pass
-    fastcgi_read_timeout worker_shutdown_timeout types_hash_max_size gzip ssl_certificate ssl_certificate_key ssl expires
+    expires fastcgi_read_timeout worker_shutdown_timeout types_hash_max_size gzip ssl_certificate
+    ssl_certificate_key ssl
     """.split()
 )
 _POOL_LINE = re.compile(
@@ -97,10 +98,14 @@ class FakeSites:
         """Exit status and output of ``nginx -t``."""
         seen: dict[str, str] = {}
         warnings = []
+        default = ""
         for path, text in self._files():
             if fault := _nginx_fault(text):
                 failed = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
                 return 1, f"nginx: [emerg] {fault[0]} in {path}:{fault[1]}\n{failed}"
+            if "default_server" in text and default:
+                return 1, f"nginx: [emerg] a duplicate default server for 0.0.0.0:80 in {path}:2\n"
+            default = default or (path if "default_server" in text else "")
             for name in (name for site in _sites(path, text) for name in site.names if name != "_"):
                 if name in seen:
                     warnings.append(f'nginx: [warn] conflicting server name "{name}" on 0.0.0.0:80, ignored\n')
@@ -111,6 +116,8 @@ class FakeSites:
         for directory in _INCLUDED:
             entries = self._node.tree.at(directory).children if self._node.exists(directory) else {}
             for name, entry in sorted(entries.items()):
+                if entry.type == "link" and self._node.exists(entry.target):
+                    entry = self._node.tree.at(entry.target)
                 if entry.type == "file" and (name.endswith(".conf") or directory.endswith("sites-enabled")):
                     yield f"{directory}/{name}", entry.data.decode("utf-8", "replace")
 

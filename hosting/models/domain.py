@@ -42,7 +42,8 @@ class Domain(models.Model):
         """Take the name for the service's customer. Call in the transaction that saves the domain.
 
         Raises:
-            HostingError: ``domain_taken`` when the name is held, or is above or below a name of another customer.
+            HostingError: ``domain_taken`` when the name is held (or its www name is a domain of its own), or is above
+                or below a name of another customer.
         """
         NameLock.hold(self.name)
         reverse = reversed_name(self.name)
@@ -52,6 +53,8 @@ class Domain(models.Model):
         for other in related.select_related("service"):
             if other.name == self.name or other.service.customer_id != self.service.customer_id:
                 raise _taken(self.name, other)
+            if (self.www and other.name == f"www.{self.name}") or (other.www and self.name == f"www.{other.name}"):
+                raise _answered_twice(self.name, other)
         self.name_key, self.reversed_key = self.name, reverse
 
     def release(self) -> None:
@@ -77,8 +80,19 @@ class NameLock(models.Model):
     def hold(name: str) -> None:
         """Lock the row of a name's registrable part until the transaction ends."""
         tail = ".".join(name.split(".")[-2:])
-        NameLock.objects.bulk_create([NameLock(tail=tail)], ignore_conflicts=True)
-        NameLock.objects.select_for_update().get(tail=tail)
+        held = NameLock.objects.select_for_update().filter(tail=tail)
+        if held.first() is None:  # asked for first: an INSERT beside others would take a shared lock, and deadlock
+            NameLock.objects.bulk_create([NameLock(tail=tail)], ignore_conflicts=True)
+            held.get()
+
+
+def _answered_twice(name: str, other: Domain) -> HostingError:
+    return HostingError(
+        f"{name} and {other.name} of the same customer would both answer for one www name.",
+        code="domain_taken",
+        hint="Remove the other domain, or let the shorter one not answer for www.",
+        field="domain",
+    )
 
 
 def _taken(name: str, other: Domain) -> HostingError:

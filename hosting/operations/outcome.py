@@ -113,7 +113,7 @@ def _settle_facts(operation: Operation, state: OperationState, observed: Mapping
         service.mark_synced(refs)
         if observed is not None and service.is_live:
             _adopt_observed(service, observed, refs)
-        if service.state == ServiceState.SOFT_DELETED:
+        if service.state == ServiceState.SOFT_DELETED and _removes_all(operation):
             _terminate(service)
         elif operation.kind in (OperationKind.CREATE, OperationKind.APPLY):
             _become_active(service)
@@ -135,6 +135,12 @@ def _adopt_observed(service: HostingService, observed: Mapping[Ref, Resource], r
         log.warning("facts can't say what the node has", error_code=error.code, error_message=error.detail)
         service.refresh_from_db()
         service.mark_unsynced(refs or {"*"})
+
+
+def _removes_all(operation: Operation) -> bool:
+    """Whether nothing of a service that is being deleted is left after it; no other one may give its names up."""
+    reverted = operation.reverts
+    return operation.refs is None or (reverted is not None and reverted.kind == OperationKind.CREATE)
 
 
 def _become_active(service: HostingService) -> None:

@@ -28,6 +28,7 @@ def request_operation(
     wait_for_approval: bool = False,
     reason: str = "",
     wanted: dict[str, object] | None = None,
+    states: tuple[str, str] | None = None,
 ) -> Operation:
     """Save a pending operation and its audit event, and ring the worker once both are committed.
 
@@ -35,6 +36,7 @@ def request_operation(
         refs: limit it to these Resources (None: all of the service, or the node's own).
         wait_for_approval: the worker only plans; a person approves the plan.
         wanted: what was asked for, as the audit event shows it (no secrets).
+        states: the service's state before and after the wish, if it changes it; cancelling puts it back.
     """
     trace = current()
     operation = Operation(
@@ -52,6 +54,7 @@ def request_operation(
         correlation_id=trace.correlation_id,
         request_id=trace.request_id,
         needs_approval=wait_for_approval,
+        result={} if states is None else {"state_before": str(states[0]), "state_wanted": str(states[1])},
     )
     with transaction.atomic():
         operation.save(force_insert=True)

@@ -91,7 +91,15 @@ def _check_has_zone(domain: Domain) -> None:
 
 def _fill(record: DnsRecord, *, name: str, type: str, content: str, ttl: int) -> None:
     zone = record.domain.name
-    short = name.strip().lower().rstrip(".")
+    typed = name.strip().lower()
+    short = typed.rstrip(".")
+    if typed != short and short != zone and not short.endswith(f".{zone}"):
+        raise HostingError(
+            f"{typed} is not inside the zone {zone}.",
+            code="name_outside_zone",
+            hint="Leave out the dot at the end to write a name relative to the domain.",
+            field="name",
+        )
     record.name = "@" if short in ("", "@", zone) else short.removesuffix(f".{zone}")
     record.type, record.content, record.ttl = type.strip().upper(), content.strip(), ttl
     save_valid(record)

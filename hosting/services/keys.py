@@ -21,6 +21,7 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
     Raises:
         SealingError: this process has not the worker's private key; then no key is added either.
     """
+    unseal(seal("", "rotation"), "rotation")
     opened = [(node, _opened(node)) for node in Node.objects.select_for_update()]
     key_id, count = add_worker_key(), 0
     for node, secrets in opened:

@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import ipaddress
 import secrets
 from collections.abc import Iterable
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from audit.actor import Actor
@@ -22,8 +24,9 @@ from hosting.operations.nodes import connect, secret_context, ssh_context
 from hosting.operations.planner import make_plan, setup_goal
 from hosting.operations.requests import request_operation
 from hosting.sealing import seal
-from hosting.services.validation import save_valid
+from hosting.services.validation import save_valid, validated
 from hosting.state import Plan
+from hosting.validators import validate_domain
 from hosting.verbs import NODE_ADD, NODE_AUTHORIZE, NODE_PIN
 
 #: Secrets that every node has, made once and sealed to the worker.
@@ -58,6 +61,8 @@ def add_node(
         public_addresses=list(public_addresses),
         nameservers=[server.strip().lower().rstrip(".") for server in nameservers],
     )
+    with validated():
+        _check_lists(node)
     _give_keys(node)
     save_valid(node)
     record(
@@ -69,6 +74,21 @@ def add_node(
         node=node.name,
     )
     return node
+
+
+def _check_lists(node: Node) -> None:
+    """What stands in lists has no field validator; a bad name server would break every zone of the node."""
+    for address in node.public_addresses:
+        try:
+            if getattr(ipaddress.ip_address(address), "scope_id", None):
+                raise ValueError("an address with a zone is no public one")
+        except ValueError as error:
+            raise ValidationError({"public_addresses": f"{address[:60]!r} is not an IP address."}) from error
+    for server in node.nameservers:
+        try:
+            validate_domain(server)
+        except ValidationError as error:
+            raise ValidationError({"nameservers": error.messages}) from error
 
 
 def _give_keys(node: Node) -> None:

@@ -16,6 +16,8 @@ from hosting.models import HostingService, JournalEntry, Operation
 from hosting.operations.doorbell import ring
 from hosting.operations.outcome import audit_target
 from hosting.operations.requests import request_operation
+from hosting.services.sites import delete_service
+from hosting.services.zones import announce_elsewhere, check_others_do_not_need, withdraw_elsewhere
 from hosting.state import Ref
 from hosting.transactions import retried
 from hosting.verbs import OPERATION_APPROVE, OPERATION_CANCEL
@@ -74,31 +76,49 @@ def _take_back_wish(actor: Actor, operation: Operation) -> None:
     """The facts said what was wanted; make them say again what the node has."""
     if operation.service is None or operation.kind in (OperationKind.APPLY, OperationKind.REPAIR, OperationKind.ADOPT):
         return
-    service = HostingService.objects.select_for_update().get(pk=operation.service.pk)
+    service = _locked(operation.service)
     if operation.kind == OperationKind.CREATE:
-        service.state = ServiceState.TERMINATED
-        service.username_key = None
-        service.save(update_fields=["state", "username_key"])
-        for domain in service.domains.all():
-            domain.release()
-            domain.save(update_fields=["name_key", "reversed_key"])
+        withdraw_elsewhere(actor, service)
+        _give_up_names(service)
         return
-    _restore_state(service, operation.kind)
-    _adopt(actor, service, operation)
+    _restore_state(actor, service, operation)
+    if service.is_live:
+        _adopt(actor, service, operation)
 
 
-def _restore_state(service: HostingService, kind: str) -> None:
-    """Put the service's state back to what it was before an operation of this kind was asked for."""
-    before = {
-        OperationKind.SUSPEND: ServiceState.ACTIVE,
-        OperationKind.RESUME: ServiceState.SUSPENDED,
-        OperationKind.DELETE: ServiceState.ACTIVE,
-    }
-    if kind not in before:
+def _locked(service: HostingService) -> HostingService:
+    return HostingService.objects.select_for_update(of=("self",)).select_related("node", "plan").get(pk=service.pk)
+
+
+def _restore_state(actor: Actor, service: HostingService, operation: Operation) -> None:
+    """Put the service's state back to what it was before an operation was asked for, unless a later wish changed it."""
+    before, wanted = operation.result.get("state_before"), operation.result.get("state_wanted")
+    reached = (wanted, ServiceState.TERMINATED) if wanted == ServiceState.SOFT_DELETED else (wanted,)
+    if before is None or service.state not in reached:
         return
-    service.state = before[OperationKind(kind)]
-    service.username_key = service.username
+    if before == ServiceState.TERMINATED:
+        withdraw_elsewhere(actor, service)
+        _give_up_names(service)
+        return
+    was_live, service.state = service.is_live, before
+    _take_names_back(service)
     service.save(update_fields=["state", "username_key"])
+    if service.is_live and not was_live:
+        announce_elsewhere(actor, service)
+
+
+def _give_up_names(service: HostingService) -> None:
+    service.state, service.username_key = ServiceState.TERMINATED, None
+    service.save(update_fields=["state", "username_key"])
+    for domain in service.domains.all():
+        domain.release()
+        domain.save(update_fields=["name_key", "reversed_key"])
+
+
+def _take_names_back(service: HostingService) -> None:
+    if service.username_key is not None:
+        return
+    service.username_key = service.username
     for domain in service.domains.all():
         domain.claim()
         domain.save(update_fields=["name_key", "reversed_key"])
@@ -109,11 +129,12 @@ def retry_operation(*, actor: Actor, operation: Operation) -> Operation:
     """Try again what failed, as a new operation with the same scope.
 
     Raises:
-        HostingError: ``wrong_state`` (it has not failed).
+        HostingError: ``wrong_state`` (it has not failed, or what it wanted is not wanted any more).
     """
     failed = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
-    if operation.state not in failed or operation.node is None:
+    if operation.state not in failed or operation.node is None or not _still_wanted(operation):
         raise _wrong_state(operation, "tried again")
+    states = operation.result.get("state_before"), operation.result.get("state_wanted")
     return request_operation(
         actor=actor,
         kind=OperationKind(operation.kind),
@@ -122,7 +143,18 @@ def retry_operation(*, actor: Actor, operation: Operation) -> Operation:
         refs=_refs(operation),
         reverts=operation.reverts,
         reason=operation.reason,
+        states=None if states[0] is None else states,
     )
+
+
+def _still_wanted(operation: Operation) -> bool:
+    """Whether the facts still say what a failed operation was to bring about (nobody discarded it, or wished anew)."""
+    if operation.service is None:
+        return True
+    state = HostingService.objects.select_for_update().get(pk=operation.service.pk).state
+    if operation.kind == OperationKind.CREATE:
+        return state in (ServiceState.ERROR, ServiceState.PROVISIONING)
+    return bool(state == operation.result.get("state_wanted", state))
 
 
 @retried
@@ -130,18 +162,24 @@ def discard_changes(*, actor: Actor, operation: Operation) -> Operation:
     """Give up what a failed operation wanted: the facts come to say what the node has.
 
     Raises:
-        HostingError: ``wrong_state``.
+        HostingError: ``wrong_state`` (it has not failed, or a later operation has brought about what it wanted).
     """
     failed = (OperationState.FAILED, OperationState.ROLLED_BACK)
     if operation.state not in failed or operation.service is None:
         raise _wrong_state(operation, "discarded")
-    service = HostingService.objects.select_for_update().get(pk=operation.service.pk)
+    service = _locked(operation.service)
+    if not _left_open(service, operation):
+        raise _wrong_state(operation, "discarded any more")
     if operation.kind == OperationKind.CREATE:
-        service.state = ServiceState.SOFT_DELETED
-        service.save(update_fields=["state"])
-        return request_operation(actor=actor, kind=OperationKind.DELETE, node=service.node, service=service)
-    _restore_state(service, operation.kind)
+        return delete_service(actor=actor, service=service)
+    _restore_state(actor, service, operation)
     return _adopt(actor, service, operation)
+
+
+def _left_open(service: HostingService, operation: Operation) -> bool:
+    """Whether anything that the operation wanted is still not so."""
+    unsynced = set(service.unsynced)
+    return bool(unsynced if operation.refs is None else unsynced & {"*", *operation.refs})
 
 
 def _adopt(actor: Actor, service: HostingService, operation: Operation) -> Operation:
@@ -165,10 +203,12 @@ def rollback_operation(
     if not touched:
         raise HostingError("This operation changed nothing.", code="nothing_to_roll_back")
     _check_untouched_since(operation, touched)
-    service = operation.service
+    service, states = operation.service, None
     if service is not None:
-        service = HostingService.objects.select_for_update().select_related("node").get(pk=service.pk)
-        _restore_facts(service, operation.kind)
+        service = _locked(service)
+        before = service.state
+        _restore_facts(actor, service, operation)
+        states = (before, service.state) if service.state != before else None
     return request_operation(
         actor=actor,
         kind=OperationKind.ROLLBACK,
@@ -176,24 +216,27 @@ def rollback_operation(
         service=service,
         refs=touched,
         reverts=operation,
+        states=states,
         wait_for_approval=wait_for_approval,
         reason=reason,
         wanted={"rolls_back": str(operation.pk)},
     )
 
 
-def _restore_facts(service: HostingService, kind: str) -> None:
+def _restore_facts(actor: Actor, service: HostingService, operation: Operation) -> None:
     """State and names as they were; the rest is adopted from the node once the rollback is proven."""
-    if kind == OperationKind.CREATE:
+    if operation.kind == OperationKind.CREATE:
+        check_others_do_not_need(service)
+        withdraw_elsewhere(actor, service)
         service.state = ServiceState.SOFT_DELETED
         service.save(update_fields=["state"])
-    elif kind == OperationKind.DELETE and not service.domains.exists():
+        return
+    if operation.kind == OperationKind.DELETE and not service.domains.exists():
         raise HostingError(
             "This service's deletion can't be rolled back any more: its names were given to another one.",
             code="forgotten",
         )
-    else:
-        _restore_state(service, kind)
+    _restore_state(actor, service, operation)
 
 
 def _check_untouched_since(operation: Operation, touched: set[Ref]) -> None:

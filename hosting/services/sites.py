@@ -5,16 +5,25 @@ from collections.abc import Iterable
 from accounts.models import Customer
 from audit.actor import Actor
 from hosting.choices import NodeState, OperationKind, ServiceState
-from hosting.desired import addresses, relative, zone_resource
+from hosting.desired import relative
 from hosting.errors import HostingError
-from hosting.models import DnsRecord, Domain, HostingPlan, HostingService, Node, Operation
+from hosting.models import Domain, HostingPlan, HostingService, NameLock, Node, Operation
 from hosting.names import check_username, host_name, suggest_username
 from hosting.operations.requests import request_operation
 from hosting.services.databases import attach_database, attach_database_user
 from hosting.services.limits import check_limit, locked_service
 from hosting.services.validation import save_valid
+from hosting.services.zones import (
+    add_address_records,
+    check_carries_nobody,
+    check_others_do_not_need,
+    check_zone_of,
+    parent_zone,
+    publish_elsewhere,
+    site_names,
+    withdraw_elsewhere,
+)
 from hosting.state import DnsZone, DocumentRoot, Ref, VirtualHost
-from hosting.state.zones import check_zone
 from hosting.transactions import retried
 
 
@@ -59,7 +68,7 @@ def create_service(
     save_valid(service)
     check_limit(service, "domains", 0)
     domain_row = _attach(service, name, is_primary=True, www=True, php=True)
-    _publish_elsewhere(actor, domain_row if domain_row.has_zone else _parent_zone(domain_row), domain_row)
+    publish_elsewhere(actor, domain_row if domain_row.has_zone else parent_zone(domain_row), domain_row)
     if database:
         attach_database_user(service, database, database_password, [attach_database(service, database)])
     wanted: dict[str, object] = {"domain": name, "plan": plan.name, "php": service.php_version, "database": database}
@@ -85,16 +94,17 @@ def _check_node(node: Node) -> None:
 
 
 def _free_username(wish: str, domain: str) -> str:
-    held = set(HostingService.objects.exclude(username_key=None).values_list("username", flat=True))
+    name = check_username(wish.strip().lower()) if wish else suggest_username(domain, frozenset())
+    family = name.rstrip("0123456789")
+    NameLock.hold(f"user:{family}")  # site, site1, site2… are given out one after another
+    known = HostingService.objects.filter(username__startswith=family)
     if not wish:
-        every = set(HostingService.objects.values_list("username", flat=True))
-        return suggest_username(domain, every)
-    name = check_username(wish.strip().lower())
-    if name in held:
-        raise HostingError(
-            f"The user name {name} is taken.", code="username_taken", hint="Choose another one.", field="username"
-        )
-    for old in HostingService.objects.filter(username=name, username_key=None):
+        return suggest_username(domain, set(known.values_list("username", flat=True)))
+    for old in known.filter(username=name):
+        if old.username_key is not None:
+            raise HostingError(
+                f"The user name {name} is taken.", code="username_taken", hint="Choose another one.", field="username"
+            )
         forget_terminated(old)
     return name
 
@@ -125,33 +135,11 @@ def _attach(service: HostingService, name: str, *, is_primary: bool, www: bool, 
     """Add a domain's row, with a zone of its own unless one above it (of the same customer) carries its records."""
     domain = Domain(service=service, name=name, is_primary=is_primary, www=www, php=php)
     domain.claim()
-    parent = _parent_zone(domain)
+    parent = parent_zone(domain)
     domain.has_zone = parent is None
     save_valid(domain)
-    _add_address_records(parent or domain, domain)
+    add_address_records(parent or domain, domain)
     return domain
-
-
-def _parent_zone(domain: Domain) -> Domain | None:
-    zones = Domain.objects.filter(service__customer=domain.service.customer, has_zone=True).exclude(name_key=None)
-    above = [zone for zone in zones if domain.name.endswith(f".{zone.name}")]
-    return max(above, key=lambda zone: len(zone.name), default=None)
-
-
-def _add_address_records(zone: Domain, domain: Domain) -> None:
-    """Point a new domain's names to its node, but touch no name that the customer has records for."""
-    labels = [relative(name, zone.name) for name in _site_names(domain)]
-    taken = set(zone.records.filter(name__in=labels).values_list("name", flat=True))
-    DnsRecord.objects.bulk_create(
-        DnsRecord(domain=zone, name=label, type=kind, content=content)
-        for label in labels
-        if label not in taken
-        for kind, content in addresses(domain.service.node)
-    )
-
-
-def _site_names(domain: Domain) -> list[str]:
-    return [domain.name, *([f"www.{domain.name}"] if domain.www else [])]
 
 
 def _domain_refs(domain: Domain, zone: Domain | None) -> list[Ref]:
@@ -220,6 +208,7 @@ def _switch(
     return request_operation(
         actor=actor,
         kind=kind,
+        states=(before, state),
         node=row.node,
         service=row,
         wait_for_approval=wait_for_approval,
@@ -235,14 +224,17 @@ def delete_service(
     """Remove a service from its node. Its home and databases are kept aside there, so that it can be rolled back.
 
     Raises:
-        HostingError: ``service_gone``.
+        HostingError: ``service_gone``, ``zone_in_use`` (another service's records are in a zone of this one).
     """
     row = locked_service(service)
-    row.state = ServiceState.SOFT_DELETED
+    check_others_do_not_need(row)
+    withdraw_elsewhere(actor, row)
+    before, row.state = row.state, ServiceState.SOFT_DELETED
     row.save(update_fields=["state"])
     return request_operation(
         actor=actor,
         kind=OperationKind.DELETE,
+        states=(before, ServiceState.SOFT_DELETED),
         node=row.node,
         service=row,
         wait_for_approval=wait_for_approval,
@@ -292,30 +284,12 @@ def add_domain(
     row = locked_service(service)
     check_limit(row, "domains", row.domains.count())
     domain = _attach(row, host_name(name), is_primary=False, www=www, php=php)
-    zone = domain if domain.has_zone else _parent_zone(domain)
-    _check_zone(zone)
-    _publish_elsewhere(actor, zone, domain)
+    zone = domain if domain.has_zone else parent_zone(domain)
+    check_zone_of(zone)
+    publish_elsewhere(actor, zone, domain)
     return _domain_operation(
         actor, OperationKind.ADD_DOMAIN, domain, _domain_refs(domain, zone), wait_for_approval, reason
     )
-
-
-def _check_zone(zone: Domain | None) -> None:
-    if zone is not None:
-        check_zone(zone_resource(zone.service, zone))
-
-
-def _publish_elsewhere(actor: Actor, zone: Domain | None, domain: Domain) -> None:
-    """Records that went into a zone of another service of the customer are that service's to publish."""
-    if zone is not None and zone.service_id != domain.service_id:
-        request_operation(
-            actor=actor,
-            kind=OperationKind.CHANGE_DNS,
-            node=zone.service.node,
-            service=zone.service,
-            refs=[Ref(DnsZone.kind, zone.name)],
-            wanted={"zone": zone.name, "for": domain.name},
-        )
 
 
 @retried
@@ -323,7 +297,7 @@ def remove_domain(*, actor: Actor, domain: Domain, wait_for_approval: bool = Fal
     """Stop answering for a domain. Its files are kept aside on the node, so that it can be rolled back.
 
     Raises:
-        HostingError: ``main_domain``, ``service_gone``.
+        HostingError: ``main_domain``, ``service_gone``, ``zone_in_use`` (another domain has its records in its zone).
     """
     row = locked_service(domain.service)
     if domain.is_primary:
@@ -332,12 +306,14 @@ def remove_domain(*, actor: Actor, domain: Domain, wait_for_approval: bool = Fal
             code="main_domain",
             hint="Delete the service instead, or make another domain the main one.",
         )
-    zone = domain if domain.has_zone else _parent_zone(domain)
+    zone = domain if domain.has_zone else parent_zone(domain)
+    if zone == domain:
+        check_carries_nobody(domain, Domain.objects.all())
     refs = _domain_refs(domain, zone)
     if zone is not None and zone != domain:
-        labels = [relative(name, zone.name) for name in _site_names(domain)]
+        labels = [relative(name, zone.name) for name in site_names(domain)]
         zone.records.filter(name__in=labels, type__in=["A", "AAAA"]).delete()
-        _publish_elsewhere(actor, zone, domain)
+        publish_elsewhere(actor, zone, domain)
     operation = _domain_operation(actor, OperationKind.REMOVE_DOMAIN, domain, refs, wait_for_approval, reason)
     domain.delete()
     return operation

@@ -7,8 +7,8 @@ from typing import Any
 
 import idna
 from django import template
-from django.contrib.admin.views.main import PAGE_VAR
 from django.contrib.admin.utils import quote
+from django.contrib.admin.views.main import PAGE_VAR
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone

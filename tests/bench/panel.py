@@ -121,7 +121,7 @@ def panel(number: int = 9, *, latency: float = 0.0) -> Iterator[BenchPanel]:
             address, port = proxy.address, proxy.port
         bench = BenchPanel(lab_node, "far" if latency else "bench", address, port)
         if latency:
-            proxy.latency = latency / 2
+            proxy.latency(latency / 2)
         yield bench
 
 

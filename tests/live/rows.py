@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-#: Tables that are the record of what happened, with the columns that hold JSON.
+#: Columns that hold JSON.
 _JSON = {"plan", "error", "result", "commands", "before", "after", "actor", "change", "diff", "facts", "unsynced", "refs"}
 
 
@@ -55,4 +55,8 @@ class Rows:
 
 
 def _parsed(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: json.loads(value) if name in _JSON and isinstance(value, str) else value for name, value in row.items()}
+    return {name: json.loads(value) if name in _JSON and _is_json(value) else value for name, value in row.items()}
+
+
+def _is_json(value: object) -> bool:
+    return isinstance(value, str) and value[:1] in ("{", "[", "n")

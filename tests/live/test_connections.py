@@ -330,7 +330,7 @@ def deployer(lab_node: Node) -> Iterator[str]:
         lab_node.exec(argv, check=True)
     yield "deployer"
     lab_node.exec(["rm", "-f", "/usr/local/bin/sudo"])
-    lab_node.exec(["userdel", "--remove", "deployer"], check=False)
+    lab_node.exec(["userdel", "--force", "--remove", "deployer"], check=False)
 
 
 def test_a_user_without_sudo_is_of_no_use(connect: Connect, deployer: str) -> None:

@@ -1,4 +1,4 @@
-"""The server in memory behaves as the real one where adapters can tell: all of them make, see, probe and remove on it."""
+"""The server in memory behaves as the real one where adapters can tell: they make, see, probe and remove on it."""
 
 import time
 from collections.abc import Iterable
@@ -19,7 +19,9 @@ from hosting.state import (
     DnsZone,
     DocumentRoot,
     Grant,
+    Package,
     PhpPool,
+    Ref,
     Resource,
     Secret,
     SystemUser,
@@ -36,7 +38,7 @@ BARE = NodeFacts(
 HASH = Secret("*" + "0123456789ABCDEF" * 2 + "01234567")
 
 
-def service(owner: str = "al", domain: str = "a.test", **site: bool) -> tuple[Resource, ...]:
+def service(owner: str = "al", domain: str = "a.test") -> tuple[Resource, ...]:
     """A whole service: one of each Resource."""
     home = f"/home/{owner}"
     records = (("@", "NS", "ns1.host.test"), ("@", "A", "192.0.2.1"), ("*", "A", "192.0.2.9"), ("www", "CNAME", "@"))
@@ -45,7 +47,7 @@ def service(owner: str = "al", domain: str = "a.test", **site: bool) -> tuple[Re
         SystemUser(owner, home),
         DocumentRoot(owner, f"sites/{domain}/public"),
         PhpPool(owner, "8.2", home),
-        VirtualHost(owner, domain, f"{home}/sites/{domain}/public", (f"www.{domain}",), **site),
+        VirtualHost(owner, domain, f"{home}/sites/{domain}/public", (f"www.{domain}",)),
         DnsZone(owner, domain, "ns1.host.test", "hostmaster.host.test", zone),
         Database(owner, f"{owner}_shop"),
         DatabaseUser(owner, f"{owner}_u", HASH, grants=(Grant(f"{owner}_shop"),)),
@@ -62,10 +64,10 @@ def facts(node: FakeNode) -> NodeFacts:
     return bootstrap(node, BARE)
 
 
-def observed(node: FakeNode, facts: NodeFacts, owner: str | None = "al") -> dict[object, Resource]:
+def observed(node: FakeNode, facts: NodeFacts, owner: str | None = "al") -> dict[Ref, Resource]:
     found = converse(node, [adapter.observe(Scope(facts, owner)) for adapter in adapters().values() if adapter.handles])
     assert not [each for each in found if isinstance(each, HostingError)]
-    return dict(state_of(resource for each in found if isinstance(each, tuple) for resource in each))
+    return state_of(resource for each in found if isinstance(each, tuple) for resource in each)
 
 
 def become(
@@ -186,7 +188,7 @@ def test_a_planted_pool_breaks_php(node: FakeNode, facts: NodeFacts) -> None:
 
 def test_a_conflicting_name_is_found(node: FakeNode, facts: NodeFacts) -> None:
     node.put("/etc/nginx/conf.d/other.conf", b"server {\n    listen 80;\n    server_name a.test;\n}\n")
-    with pytest.raises(ConfigurationInvalid, match="a.test"):
+    with pytest.raises(ConfigurationInvalid, match=r"a\.test"):
         become(node, (), service())
 
 
@@ -220,6 +222,11 @@ def test_names_that_are_taken_are_refused(node: FakeNode, facts: NodeFacts) -> N
 
 def test_a_bare_server_gets_what_it_needs(facts: NodeFacts) -> None:
     bare = FakeNode(installed=False)
+    packages = [each for adapter in adapters().values() for each in adapter.setup(facts) if isinstance(each, Package)]
+    with pytest.raises(ConfigurationInvalid, match="duplicate default server"):
+        bootstrap(FakeNode(installed=False), BARE)
+    # First of all: they bring the distribution's default site, which has to be seen to be removed.
+    become(bare, (), set(packages))
     found = bootstrap(bare, BARE)
     become(bare, (), service())
     assert {"nginx", "php8.2-fpm", "mariadb-server", "pdns-server"} <= bare.system.packages

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from hosting.choices import DriftState, EntryState, OperationKind, OperationState, Phase
+from hosting.choices import FINAL_STATES, DriftState, EntryState, OperationKind, OperationState, Phase
 from hosting.models import (
     Database,
     DatabaseGrant,
@@ -90,7 +90,7 @@ def creation_of(service: HostingService) -> tuple[Change, ...]:
         VirtualHost(owner=owner, name=name, root=f"{home}/{domain.root}", aliases=(f"www.{name}",)),
         DnsZone(
             owner=owner, name=name, primary=f"ns1.{name}", hostmaster=f"hostmaster.{name}",
-            records=(Record(name, "A", address), Record(name, "NS", f"ns1.{name}.", 86400), Record(f"www.{name}", "A", address)),
+            records=(Record(name, "A", address), Record(name, "NS", f"ns1.{name}.", 86400)),
         ),
     )  # fmt: skip
     return tuple(Change(r.kind, r.key, None, r) for r in resources)
@@ -117,7 +117,7 @@ def operation(
     where = node or (service.node if service else factories.make_node())
     made = Plan(tuple(creation_of(service) if changes is None and service else changes or ()))
     asked = at or timezone.now() - timedelta(minutes=2)
-    final = state in (OperationState.SUCCEEDED, OperationState.ROLLED_BACK, OperationState.FAILED)
+    ended = asked + timedelta(milliseconds=1630)
     values = {
         "phase": Phase.QUEUED if state == OperationState.PENDING else Phase.DONE,
         "target_key": f"service:{service.pk}" if service else f"node:{where.pk}",
@@ -127,7 +127,7 @@ def operation(
         "plan": None if state == OperationState.PENDING else made.to_json(),
         "plan_digest": "" if state == OperationState.PENDING else made.digest,
         "started_at": None if state == OperationState.PENDING else asked + timedelta(milliseconds=180),
-        "finished_at": asked + timedelta(milliseconds=1630) if final or state == OperationState.ROLLBACK_FAILED else None,
+        "finished_at": ended if state in FINAL_STATES and state != OperationState.CANCELLED else None,
     }
     row = Operation.objects.create(kind=kind, state=state, node=where, service=service, **{**values, **fields})
     Operation.objects.filter(pk=row.pk).update(created_at=asked)

@@ -41,7 +41,7 @@ _NAMES = (
 def fill() -> dict[str, str]:
     """Make the rows; give the pages by name."""
     person, _colleague = people.admin(), people.support()
-    actor = Actor(type=ActorType.USER, id=str(person.pk), login=person.email, role="admin", interface="admin", ip="192.0.2.9")
+    actor = Actor(type=ActorType.USER, id=str(person.pk), login=person.email, role="admin", ip="192.0.2.9")
     nodes = _nodes(actor)
     services = _services(nodes)
     operations = _operations(services, nodes, actor)
@@ -99,7 +99,10 @@ def _nodes(actor: Actor) -> list[Node]:
 
 
 def _services(nodes: list[Node]) -> list[HostingService]:
-    plans = [factories.make_plan(name="Starter", disk_mb=5120), factories.make_plan(name="Business", disk_mb=51200, databases=None)]
+    plans = [
+        factories.make_plan(name="Starter", disk_mb=5120),
+        factories.make_plan(name="Business", disk_mb=51200, databases=None),
+    ]
     states = {2: ServiceState.SUSPENDED, 5: ServiceState.ERROR, 7: ServiceState.PROVISIONING}
     services = []
     for number, (name, username, typed) in enumerate(_NAMES):
@@ -177,7 +180,7 @@ def _bootstrap(node: Node, now: object) -> Operation:
         Package("php8.2-fpm"),
         NodeFile(
             "/etc/nginx/conf.d/npanel.conf",
-            "# Written by NPanel; changes are found and undone.\nserver {\n    listen 80 default_server;\n    return 444;\n}\n",
+            "# Written by NPanel.\nserver {\n    listen 80 default_server;\n    return 444;\n}\n",
             daemon="nginx", packages=("nginx",),
         ),
         DaemonUnit("nginx.service", daemon="nginx", files=("/etc/nginx/conf.d/npanel.conf",)),
@@ -192,7 +195,7 @@ _COMMANDS = [
     {"at": "2026-11-22T05:31:02.120+00:00", "argv": ["useradd", "--system", "--home-dir", "/home/kinoamufer", "--shell",
      "/usr/sbin/nologin", "kinoamufer"], "user": "root", "exit": 0, "seconds": 0.0312, "stderr": ""},
     {"at": "2026-11-22T05:31:02.480+00:00", "argv": ["nginx", "-t"], "user": "root", "exit": 1, "seconds": 0.0184,
-     "stderr": "nginx: [emerg] host not found in upstream \"php\" in /etc/nginx/npanel/sites/kino-am-ufer.example.conf:14\n"
+     "stderr": "nginx: [emerg] host not found in upstream \"php\" in /etc/nginx/npanel/sites/kino-am-ufer.conf:14\n"
      "nginx: configuration file /etc/nginx/nginx.conf test failed"},
 ]  # fmt: skip
 _PROBES = {

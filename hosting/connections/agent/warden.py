@@ -147,10 +147,8 @@ class _Companion:
         self.helpers[token] = process
 
     def _kill_helper(self, token: int) -> None:
-        process = self.helpers.pop(token, 0)
-        if process:  # not reaped yet, so the number is still its own
-            os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
+        if token in self.helpers:  # not reaped yet, so the number is still its own
+            os.kill(self.helpers[token], signal.SIGKILL)
 
     def _reap(self) -> None:
         for token, process in list(self.helpers.items()):

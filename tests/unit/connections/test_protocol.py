@@ -87,7 +87,7 @@ def frame(message: object) -> bytes:
     return wire.frame(json.dumps(message).encode())
 
 
-FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_the_hello_tells_who_answers() -> None:
