@@ -26,7 +26,7 @@ def signed_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> N
 def signed_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
     """Somebody left."""
     if user is not None:
-        record(verb=SIGN_OUT, actor=actor_from_request(request, user), target=Target.of(user), outcome=Outcome.SUCCEEDED)
+        record(verb=SIGN_OUT, actor=actor_from_request(request, user), target=user, outcome=Outcome.SUCCEEDED)
         get_logger("user_logout").info("signed out", user_id=str(user.pk), status="success")
 
 

@@ -18,6 +18,9 @@ from accounts.policies import OperatorPolicy
 #: Apps with pages in the console. Others' admins (the queue's runs any dotted path) are not let in.
 SHOWN_APPS = frozenset({"accounts", "audit", "hosting"})
 
+#: Django's own pages that have no place in this console.
+UNUSED = frozenset({"app_list", "autocomplete", "jsi18n", "view_on_site"})
+
 #: The rail: groups named after work; each entry is URL name, label, icon, and whose count it shows in which tone.
 RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
     ("", (("index", _("Attention"), "house", "failed+nodes", "bad"),)),
@@ -85,9 +88,9 @@ class ConsoleSite(AdminSite):
         return OperatorPolicy(request.user).may_view
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Django's, with the live part of the start page, and without its lists of apps."""
+        """Django's, with the live part of the start page, and without the doors that nothing here uses."""
         live = path("live/", self.admin_view(self.live), name="live")
-        return [live, *(url for url in super().get_urls() if getattr(url, "name", "") != "app_list")]
+        return [live, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """What every page shows: the rail and what the person may do."""

@@ -118,6 +118,8 @@ def _sqlite(file: str) -> dict[str, Any]:
     return {
         "ENGINE": "django_prometheus.db.backends.sqlite3",
         "NAME": file,
+        # A file for tests as well: connections to a database in memory share locks that no real one has.
+        "TEST": {"NAME": str(Path(file).with_name(f"test_{Path(file).name}"))},
         "OPTIONS": {
             "timeout": 30,
             "transaction_mode": "IMMEDIATE",

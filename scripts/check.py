@@ -51,6 +51,7 @@ def steps(folder: str) -> list[Step]:
     manage = [PYTHON, "manage.py"]
     development = {"NPANEL_ENVIRONMENT": "development", "NPANEL_VAR_DIR": folder}
     deploy = [*manage, "check", "--deploy", "--fail-level", "WARNING"]
+    production = production_environment(folder)
     return [
         Step("ruff check", [str(BIN / "ruff"), "check", "--output-format=concise", "."]),
         Step("ruff format", [str(BIN / "ruff"), "format", "--check", "--output-format=concise", "."]),
@@ -58,7 +59,8 @@ def steps(folder: str) -> list[Step]:
         Step("import rules", [str(BIN / "lint-imports"), "--no-cache"], development),
         Step("import rules know all packages", [PYTHON, "scripts/check.py", "packages"]),
         Step("migrations are made", [*manage, "makemigrations", "--check", "--dry-run"], development),
-        Step("production settings", deploy, production_environment(folder)),
+        Step("production keys are made", [*manage, "worker_key", "--init"], production),
+        Step("production settings", deploy, production),
         Step("templates (djlint)", [str(BIN / "djlint"), "--lint", "--quiet", "templates"]),
         Step("no shell", [PYTHON, "scripts/no_shell.py"]),
     ]

@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scripts.run_demo import DOMAIN, OPERATOR, PLAN, Demo
 from scripts.run_manage import Manage
 from scripts.run_node import Lab, LabNode
-from scripts.run_options import PYTHON, ROOT, Options, RunError, parse
+from scripts.run_options import PYTHON, ROOT, Options, RunError, Stopped, parse
 from scripts.run_place import WEB_USER, WebUser, alone, check_port, make_folders, share_with_web, web_user
-from scripts.run_processes import Processes, Stopped, end_leftovers, tied_to_us
+from scripts.run_processes import Processes, end_leftovers, tied_to_us
 from scripts.run_screen import Screen
 from scripts.run_visits import panel_is_ready, sign_in_page
 
@@ -79,9 +79,7 @@ class Run:
         if user.is_other:
             self.screen.say(f"      the web process runs as {WEB_USER} and can't read the worker's keys")
         elif os.geteuid() == 0:
-            self.screen.say(
-                f"      the web process runs as root like the worker: {user.reason} (docs/getting-started.md)"
-            )
+            self.screen.say(f"      the web process is root's, as the worker: {user.reason}")
         return Demo(self.screen, self.manage, self.options, facts), server
 
     def _facts(self) -> dict[str, Any]:
@@ -168,7 +166,7 @@ def show_error(screen: Screen, error: RunError) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status 0: it ended because somebody wanted it to (or the check passed), 1: it failed, 2: bad arguments."""
+    """Exit status 0: it ended because somebody wanted it to (or the check passed), 1: it failed."""
     screen = Screen()
     os.umask(_UMASK)
     try:

@@ -23,6 +23,10 @@ class RunError(Exception):
         self.hint = hint
 
 
+class Stopped(Exception):
+    """Somebody pressed Ctrl-C or sent SIGTERM."""
+
+
 @dataclass(frozen=True)
 class Options:
     """Where the panel keeps its data, where it listens, and which lab node it uses (0: none)."""

@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import IO
 
 from scripts.clean import is_ours
-from scripts.run_options import ROOT, RunError
+from scripts.run_options import ROOT, RunError, Stopped
 
 STOP_PATIENCE_S = 12.0
+#: A leader that ends in order has waited for its children; those of one that was killed would stay for ever.
+_ORPHANS_PATIENCE_S = 1.0
 _POLL_S = 0.05
-
-
-class Stopped(Exception):
-    """Somebody pressed Ctrl-C or sent SIGTERM."""
 
 
 @dataclass
@@ -221,13 +219,19 @@ def end_group(process: subprocess.Popen[bytes], sign: signal.Signals, patience: 
     """Ask a group's leader to end, give its children the time to follow, then kill what is left of the group."""
     if process.poll() is None:
         process.send_signal(sign)
-    deadline = time.monotonic() + patience
-    while (process.poll() is None or group_members(process.pid)) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
+    _wait_while(lambda: process.poll() is None, patience)
+    if process.poll() is not None:
+        _wait_while(lambda: bool(group_members(process.pid)), _ORPHANS_PATIENCE_S)
     while members := group_members(process.pid):
         _kill(members)
         time.sleep(_POLL_S)
     process.wait()
+
+
+def _wait_while(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while condition() and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
 
 
 def end_leftovers(run_folder: Path, say: Callable[[str], None]) -> None:
@@ -245,11 +249,9 @@ def end_leftovers(run_folder: Path, say: Callable[[str], None]) -> None:
 
 def _end_strays(group: int) -> None:
     """Ask the group's leader, if it still lives; its children have nobody who would ask them in order."""
-    deadline = time.monotonic() + STOP_PATIENCE_S
     if group in _ours(group):
         _kill([group], signal.SIGTERM)
-        while _ours(group) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
+        _wait_while(lambda: bool(_ours(group)), STOP_PATIENCE_S)
     while members := _ours(group):
         _kill(members)
         time.sleep(_POLL_S)

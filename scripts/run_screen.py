@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from scripts.run_options import Stopped
+
 _WIDTH = 64
-_COLOURS = {"done": "green", "kept": "cyan", "skip": "yellow", "FAIL": "bold red"}
+_COLOURS = {"done": "green", "kept": "cyan", "skip": "yellow", "miss": "yellow", "stop": "yellow", "FAIL": "bold red"}
 
 
 class Step:
@@ -25,10 +27,13 @@ class Step:
         if self._status is not None:
             self._status.update(Text(f"{self.title}: {text.strip()}"[: _WIDTH + 40]))
 
-    def kept(self, title: str = "") -> None:
+    def kept(self) -> None:
         """Say that all was as it should be."""
         self.verdict = "kept"
-        self.title = title or self.title
+
+    def missed(self, title: str) -> None:
+        """Say that something is not as it should be, and that the next steps see to it."""
+        self.verdict, self.title = "miss", title
 
 
 class Screen:
@@ -39,7 +44,7 @@ class Screen:
 
     def say(self, text: str, style: str = "") -> None:
         """A line of text."""
-        self._console.print(text, style=style or None)
+        self._print(Text(text, style=style))
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
@@ -51,6 +56,9 @@ class Screen:
             status.start()
         try:
             yield step
+        except Stopped:
+            step.verdict = "stop"
+            raise
         except BaseException:
             step.verdict = "FAIL"
             raise
@@ -61,8 +69,15 @@ class Screen:
 
     def skip(self, title: str) -> None:
         """A step that is left out."""
-        self._console.print(Text.assemble(("skip  ", _COLOURS["skip"]), title))
+        self._print(Text.assemble(("skip  ", _COLOURS["skip"]), title))
 
     def _line(self, verdict: str, title: str, seconds: float) -> None:
         duration = f"{seconds:6.1f} s"
-        self._console.print(Text.assemble((f"{verdict}  ", _COLOURS[verdict]), f"{title:<{_WIDTH}}", duration))
+        self._print(Text.assemble((f"{verdict}  ", _COLOURS[verdict]), f"{title:<{_WIDTH}}", duration))
+
+    def _print(self, text: Text) -> None:
+        """Print, or from now on keep silent when the terminal is gone: everything must still be stopped in order."""
+        try:
+            self._console.print(text)
+        except OSError:
+            self._console.quiet = True

@@ -39,7 +39,7 @@ QUARANTINE_ROOT = "/var/lib/npanel/quarantine"
 
 
 def removed_path(context: Context, ref: Ref) -> str:
-    """Where an operation keeps what it removed of a Resource ("" when the context names no operation: nothing is kept)."""
+    """Where an operation keeps what it removed of a Resource ("": the context names no operation, nothing is kept)."""
     if not context.removed_id:
         return ""
     return f"{REMOVED_ROOT}/{context.removed_id}/{ref.kind}-{ref.key.replace('/', '+')}"

@@ -9,6 +9,7 @@ import sys
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import models
 from django.utils import timezone
@@ -67,7 +68,10 @@ class HostingCommand(BaseCommand):
         Raises:
             HostingError: ``not_found``.
         """
-        found = model._default_manager.filter(**lookup).order_by("-pk").first()
+        try:
+            found = model._default_manager.filter(**lookup).order_by("-pk").first()
+        except ValidationError:  # the text is no UUID at all
+            found = None
         if found is None:
             wish = ", ".join(str(value) for value in lookup.values())
             raise HostingError(
@@ -129,7 +133,7 @@ class OperationCommand(HostingCommand):
         raise CommandError("this command asks for nothing")
 
     def _agreed(self, operation: Operation) -> bool:
-        if not sys.stdin.isatty():
+        if self.as_json or not sys.stdin.isatty():
             self.say(
                 f"Nothing was changed. Approve with: manage.py operation_approve {operation.pk} {operation.plan_digest}"
             )

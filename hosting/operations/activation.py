@@ -24,7 +24,7 @@ from hosting.errors import ConfigurationInvalid, HostingError
 from hosting.failpoints import failpoint
 from hosting.models import ActivationLock, ActivationTicket, HostingService, Node, Operation
 from hosting.operations.journal import error_json, journalled
-from hosting.operations.locks import is_dead, worker_name
+from hosting.operations.locks import is_dead, renew, worker_name
 from hosting.state import Change
 from hosting.transactions import retried
 from hosting.verbs import FILE_QUARANTINE
@@ -32,6 +32,8 @@ from observability.logging import get_logger
 
 _LOCK_SECONDS = 300.0
 _WAIT_SECONDS = 1800.0
+#: The longest pause between two looks at the ticket, in seconds.
+_WAIT_STEP = 0.15
 _QUARANTINES_AT_MOST = 20
 #: How long a leader waits for others that are about to need the same reload.
 _GATHER_SECONDS = 0.5
@@ -87,8 +89,9 @@ def activate(
         elif time.monotonic() > deadline:
             raise HostingError("The activation did not get its turn.", code="activation_stuck", permanent=False)
         else:
+            renew(operation, _WAIT_STEP)
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.15)
+            pause = min(pause * 1.5, _WAIT_STEP)
     if ticket.error:
         raise HostingError(
             ticket.error["detail"], code=ticket.error["code"], hint=ticket.error["hint"], permanent=False

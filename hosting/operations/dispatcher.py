@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from hosting.choices import OperationState
@@ -11,11 +11,15 @@ from hosting.transactions import retried
 
 #: The one function that the queue may call.
 TASK = "hosting.tasks.execute"
-_AT_ONCE = 200
+#: Tasks in the queue for each worker process: enough to keep it busy, few enough that none waits there for long.
+_AHEAD = 4
 
 
 def install_queue_key() -> None:
     """Give this process the queue's signing key (the worker only). Other processes keep one the worker refuses.
+
+    Tasks then come through :class:`hosting.operations.queue_guard.GuardedBroker`, and the queue's own schedules, which
+    may name any function, are not looked at.
 
     Raises:
         OSError: the key file can't be read here.
@@ -23,6 +27,8 @@ def install_queue_key() -> None:
     from django_q.conf import Conf  # reads settings when it is imported
 
     Conf.SECRET_KEY = settings.NPANEL_QUEUE_KEY_FILE.read_text().strip()
+    Conf.BROKER_CLASS = "hosting.operations.queue_guard.GuardedBroker"
+    Conf.SCHEDULER = False
 
 
 def due() -> models.QuerySet[Operation]:
@@ -49,13 +55,14 @@ def dispatch() -> int:
 
     now = timezone.now()
     count = 0
-    for operation_id in list(due().values_list("pk", flat=True)[:_AT_ONCE]):
+    for operation_id in list(due().values_list("pk", flat=True)[: _room()]):
         if Operation.objects.filter(pk=operation_id, dispatched_at=None).update(dispatched_at=now):
             async_task(TASK, str(operation_id))
             count += 1
     return count
 
 
-def waiting() -> models.QuerySet[Operation]:
-    """Operations that wait for a worker (gauges)."""
-    return Operation.objects.filter(Q(state=OperationState.PENDING))
+def _room() -> int:
+    """How many more tasks the queue may hold."""
+    queued = Operation.objects.filter(state=OperationState.PENDING, dispatched_at__isnull=False).count()
+    return max(0, settings.NPANEL_WORKERS * _AHEAD - queued)

@@ -37,6 +37,7 @@ ADAPTER_LABELS = {
     "powerdns": "PowerDNS",
     "system_user": gettext_lazy("Linux users"),
     "document_root": gettext_lazy("Document roots"),
+    "node_setup": gettext_lazy("The node itself"),
 }
 
 #: Removing these takes a customer's data away; it is kept aside on the node, from where a rollback restores it.
@@ -191,12 +192,12 @@ def possible(operation: Operation) -> Possible:
 
 def kind_label(kind: str) -> str:
     """What people call a kind of Resource."""
-    return str(KIND_LABELS.get(kind, kind.replace("_", " ")))
+    return str(KIND_LABELS.get(kind, kind.replace("_", " ").capitalize()))
 
 
 def adapter_label(kind: str) -> str:
     """What people call an adapter."""
-    return str(ADAPTER_LABELS.get(kind, kind.replace("_", " ")))
+    return str(ADAPTER_LABELS.get(kind, kind.replace("_", " ").capitalize()))
 
 
 def change_diff(change: Mapping[str, Any]) -> list[str]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from django.db.models import QuerySet
 
 from audit.actor import Actor
-from hosting.choices import OperationKind
+from hosting.choices import OperationKind, ServiceState
 from hosting.desired import addresses, relative, zone_resource
 from hosting.errors import HostingError
 from hosting.models import DnsRecord, Domain, HostingService
-from hosting.names import reversed_name
+from hosting.names import ancestors, reversed_name
 from hosting.operations.requests import request_operation
 from hosting.state import DnsZone, Ref
 from hosting.state.zones import check_zone
@@ -17,9 +17,10 @@ from hosting.state.zones import check_zone
 
 def parent_zone(domain: Domain) -> Domain | None:
     """The nearest zone above a domain that its customer has here, if there is one."""
-    zones = Domain.objects.filter(service__customer=domain.service.customer, has_zone=True).exclude(name_key=None)
-    above = [zone for zone in zones if domain.name.endswith(f".{zone.name}")]
-    return max(above, key=lambda zone: len(zone.name), default=None)
+    above = Domain.objects.filter(
+        name_key__in=ancestors(domain.name), service__customer=domain.service.customer_id, has_zone=True
+    ).exclude(service__state=ServiceState.SOFT_DELETED)
+    return max(above.select_related("service__node"), key=lambda zone: len(zone.name), default=None)
 
 
 def add_address_records(zone: Domain, domain: Domain) -> None:

@@ -223,9 +223,14 @@ def _lines(resource: Resource | None) -> list[str]:
         return []
     lines: list[str] = []
     for name, value in encode(resource).items():
-        if name != "kind":
+        if name != "kind" and not _is_empty(value):
             lines.extend(_field_lines(name, value))
     return lines
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a field says nothing: people need not read it ("" or none; False and 0 do say something)."""
+    return value in ("", [], {"$secret": ""})
 
 
 def _field_lines(name: str, value: Any) -> list[str]:

@@ -16,7 +16,9 @@ from tests.lab.nodes import Node
 WATCHED = ("/etc", "/var/lib", "/var/www", "/var/spool", "/home", "/root", "/srv", "/opt", "/usr/local")
 #: What changes by itself, or is kept on purpose (patterns of fnmatch(3); ``*`` matches slashes too).
 NOISE = (
-    "/var/lib/npanel*",
+    "/var/lib/npanel",
+    "/var/lib/npanel/removed*",
+    "/var/lib/npanel/quarantine*",
     "/home/.npanel-removed*",
     "/var/lib/mysql*",
     "/var/lib/powerdns*",

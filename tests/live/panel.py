@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from typing import Any
 from tests.lab.nodes import Node
 from tests.live.rows import Rows
 from tests.live.visitor import Site, Visitor
-from tests.live.warm import ROOT, Done, Warm
+from tests.live.warm import Done, Running, Warm
 
 NODE = "lab"
 PLAN = "basic"
@@ -42,24 +42,39 @@ class Account:
 class WorkerProcess:
     """``manage.py worker`` with all its children, in a process group of its own."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        self.process = process
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        #: Of the process that dispatches; its group has the same number.
+        self.pid = running.pid
+        self._end: Done | None = None
+        self._waiter = threading.Thread(target=self._wait, daemon=True)
+        self._waiter.start()
+
+    def _wait(self) -> None:
+        self._end = self._running.wait()
 
     @property
-    def pid(self) -> int:
-        """Of the process that dispatches; its group has the same number."""
-        return self.process.pid
+    def end(self) -> Done | None:
+        """How it ended, None while it runs."""
+        return self._end
+
+    def ended(self) -> Done:
+        """Wait for its end."""
+        self._waiter.join(PATIENCE_S)
+        assert self._end is not None, "the worker did not end"
+        return self._end
 
     def stop(self) -> None:
         """Ask it to end, as an init system does."""
-        self.process.terminate()
-        self.process.wait(PATIENCE_S)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+        self.ended()
 
     def kill(self) -> None:
         """Kill every process of it at once, as a power cut would."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self.process.wait(PATIENCE_S)
+        self.ended()
 
 
 class Panel:
@@ -76,7 +91,9 @@ class Panel:
         self.rows = Rows(self.environment["NPANEL_DATABASE_URL"])
         self.visitor = Visitor(node)
         (folder / "log").mkdir(parents=True)
-        self._warm = Warm(folder, self.environment)
+        self._warm = Warm(folder / "command.sock", self.environment)
+        log = {"NPANEL_INTERFACE": "worker", "NPANEL_LOG_FILE": str(folder / "log" / "worker.log")}
+        self._warm_worker = Warm(folder / "worker.sock", self.environment | log | {"NPANEL_WORKERS": "2"})
 
     def prepare(self) -> None:
         """Make the database and keys, add the node and bootstrap it."""
@@ -91,6 +108,7 @@ class Panel:
     def close(self) -> None:
         """End what runs."""
         self._warm.close()
+        self._warm_worker.close()
 
     # Its commands
 
@@ -135,19 +153,7 @@ class Panel:
 
     def start_worker(self, **environment: str) -> WorkerProcess:
         """Start ``manage.py worker``; it recovers before it gives its first sign of life, for which ``worker`` waits."""
-        log = self.folder / "log" / "worker.log"
-        names = {"NPANEL_INTERFACE": "worker", "NPANEL_LOG_FILE": str(log), "NPANEL_WORKERS": "2"}
-        with (self.folder / "log" / "worker.out").open("ab") as out:
-            process = subprocess.Popen(
-                [sys.executable, "manage.py", "worker"],
-                cwd=ROOT,
-                env={**self.environment, **names, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-        return WorkerProcess(process)
+        return WorkerProcess(self._warm_worker.start(["worker"], "", environment))
 
     @contextlib.contextmanager
     def worker(self, **environment: str) -> Iterator[WorkerProcess]:
@@ -156,13 +162,12 @@ class Panel:
         try:
             self.wait(lambda: self._beats(worker), "the worker's first sign of life")
             yield worker
+            worker.stop()
         finally:
-            if worker.process.poll() is None:
-                worker.stop()
             worker.kill()
 
     def _beats(self, worker: WorkerProcess) -> bool:
-        assert worker.process.poll() is None, (self.folder / "log" / "worker.out").read_text()[-3000:]
+        assert worker.end is None, str(worker.end)
         names = [row["name"] for row in self.rows("SELECT name FROM hosting_workerheartbeat")]
         return any(name.split(":")[1] == str(worker.pid) for name in names)
 

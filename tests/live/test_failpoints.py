@@ -72,7 +72,7 @@ def armed(name: str, act: str = "kill") -> dict[str, str]:
 
 def squat(panel: Panel, account: Account) -> str:
     """Have a stranger's file claim the domain, so that nginx refuses the account's site; gives the file's path."""
-    path = f"/etc/nginx/conf.d/squatter-{account.username}.conf"
+    path = "/etc/nginx/conf.d/squatter.conf"
     panel.node.write(path, f"server {{ listen 80; server_name {account.domain}; return 410; }}\n")
     return path
 
@@ -150,8 +150,7 @@ def test_a_worker_that_dies_while_it_recovers_is_recovered_from(panel: Panel, ne
     with panel.visitor.probing(neighbour.site):
         die(panel, account, "runner.stage_done")
         for name in ("activation.leading", "rollback.begin", "rollback.applied"):
-            worker = panel.start_worker(**armed(name))
-            assert worker.process.wait(300) == -signal.SIGKILL
+            assert panel.start_worker(**armed(name)).ended().status == -signal.SIGKILL
         with panel.worker():
             operation = panel.ended("twice")
     assert operation["state"] == "rolled_back"

@@ -48,11 +48,11 @@ class Warm:
     """The client: starts the loaded process, hands it commands, ends it.
 
     Args:
-        folder: for its socket. environment: of the loaded process and so of every command.
+        path: of its socket. environment: of the loaded process and so of every command.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self._path = folder / "warm.sock"
+    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
+        self._path = path
         argv = [sys.executable, "-m", "tests.live.warm", str(self._path)]
         self._process = subprocess.Popen(argv, cwd=ROOT, env=dict(environment), stdin=subprocess.PIPE)
         deadline = time.monotonic() + START_PATIENCE_S
@@ -61,16 +61,20 @@ class Warm:
                 raise RuntimeError("the process that runs commands did not start")
             time.sleep(0.02)
 
-    def run(self, argv: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None) -> Done:
-        """Run one command to its end; ``given`` is its standard input."""
+    def start(self, argv: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None) -> "Running":
+        """Start one command; ``given`` is its standard input, ``environment`` has more variables for it."""
+        line = socket.socket(socket.AF_UNIX)
+        line.settimeout(COMMAND_PATIENCE_S)
+        line.connect(str(self._path))
         wish = {"argv": list(argv), "stdin": given, "environment": dict(environment or {})}
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(COMMAND_PATIENCE_S)
-            line.connect(str(self._path))
-            line.sendall(json.dumps(wish).encode())
-            line.shutdown(socket.SHUT_WR)
-            answer = json.loads(_all(line))
-        return Done(tuple(argv), answer["status"], answer["out"], answer["err"])
+        line.sendall(json.dumps(wish).encode())
+        line.shutdown(socket.SHUT_WR)
+        answers = line.makefile("r", encoding="utf-8")
+        return Running(tuple(argv), json.loads(answers.readline())["pid"], answers)
+
+    def run(self, argv: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None) -> Done:
+        """Run one command to its end."""
+        return self.start(argv, given, environment).wait()
 
     def close(self) -> None:
         """End the loaded process."""
@@ -79,8 +83,17 @@ class Warm:
         self._process.wait(60)
 
 
-def _all(line: socket.socket) -> bytes:
-    return b"".join(iter(lambda: line.recv(1 << 16), b""))
+class Running:
+    """A command that runs, in a session of its own."""
+
+    def __init__(self, argv: tuple[str, ...], pid: int, answers: IO[str]) -> None:
+        self.argv, self.pid, self._answers = argv, pid, answers
+
+    def wait(self) -> Done:
+        """Wait for its end; to be called once."""
+        with self._answers:
+            answer = json.loads(self._answers.readline())
+        return Done(self.argv, answer["status"], answer["out"], answer["err"])
 
 
 def serve(path: str) -> None:
@@ -109,7 +122,7 @@ def serve(path: str) -> None:
 def _help(line: socket.socket) -> None:
     """In a helper: run the wished command as a child, and answer with what became of it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    wish = json.loads(_all(line))
+    wish = json.loads(b"".join(iter(lambda: line.recv(1 << 16), b"")))
     with contextlib.ExitStack() as stack:
         given, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
         given.write(wish["stdin"].encode())
@@ -118,11 +131,15 @@ def _help(line: socket.socket) -> None:
         if child == 0:
             line.close()
             _command(wish, given, out, err)
+        _answer(line, {"pid": child})
         _, status = os.waitpid(child, 0)
-        answer = {"status": os.waitstatus_to_exitcode(status), "out": _text(out), "err": _text(err)}
-        with contextlib.suppress(BrokenPipeError):
-            line.sendall(json.dumps(answer).encode())
+        _answer(line, {"status": os.waitstatus_to_exitcode(status), "out": _text(out), "err": _text(err)})
     os._exit(0)
+
+
+def _answer(line: socket.socket, answer: dict[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        line.sendall(json.dumps(answer).encode() + b"\n")
 
 
 def _text(file: IO[bytes]) -> str:
@@ -134,6 +151,7 @@ def _command(wish: dict[str, Any], given: IO[bytes], out: IO[bytes], err: IO[byt
     """In the command's own process: be ``manage.py`` with these arguments."""
     from django.core.management import execute_from_command_line
 
+    os.setsid()
     os.environ.update(wish["environment"])
     for number, file in enumerate((given, out, err)):
         os.dup2(file.fileno(), number)

@@ -16,7 +16,9 @@ from hosting.state import Change, VirtualHost
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "add-an-adapter.md"
 FACTS = NodeFacts("n1", "n1", "192.0.2.1")
-SITE = VirtualHost(owner="al", name="example.com", root="/home/al/sites/example.com/public", aliases=("www.example.com",))
+SITE = VirtualHost(
+    owner="al", name="example.com", root="/home/al/sites/example.com/public", aliases=("www.example.com",)
+)
 
 
 @pytest.fixture
@@ -51,7 +53,9 @@ def test_it_takes_over_sites_by_being_there(caddy: ModuleType) -> None:
 @pytest.mark.parametrize("php", [True, False])
 @pytest.mark.parametrize("suspended", [True, False])
 def test_it_observes_what_it_applied(caddy: ModuleType, node: FakeConnection, php: bool, suspended: bool) -> None:
-    site = VirtualHost(owner="al", name=SITE.name, root=SITE.root, aliases=SITE.aliases, php=php or suspended, suspended=suspended)
+    site = VirtualHost(
+        owner="al", name=SITE.name, root=SITE.root, aliases=SITE.aliases, php=php or suspended, suspended=suspended
+    )
     adapter = adapter_for("virtual_host")
     perform(node, adapter.apply(change(None, site), Context()))
     assert perform(node, adapter.observe(Scope(FACTS, owner="al"))) == (site,)

@@ -32,7 +32,7 @@ _MAIN = "/etc/nginx/conf.d/npanel.conf"
 _LIMITS = "/etc/systemd/system/nginx.service.d/npanel.conf"
 _SITE_FILE = re.compile(rf"(?P<owner>{OWNER.pattern})\.(?P<name>{HOST_NAME.pattern})\.conf")
 _RELOAD = resources.files(__name__).joinpath("reload_on_node.py").read_bytes()
-#: nginx opens two logs a site, in its test as well: 8,000 sites. The soft limit only, which any session may raise so far.
+#: nginx opens two logs a site, in its test as well: 8,000 sites. Any session may raise its soft limit so far.
 _MANY_FILES = ("/usr/bin/prlimit", "--nofile=16384:")
 
 

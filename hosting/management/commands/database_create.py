@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from hosting.management.door import OperationCommand
+from hosting.choices import OperationState
+from hosting.management.door import OperationCommand, describe, report_text
 from hosting.models import Database, Operation
 from hosting.services.databases import create_database, create_database_user
 
@@ -25,25 +26,34 @@ class Command(OperationCommand):
 
     def act(self, options: dict[str, Any]) -> int:
         """Database first, then the account."""
-        options = {**options, "yes": True}
-        status = super().act(options)
-        if status:
-            return status
+        if options["plan_only"]:
+            return super().act({**options, "yes": False})
+        operation = self._drive(self.request(options, wait_for_approval=False), options["timeout"])
+        if operation.state != OperationState.SUCCEEDED:
+            return self._report(operation)
         given = sys.stdin.readline().rstrip("\n") if options["password_stdin"] else ""
-        password = given or secrets.token_urlsafe(18)
-        service = self.service(options["username"])
-        database = Database.objects.get(service=service, name__endswith=f"_{self._short(options)}")
-        operation = create_database_user(
-            actor=self.actor, service=service, name=options["name"], password=password, databases=[database]
-        )
-        status = self._report(self._drive(operation, options["timeout"]))
-        if not given and not status:
-            self.say(f"Password of {database.name} (shown once): {password}")
-        return status
+        return self._add_account(options, given or secrets.token_urlsafe(18), shown=not given)
 
     def request(self, options: dict[str, Any], *, wait_for_approval: bool) -> Operation:
         """Ask for the database."""
-        return create_database(actor=self.actor, service=self.service(options["username"]), name=options["name"])
+        return create_database(
+            actor=self.actor,
+            service=self.service(options["username"]),
+            name=options["name"],
+            wait_for_approval=wait_for_approval,
+            reason=options["reason"],
+        )
 
-    def _short(self, options: dict[str, Any]) -> str:
-        return str(options["name"]).strip().lower().removeprefix(f"{options['username']}_")
+    def _add_account(self, options: dict[str, Any], password: str, *, shown: bool) -> int:
+        service = self.service(options["username"])
+        name = str(options["name"]).strip().lower().removeprefix(f"{service.username}_")
+        database = self.find(Database, "database_create", service=service, name=f"{service.username}_{name}")
+        operation = create_database_user(
+            actor=self.actor, service=service, name=name, password=password, databases=[database]
+        )
+        operation = self._drive(operation, options["timeout"])
+        if not shown or operation.state != OperationState.SUCCEEDED:
+            return self._report(operation)
+        text = f"{report_text(operation)}\nPassword of {database.name} (shown once): {password}"
+        self.show({**describe(operation), "password": password}, text)
+        return 0

@@ -49,7 +49,9 @@ class Command(HostingCommand):
         elif options["local"]:
             text = f"Node {node.name} is added: this machine."
         else:
-            text = f"Node {node.name} is added. Put this line into authorized_keys of {node.ssh_user} there:\n{node.public_key}"
+            text = (
+                f"Node {node.name} is added. Put this into {node.ssh_user}'s authorized_keys there:\n{node.public_key}"
+            )
         self.show(
             {"node": node.name, "public_key": node.public_key}, text + f"\nNext: manage.py node_bootstrap {node.name}"
         )
@@ -81,7 +83,7 @@ class Command(HostingCommand):
             raise HostingError(
                 "The host key is not known.",
                 code="unknown_host_key",
-                hint="Give --host-key or --accept-fingerprint; on the server: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+                hint="Give --host-key or --accept-fingerprint (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub).",
             )
         for key in keys:
             self.say(f"  {key.split()[0]} {fingerprint(key)}")

@@ -9,6 +9,7 @@ from hosting.management.door import OperationCommand
 from hosting.models import HostingPlan, Operation
 from hosting.services.customers import create_customer
 from hosting.services.sites import create_service
+from hosting.transactions import retried
 
 
 class Command(OperationCommand):
@@ -26,8 +27,9 @@ class Command(OperationCommand):
         parser.add_argument("--username", default="", help="Linux user (default: made from the domain)")
         parser.add_argument("--php", default="", help="PHP version (default: the newest on the node)")
 
+    @retried
     def request(self, options: dict[str, Any], *, wait_for_approval: bool) -> Operation:
-        """Ask for the service."""
+        """Ask for the service, in one transaction with its customer: a refusal leaves neither."""
         plan = self.find(HostingPlan, "plan_create", name=options["plan"])
         node = self.node(options["node"])
         customer = Customer.objects.filter(name=options["customer"]).first()

@@ -1,0 +1,81 @@
+"""``manage.py database_grants``: what each of NPanel's MariaDB accounts may do, table by table (SECURITY §1–2)."""
+
+import json
+import re
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+
+from audit.grants import AUDIT_TABLES, application_grants
+
+#: Whoever can write here has the worker call functions, so web processes do not even see these tables.
+QUEUE_TABLES = frozenset({"django_q_ormq", "django_q_task", "django_q_schedule"})
+ROLES = ("web", "worker", "audit", "migrator")
+_NAME = re.compile(r"[A-Za-z0-9_]{1,60}")
+_HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,60}")
+
+
+class Command(BaseCommand):
+    """Print or apply the grants."""
+
+    help = (
+        "Print the GRANT statements for NPanel's MariaDB accounts; --apply runs them, after which the accounts' rights "
+        "are exactly these. The accounts must exist. Run it with an account that may grant, after each migrate."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """How the accounts are called, and whether to go ahead."""
+        parser.add_argument(
+            "--prefix", default="npanel", help="accounts are PREFIX_web, PREFIX_worker… (default npanel)"
+        )
+        parser.add_argument("--host", default="localhost", help="host part of the accounts (default localhost)")
+        parser.add_argument("--role", choices=ROLES, action="append", help="only this account; may be repeated")
+        parser.add_argument("--apply", action="store_true", help="revoke what the accounts have and grant this")
+        parser.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make the statements; run or print them."""
+        if connection.vendor != "mysql":
+            raise CommandError("Grants are for MariaDB; a SQLite file is protected by its permissions.")
+        if not _NAME.fullmatch(options["prefix"]) or not _HOST.fullmatch(options["host"]):
+            raise CommandError("The prefix or the host has characters that no account of ours has.")
+        wanted = {
+            role: (account := f"'{options['prefix']}_{role}'@'{options['host']}'", grants_for(role, account))
+            for role in options["role"] or ROLES
+        }
+        if options["apply"]:
+            self._apply(wanted)
+        if options["json"]:
+            shown = {role: {"account": account, "grants": grants} for role, (account, grants) in wanted.items()}
+            self.stdout.write(json.dumps({"applied": options["apply"], "roles": shown}, indent=2))
+            return
+        for role, (account, grants) in wanted.items():
+            self.stdout.write(f"-- {role}: {account}")
+            self.stdout.write("\n".join(f"{statement};" for statement in grants))
+
+    def _apply(self, wanted: dict[str, tuple[str, list[str]]]) -> None:
+        with connection.cursor() as cursor:
+            for account, grants in wanted.values():
+                cursor.execute(f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {account}")
+                for statement in grants:
+                    cursor.execute(statement)
+
+
+def grants_for(role: str, account: str) -> list[str]:
+    """The statements for one account.
+
+    Args:
+        role: web: everything but the queue, audit events only to add and read. worker: the same with the queue.
+            audit: to read audit events, no more. migrator: all of the schema.
+        account: as SQL writes it, e.g. ``'npanel_web'@'localhost'``.
+    """
+    schema, tables = connection.settings_dict["NAME"], set(connection.introspection.table_names())
+    if role == "migrator":
+        # ``_`` and ``%`` are wildcards in the database name of a GRANT (https://mariadb.com/kb/en/grant/).
+        pattern = schema.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%").replace("`", "``")
+        return [f"GRANT ALL PRIVILEGES ON `{pattern}`.* TO {account}"]
+    if role == "audit":
+        return [f"GRANT SELECT ON `{schema}`.`{table}` TO {account}" for table in sorted(AUDIT_TABLES & tables)]
+    hidden = QUEUE_TABLES if role == "web" else frozenset[str]()
+    return application_grants(account=account, schema=schema, tables=tables, hidden=hidden)

@@ -1,0 +1,159 @@
+"""Every address of the console, tried by an administrator, by support, by a customer and by nobody."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from audit.models import Event
+from hosting.choices import OperationState
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    DriftItem,
+    HostingPlan,
+    HostingService,
+    Node,
+    Operation,
+)
+from tests import people
+from tests.web import rows
+
+pytestmark = pytest.mark.django_db
+
+#: Open without signing in, reviewed: the way in, and leaving.
+OPEN = {"/admin/login/"}
+MODELS = (Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Node, Operation)
+
+
+@pytest.fixture
+def addresses() -> list[str]:
+    """Every address below /admin/, with the ids of rows that exist."""
+    service = rows.service("anna", "anna.example", node=rows.node("web-1"))
+    rows.database(service, "shop")
+    operation = rows.operation(service, state=OperationState.PLANNED)
+    rows.drift(service)
+    people.admin()
+    ids = {model._meta.model_name: str(model._default_manager.first().pk) for model in MODELS}
+    ids |= {"customer": str(service.customer_id), "user": "1", "event": "1"}
+    return sorted({_filled(route, ids, operation.pk) for route in _routes(get_resolver().url_patterns, "/")})
+
+
+def _routes(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[str]:
+    for entry in patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from _routes(entry.url_patterns, route)
+        elif route.startswith("/admin/"):
+            yield route
+
+
+def _filled(route: str, ids: dict[str, str], operation: UUID) -> str:
+    model = route.split("/")[3] if route.count("/") > 3 else ""
+    values = {"<path:object_id>": ids.get(model, "1"), "<int:pk>": ids.get(model, "1"), "<uuid:pk>": str(operation)}
+    values |= {"<int:content_type_id>": "1", "(?P<url>.*)$": "nothing/"}
+    for name, value in values.items():
+        route = route.replace(name, value)
+    return route
+
+
+def test_the_list_of_addresses_is_whole(addresses: list[str]) -> None:
+    """The walk over the URLconf finds lists, pages, actions and buttons, and leaves no placeholder."""
+    assert len(addresses) > 60
+    assert not [address for address in addresses if "<" in address]
+    assert [a for a in addresses if a.endswith("/approve/")]
+    assert not [a for a in addresses if "django_q" in a]
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "delete"])
+def test_nobody_gets_in(addresses: list[str], client: Client, method: str) -> None:
+    """Without signing in, every address leads to the sign-in form."""
+    wrong = []
+    for address in addresses:
+        answer = getattr(client, method)(address)
+        location = answer.headers.get("Location", "")
+        if address not in OPEN and not (answer.status_code == 302 and "/admin/login/" in location):
+            wrong.append((address, answer.status_code, location))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_customer_gets_nowhere(addresses: list[str], stranger_client: Client, method: str) -> None:
+    """Somebody with an account but without a role in the console is sent to the sign-in form, or refused."""
+    operations, wrong = Operation.objects.count(), []
+    for address in addresses:
+        answer = getattr(stranger_client, method)(address)
+        refused = answer.status_code == 403 or "/admin/login/" in answer.headers.get("Location", "")
+        if not refused and address not in OPEN and not address.endswith("/logout/"):
+            wrong.append((address, answer.status_code))
+        if address.endswith("/logout/"):
+            stranger_client.force_login(people.stranger())
+    assert wrong == []
+    assert Operation.objects.count() == operations
+
+
+def test_reading_changes_nothing(addresses: list[str], admin_client: Client) -> None:
+    """A GET, even an administrator's, makes no operation and no audit event, and breaks nowhere."""
+    before = _state()
+    broken = [(a, code) for a in addresses if (code := admin_client.get(a).status_code) not in (200, 302, 404, 405)]
+    assert broken == []
+    assert _state() == before
+
+
+def test_support_reads_and_does_nothing(addresses: list[str], support_client: Client) -> None:
+    """Support sees every page; each POST that would change something is refused."""
+    before, wrong = _state(), []
+    for address in addresses:
+        if address in OPEN or address.endswith(("/logout/", "/password_change/", "/password_change/done/")):
+            continue
+        answer = support_client.post(address, {"digest": "0" * 64, "name": "x", "post": "yes"})
+        if answer.status_code not in (403, 404, 405) and not _only_shows(address, answer.status_code):
+            wrong.append((address, answer.status_code))
+    assert wrong == []
+    assert _state() == before
+
+
+def _only_shows(address: str, status: int) -> bool:
+    """A POST to a page that only shows something shows it."""
+    shows = ("/admin/", "/history/", "/jsi18n/", "/live/", "/autocomplete/")
+    return status in (200, 302) and (address.endswith(shows) or address.count("/") == 4)
+
+
+def _state() -> tuple[object, ...]:
+    counts = [model._default_manager.count() for model in MODELS]
+    states = list(Operation.objects.values_list("pk", "state", "plan_digest"))
+    return (*counts, states, Event.objects.count(), LogEntry.objects.count())
+
+
+def test_support_sees_no_buttons(support_client: Client) -> None:
+    """What support may not do is not offered either."""
+    service = rows.service("anna", "anna.example", node=rows.node("web-1"))
+    operation = rows.operation(service, state=OperationState.PLANNED)
+    page = support_client.get(f"/admin/hosting/operation/{operation.pk}/change/").content.decode()
+    assert "Create service anna" in page
+    assert "Apply this plan" not in page
+    assert "Compare with the node" not in support_client.get(
+        f"/admin/hosting/hostingservice/{service.pk}/change/"
+    ).content.decode()  # fmt: skip
+
+
+def test_only_our_own_models_have_pages() -> None:
+    """The queue's admin runs any dotted path; it and everybody else's stay out."""
+    labels = {model._meta.app_label for model in admin.site._registry}
+    assert labels == {"accounts", "audit", "hosting"}
+
+
+def test_a_post_without_token_is_refused(admin_client: Client) -> None:
+    """CSRF protection is on for the buttons."""
+    operation = rows.operation(rows.service("anna", "anna.example", node=rows.node("web-1")), state=OperationState.PLANNED)
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(people.admin())
+    assert strict.post(f"/admin/hosting/operation/{operation.pk}/cancel/").status_code == 403
+    operation.refresh_from_db()
+    assert operation.state == OperationState.PLANNED
