@@ -104,6 +104,8 @@ class Adapter:
     owns: ClassVar[tuple[str, ...]] = ()
     #: Whether changes need ``validate`` and ``activate`` before they take effect.
     activates: ClassVar[bool] = False
+    #: Whether a rollback brings a hand-edited Resource (``edited``) back as it was; else it brings NPanel's own form.
+    keeps_edited: ClassVar[bool] = False
     #: Links of the distribution that must not be there, e.g. its default site.
     unwanted: ClassVar[tuple[NodeLink, ...]] = ()
 

@@ -60,9 +60,10 @@ class ObjectAdmin(ConsoleAdmin):
     adding: ClassVar[Action | None] = None
 
     def get_urls(self) -> list[URLPattern]:
-        """The actions' pages before Django's own."""
+        """The actions' pages before Django's own, of which those that would save or delete rows are left out."""
         own = [self._url(f"<path:object_id>/{action.name}/", action) for action in self.object_actions]
-        return [*own, *super().get_urls()]
+        unused = ("_delete",) if self.adding is not None else ("_delete", "_add")
+        return [*own, *(url for url in super().get_urls() if not str(url.name or "").endswith(unused))]
 
     def _url(self, route: str, action: Action) -> URLPattern:
         def view(request: HttpRequest, object_id: str) -> HttpResponse:

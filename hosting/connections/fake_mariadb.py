@@ -139,7 +139,8 @@ class FakeMariaDb:
         yield from ()
 
     def _revoke_all(self, match: re.Match[str]) -> Iterator[str]:
-        self.users[_who(match)].rights.clear()
+        if user := self.users.get(_who(match)):
+            user.rights.clear()
         yield from ()
 
     # --- marks
@@ -208,7 +209,7 @@ def _statements(script: str) -> Iterator[str]:
     """The script's statements on one line each, those inside compound statements too."""
     text = re.sub(r"DELIMITER \$\$\nBEGIN NOT ATOMIC\n(.*?)END\$\$\n", r"\1", script, flags=re.DOTALL)
     text = re.sub(r"BEGIN DECLARE CONTINUE HANDLER FOR [\d, ]+ BEGIN END; (.*?); END;", r"\1;", text)
-    text = re.sub(r"THEN (SIGNAL .*?); END IF;", r"THEN \1 END IF;", text)
+    text = re.sub(r"THEN ((?:SIGNAL|REVOKE) .*?); END IF;", r"THEN \1 END IF;", text)
     text = re.sub(r"^(source .*)$", r"\1;", text, flags=re.MULTILINE)
     for statement in text.split(";"):
         if words := " ".join(statement.split()):
@@ -255,7 +256,10 @@ _GRAMMAR: list[tuple[re.Pattern[str], _Method]] = [
         (rf"DROP USER IF EXISTS {_ACCOUNT}", FakeMariaDb._drop_user),
         (r"KILL USER .*", FakeMariaDb._nothing),
         (rf"GRANT (?P<rights>[A-Z, ]+) ON `(?P<pattern>[^`]*)`\.\* TO {_ACCOUNT}", FakeMariaDb._grant),
-        (rf"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {_ACCOUNT}", FakeMariaDb._revoke_all),
+        (
+            rf"(?:IF EXISTS .* THEN )?REVOKE ALL PRIVILEGES, GRANT OPTION FROM {_ACCOUNT}(?: END IF)?",
+            FakeMariaDb._revoke_all,
+        ),
         (rf"REVOKE (?P<rights>[A-Z, ]+) ON `(?P<pattern>[^`]*)`\.\* FROM {_ACCOUNT}", FakeMariaDb._revoke),
         (
             r"IF EXISTS .* AND NOT EXISTS \(SELECT 1 FROM npanel\.ownership WHERE (?P<mark>[^)]*)\)"

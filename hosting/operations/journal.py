@@ -1,5 +1,6 @@
 """The durable journal: every change is written down before it is made, and what became of it after."""
 
+import dataclasses
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from typing import Any
 from django.db.models import Max
 from django.utils import timezone
 
+from hosting.adapters.base import adapter_for
 from hosting.choices import EntryState
 from hosting.connections.base import Connection, Context, Reply, Request, Run
 from hosting.errors import HostingError
@@ -90,8 +92,15 @@ def before_states(changes: Iterable[Change]) -> dict[Ref, Resource | None]:
     """How each touched Resource was before the first change to it: what a rollback has to bring back."""
     before: dict[Ref, Resource | None] = {}
     for change in changes:
-        before.setdefault(change.ref, change.before)
+        before.setdefault(change.ref, _restorable(change.before))
     return before
+
+
+def _restorable(resource: Resource | None) -> Resource | None:
+    """What can be brought back: where an adapter keeps no hand-made edits, the Resource without them."""
+    if not getattr(resource, "edited", "") or resource is None or adapter_for(resource.kind).keeps_edited:
+        return resource
+    return dataclasses.replace(resource, edited="")  # type: ignore[call-arg]
 
 
 def error_json(error: HostingError) -> dict[str, Any]:

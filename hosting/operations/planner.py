@@ -112,7 +112,8 @@ def probe(
     Raises:
         HostingError: the first one that does not do what was promised.
     """
-    tried = [goal.wanted[ref] for ref in sorted(refs) if ref in goal.wanted]
+    # What a hand-edited file serves is its author's promise, not ours.
+    tried = [goal.wanted[ref] for ref in sorted(refs) if ref in goal.wanted and not _is_edited(goal.wanted[ref])]
     talks = [adapter_for(resource.kind).probe(resource, goal.scope.facts) for resource in tried]
     answers = []
     for resource, answer in zip(tried, converse(connection, talks, context=context), strict=True):
@@ -121,6 +122,10 @@ def probe(
         if answer:
             answers.append({"ref": str(resource.ref), "answer": answer})
     return answers
+
+
+def _is_edited(resource: Resource) -> bool:
+    return bool(getattr(resource, "edited", ""))
 
 
 def _node(operation: Operation) -> Node:

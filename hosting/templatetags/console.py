@@ -178,14 +178,13 @@ def chosen(choices: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 def pager(cl: Any) -> dict[str, Any]:
     """Where a list is: first and last row shown, how many there are, and the links to go on."""
     paginator, number = cl.paginator, cl.page_num
-    page = paginator.page(number) if cl.result_count else None
-    link = lambda n: cl.get_query_string({PAGE_VAR: n})  # noqa: E731
+    size, count = paginator.per_page, paginator.count
     return {
-        "first": page.start_index() if page else 0,
-        "last": page.end_index() if page else 0,
-        "count": f"{paginator.count:,}" + ("+" if getattr(paginator, "capped", False) else ""),
-        "previous": link(number - 1) if page and page.has_previous() else "",
-        "next": link(number + 1) if page and page.has_next() else "",
+        "first": min(count, (number - 1) * size + 1),
+        "last": min(count, number * size),
+        "count": f"{count:,}" + ("+" if getattr(paginator, "capped", False) else ""),
+        "previous": cl.get_query_string({PAGE_VAR: number - 1}) if number > 1 else "",
+        "next": cl.get_query_string({PAGE_VAR: number + 1}) if number * size < count else "",
     }
 
 

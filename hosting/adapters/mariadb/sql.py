@@ -60,31 +60,33 @@ def make_user(user: DatabaseUser, before: DatabaseUser | None) -> str:
     """
     name, lock = account(user), "LOCK" if user.locked else "UNLOCK"
     sign_in = f"IDENTIFIED VIA mysql_native_password USING {literal(user.password_hash.value)}"
-    grants = [f"GRANT {', '.join(grant.privileges)} ON {pattern(grant.database)}.* TO {name}" for grant in user.grants]
-    excess = [_revoke(_others(grant), grant.database, name) for grant in user.grants]
+    # An account that is there though it was not seen was left half made: whatever rights it has go.
+    first = [f"IF EXISTS ({_there(user)}) THEN {_revoke_all(user)}; END IF"] if before is None else []
     return _script([
         _refuse_stranger(user),
         _claim(user),
+        *first,
         f"CREATE USER IF NOT EXISTS {name} ACCOUNT LOCK",
-        *map(_forgiving, _revokes(user, before)),
-        *grants,
-        *map(_forgiving, excess),
+        *_rights(user, before.grants if before else ()),
         f"ALTER USER {name} {sign_in} ACCOUNT {lock}",
         *([_kill(user)] if user.locked else []),
     ])  # fmt: skip
 
 
-def _revokes(user: DatabaseUser, before: DatabaseUser | None) -> list[str]:
-    """Take away rights on databases that it shall have none on; all rights, if it had some of another shape."""
+def _rights(user: DatabaseUser, had: tuple[Grant, ...]) -> list[str]:
+    """What gives and takes rights until the account has those it shall have; what it has already is left alone."""
     name = account(user)
-    if before is None:
-        return [f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {name}"]
-    kept = {grant.database for grant in user.grants}
-    gone = [grant.database for grant in before.grants if grant.database not in kept]
+    wanted = {grant.database for grant in user.grants}
+    gone = [grant.database for grant in had if grant.database not in wanted]
     roles = [f"REVOKE {role(found.removeprefix(ROLE))} FROM {name}" for found in gone if found.startswith(ROLE)]
     plain = [_revoke(PRIVILEGES.values(), found, name) for found in gone if DATABASE_NAME.fullmatch(found)]
-    strange = [] if len(roles) + len(plain) == len(gone) else [f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {name}"]
-    return [*roles, *plain, *strange]
+    if len(roles) + len(plain) < len(gone):
+        # Rights of another shape than on one database: all of them go, and those that stay come back.
+        return [*map(_forgiving, roles), _revoke_all(user), *(_grant(grant, name) for grant in user.grants)]
+    new = [grant for grant in user.grants if grant not in had]
+    widened = {grant.database for grant in had}
+    excess = [_revoke(_others(grant), grant.database, name) for grant in new if grant.database in widened]
+    return [*(_grant(grant, name) for grant in new), *map(_forgiving, [*excess, *plain, *roles])]
 
 
 def drop_user(user: DatabaseUser) -> str:
@@ -118,15 +120,16 @@ def _script(statements: list[str]) -> str:
 
 def _refuse_stranger(resource: Database | DatabaseUser) -> str:
     """Stop the script when something of that name exists that NPanel did not make."""
-    if isinstance(resource, Database):
-        there = f"SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {literal(resource.name)}"
-    else:
-        there = (
-            f"SELECT 1 FROM mysql.global_priv WHERE User = {literal(resource.name)} AND Host = {literal(resource.host)}"
-        )
     ours = f"SELECT 1 FROM {OWNERSHIP} WHERE {_row(resource)}"
     signal = f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{resource.kind}_taken'"
-    return f"IF EXISTS ({there}) AND NOT EXISTS ({ours}) THEN {signal}; END IF"
+    return f"IF EXISTS ({_there(resource)}) AND NOT EXISTS ({ours}) THEN {signal}; END IF"
+
+
+def _there(resource: Database | DatabaseUser) -> str:
+    name = literal(resource.name)
+    if isinstance(resource, Database):
+        return f"SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {name}"
+    return f"SELECT 1 FROM mysql.global_priv WHERE User = {name} AND Host = {literal(resource.host)}"
 
 
 def _row(resource: Database | DatabaseUser) -> str:
@@ -155,6 +158,14 @@ def _kill(user: DatabaseUser) -> str:
 def _forgiving(statement: str) -> str:
     """A REVOKE that may find nothing to revoke."""
     return f"BEGIN DECLARE CONTINUE HANDLER FOR {_NO_SUCH_GRANT} BEGIN END; {statement}; END"
+
+
+def _grant(grant: Grant, name: str) -> str:
+    return f"GRANT {', '.join(grant.privileges)} ON {pattern(grant.database)}.* TO {name}"
+
+
+def _revoke_all(user: DatabaseUser) -> str:
+    return f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {account(user)}"
 
 
 def _revoke(privileges: Iterable[str], database: str, name: str) -> str:

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 from hosting.adapters._units import ends
+from hosting.adapters._edited import bring_back_edited, keep_edited
 from hosting.adapters._values import HOST_NAME, OWNER, of_type
 from hosting.adapters.base import QUARANTINE_ROOT, Adapter, NodeFacts, Quarantined, Scope, register, removed_path
 from hosting.adapters.nginx.faults import INCLUDED, included_files, raise_for, verdict
@@ -44,6 +45,7 @@ class NginxAdapter(Adapter):
     handles = (VirtualHost,)
     owns = (SITES, LOGS)
     activates = True
+    keeps_edited = True
     #: Debian's default site claims the default server.
     unwanted = (NodeLink("/etc/nginx/sites-enabled/default", "/etc/nginx/sites-available/default", daemon="nginx"),)
 
@@ -84,19 +86,21 @@ class NginxAdapter(Adapter):
 
     def apply(self, change: Change, context: Context) -> Steps[None]:
         site = of_type(VirtualHost, change.resource)
+        yield from keep_edited(change, path_of(site), context)
         kept = removed_path(context, site.ref)
         logs = logs_of(site)
         if change.after is None:
             aside = Move(logs, kept) if kept else Remove(logs, recursive=True)
             yield [Remove(path_of(site)), aside]
             return
-        text = render(site).encode()
+        edited = yield from bring_back_edited(change, path_of(site), context)
+        files = [] if edited else [Write(path_of(site), render(site).encode(), parents=True)]
         back = [Move(kept, logs)] if kept and change.before is None else []
         yield [
             MakeDirectory(LOGS, mode=0o711),
             *back,
             MakeDirectory(logs, mode=0o750, group=site.owner),
-            Write(path_of(site), text, parents=True),
+            *files,
         ]
 
     def validate(self, changes: Sequence[Change]) -> Steps[None]:

@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any
 
 from hosting.adapters._units import ends
+from hosting.adapters._edited import bring_back_edited, keep_edited
 from hosting.adapters._values import OWNER, PHP_VERSION, checked, of_type
 from hosting.adapters.base import QUARANTINE_ROOT, Adapter, NodeFacts, Quarantined, Scope, register
 from hosting.adapters.php_fpm.pool import parse, render
@@ -70,6 +71,7 @@ class PhpFpmAdapter(Adapter):
     handles = (PhpPool,)
     owns = (ROOT,)
     activates = True
+    keeps_edited = True
 
     def setup(self, facts: NodeFacts) -> tuple[Resource, ...]:
         wanted: list[Resource] = [NodeFile(TMPFILES, _TMPFILES, daemon=self.kind)]
@@ -116,10 +118,15 @@ class PhpFpmAdapter(Adapter):
     def apply(self, change: Change, context: Context) -> Steps[None]:
         after = change.after
         requests: list[Request] = []
+        if isinstance(change.before, PhpPool):
+            yield from keep_edited(change, _path(change.key, change.before.version), context)
+        edited = isinstance(after, PhpPool) and (
+            yield from bring_back_edited(change, _path(change.key, after.version), context)
+        )
         if isinstance(after, PhpPool):
             # php-fpm's test does not look at them, and its master ends when a socket can't be made.
             requests += [MakeDirectory("/run/npanel", mode=0o711), MakeDirectory(SOCKETS, mode=0o750, group="www-data")]
-            requests.append(Write(_path(after.owner, after.version), render(after).encode()))
+            requests += [] if edited else [Write(_path(after.owner, after.version), render(after).encode())]
         stale = _versions(change.before) - ({after.version} if isinstance(after, PhpPool) else set())
         requests += [Remove(_path(change.key, version)) for version in sorted(stale)]
         yield requests

@@ -1,0 +1,49 @@
+"""Files of ours that somebody edited by hand: kept aside when they are replaced, brought back byte for byte."""
+
+import hashlib
+
+from hosting.adapters.base import removed_path
+from hosting.connections.base import Context, Move, Read, Stat, Steps
+from hosting.errors import HostingError
+from hosting.state import Change, Resource
+
+
+def keep_edited(change: Change, path: str, context: Context) -> Steps[None]:
+    """Before a hand-edited file is replaced or removed: move it to where the operation keeps what it removes."""
+    if not _edited(change.before) or _edited(change.after) or not context.removed_id:
+        return
+    kept = _kept(change, context)
+    (there,) = yield [Stat(kept)]
+    if not there.exists:
+        yield [Move(path, kept)]
+
+
+def bring_back_edited(change: Change, path: str, context: Context) -> Steps[bool]:
+    """Where a rollback wants a hand-edited file again: move it back.
+
+    Returns:
+        Whether it was wanted (and is there now).
+
+    Raises:
+        HostingError: ``edited_by_hand``, the file is not kept, and nobody but its author could write it again.
+    """
+    if not _edited(change.after):
+        return False
+    if context.removed_id:
+        yield [Move(_kept(change, context), path, replace=True)]
+    (there,) = yield [Read(path)]
+    if hashlib.sha256(there.data).hexdigest()[:12] != getattr(change.after, "edited", ""):
+        raise HostingError(
+            f"{change.ref} had been edited by hand, and that text is not kept.",
+            code="edited_by_hand",
+            hint="Apply the service again to have NPanel's own form, then edit it anew.",
+        )
+    return True
+
+
+def _edited(resource: Resource | None) -> bool:
+    return bool(getattr(resource, "edited", ""))
+
+
+def _kept(change: Change, context: Context) -> str:
+    return removed_path(context, change.ref) + ".edited"
