@@ -25,6 +25,8 @@ RESERVED_USERNAMES = frozenset(
     information performance schema
     """.split()
 )
+#: systemd makes accounts of its own (systemd-network, systemd-resolve…), more with each release.
+_RESERVED_PREFIX = "systemd"
 
 
 def host_name(text: str) -> str:
@@ -76,7 +78,7 @@ def check_username(text: str) -> str:
             hint="Use 2 to 16 lower-case letters and digits, beginning with a letter.",
             field="username",
         )
-    if text in RESERVED_USERNAMES or text.startswith("systemd"):
+    if text in RESERVED_USERNAMES or text.startswith(_RESERVED_PREFIX):
         raise HostingError(
             f"The user name {text!r} is reserved for the system.",
             code="reserved_username",
@@ -89,11 +91,11 @@ def check_username(text: str) -> str:
 def suggest_username(domain: str, taken: frozenset[str] | set[str]) -> str:
     """A free user name made from a domain's first label."""
     letters = re.sub(r"[^a-z0-9]", "", domain.partition(".")[0]).lstrip("0123456789")[:12]
-    stem = letters if len(letters) >= 2 else f"site{letters}"
+    stem = letters if len(letters) >= 2 and not letters.startswith(_RESERVED_PREFIX) else f"site{letters}"[:12]
     number = 0
     while True:
         name = f"{stem}{number or ''}"
-        if name not in taken and name not in RESERVED_USERNAMES and not name.startswith("systemd"):
+        if name not in taken and name not in RESERVED_USERNAMES:
             return name
         number += 1
 

@@ -30,6 +30,9 @@ _POOL_LINE = re.compile(
 )
 
 
+_MACHINE = b'{"hostname": "fake", "cpus": 2, "memory_mb": 4096, "kernel": "6.1", "os": "Debian GNU/Linux 12"}'
+
+
 @dataclass(frozen=True, slots=True)
 class FakeSite:
     """One server block as it is served."""
@@ -122,7 +125,9 @@ class FakeSites:
                     yield f"{directory}/{name}", entry.data.decode("utf-8", "replace")
 
     def _python(self, words: list[str], run: Run) -> Reply:
-        """The programs that adapters send to reload a daemon and wait for it."""
+        """The programs that are sent: one tells what the machine is, the others reload a daemon and wait for it."""
+        if b"os-release" in run.stdin:
+            return Reply(stdout=_MACHINE)
         if b"nginx" in run.stdin:
             return self._reload_nginx()
         return self._reload_php([word.partition(":")[0] for word in words if word[0].isdigit()])

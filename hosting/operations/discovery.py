@@ -46,6 +46,6 @@ def mark_ready(node: Node, connection: Connection, context: Context) -> None:
 
 
 def _machine() -> Steps[dict[str, Any]]:
-    (reply,) = yield [Run(("python3", "-c", _FACTS_PROGRAM), timeout=20)]
+    (reply,) = yield [Run(("/usr/bin/python3", "-I", "-"), stdin=_FACTS_PROGRAM.encode(), timeout=20)]
     facts: dict[str, Any] = json.loads(reply.text)
     return facts

@@ -19,7 +19,7 @@ from hosting.operations.locks import LeaseLost, claim, guarded_update
 from hosting.operations.nodes import connect
 from hosting.operations.outcome import finish
 from hosting.operations.planner import Goal, goal_of, make_plan, observe, probe
-from hosting.state import Change, Plan, Ref, Resource, plan
+from hosting.state import Change, Package, Plan, Ref, Resource, plan
 from hosting.transactions import retried
 from observability.context import bind_trace
 from observability.logging import get_logger
@@ -50,6 +50,8 @@ def carry_out(operation: Operation) -> None:
             log.warning("another worker took over", operation_id=str(operation.pk), status="partial")
         except (ConnectionFailed, OutcomeUnknown) as error:
             _wait_or_give_up(operation, error)
+        except HostingError as error:
+            _end_with(operation, error)
 
 
 class Attempt:
@@ -81,6 +83,7 @@ class Attempt:
                 return
             if not self._may_go_on(changes):
                 return
+            goal, changes = self._with_packages(goal, changes)
             self._apply(changes)
             reloads = self._activate()
             result = self._verify(goal)
@@ -137,6 +140,16 @@ class Attempt:
         self._save_plan(changes)
         self._save_commands()
         finish(self.operation, OperationState.SUCCEEDED, observed=changes.inverse.apply(goal.wanted))
+
+    def _with_packages(self, goal: Goal, changes: Plan) -> tuple[Goal, Plan]:
+        """Packages first: what they bring along (default sites, PHP versions) is part of the picture from then on."""
+        packages = [change for change in changes.changes if change.kind == Package.kind]
+        if not packages:
+            return goal, changes
+        self._enter(Phase.APPLYING)
+        self._make(packages)
+        goal = self._goal()
+        return goal, make_plan(self.connection, goal, self.context)
 
     def _apply(self, changes: Plan) -> None:
         self._enter(Phase.APPLYING)
@@ -273,6 +286,16 @@ def _wait_or_give_up(operation: Operation, error: HostingError) -> None:
             finish(operation, OperationState.FAILED, error=error)
     except LeaseLost:
         log.warning("another worker took over", operation_id=str(operation.pk), status="partial")
+
+
+def _end_with(operation: Operation, error: HostingError) -> None:
+    """It could not be begun (no key, no node), or what was begun could be neither finished nor taken back."""
+    if operation.is_final:
+        log.error("outcome not announced", operation_id=str(operation.pk), error_code=error.code, status="partial")
+    elif operation.journal.exists():
+        finish(operation, OperationState.ROLLBACK_FAILED, error=_unreachable(operation, error))
+    else:
+        finish(operation, OperationState.FAILED, error=error)
 
 
 def _requeue(operation: Operation, error: HostingError) -> None:

@@ -136,7 +136,7 @@ def test_a_failure_at_any_step_is_taken_back(name: str, panel: Panel, neighbour:
     account = Account(username, f"{username}.raised.test")
     with panel.visitor.probing(neighbour.site):
         done = panel.create(account, expect=None, environment=armed(name, "raise"))
-    operation = panel.ended(username)
+    operation = panel.last(username)
     nothing_begun = name in ("runner.claimed", "runner.planned")
     proven = name == "runner.recorded"
     assert operation["state"] == ("succeeded" if proven else "failed" if nothing_begun else "rolled_back")

@@ -60,7 +60,7 @@ class Place:
         for folder in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 seen = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
-                if folder.name.isdigit() and mark in seen and b"pytest" not in seen.split(b"NPANEL_VAR_DIR")[0]:
+                if folder.name.isdigit() and mark in seen:
                     found.append(int(folder.name))
         return [pid for pid in found if pid != os.getpid()]
 
@@ -68,6 +68,10 @@ class Place:
 def clean_environment() -> dict[str, str]:
     """Ours without NPANEL_*: what a test layer sets for itself is not for the panel under test."""
     return {name: value for name, value in os.environ.items() if not name.startswith("NPANEL_")}
+
+
+def to_its_end(argv: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=False)
 
 
 class Session:
@@ -134,9 +138,7 @@ def place(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]
 @pytest.fixture(scope="module")
 def first_run(place: Place) -> str:
     """What the very first run prints; it starts everything, asks everything and stops."""
-    done = subprocess.run(
-        place.argv("--check"), cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=False
-    )
+    done = to_its_end(place.argv("--check"))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -248,11 +250,11 @@ def test_a_second_instance_and_a_taken_port_are_refused(
 ) -> None:
     session = running(place.argv())
     session.wait_for("web and worker at")
-    again = subprocess.run(place.argv("--check"), cwd=ROOT, capture_output=True, text=True, check=False)
+    again = to_its_end(place.argv("--check"))
     assert again.returncode == 1
     assert f"(pid {session.process.pid})" in again.stdout
     other = Place(tmp_path / "var", place.port)
-    taken = subprocess.run(other.argv("--check"), cwd=ROOT, capture_output=True, text=True, check=False)
+    taken = to_its_end(other.argv("--check"))
     assert taken.returncode == 1
     assert f"Port {place.port} of 127.0.0.1 is in use by" in taken.stdout
     assert "NPANEL_RUN_PORT=" in taken.stdout
@@ -306,9 +308,7 @@ def test_stopped_half_way_it_leaves_nothing_and_the_next_run_goes_on(
 def test_a_lost_server_is_made_again_from_what_is_wanted(place: Place, first_run: str) -> None:
     assert place.node
     place.node.down()
-    done = subprocess.run(
-        place.argv("--check"), cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=False
-    )
+    done = to_its_end(place.argv("--check"))
     assert done.returncode == 0, done.stdout
     assert "a new server in its place, its host key pinned" in done.stdout
     assert sentence_of(done.stdout) != sentence_of(first_run)
@@ -329,9 +329,7 @@ def test_without_root_the_panel_starts_and_says_what_is_missing() -> None:
         as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
         argv = place.argv("--check", python=str(home / "venv" / "bin" / "python"))
         argv[argv.index("--node") + 1] = "1"
-        done = subprocess.run(
-            [*as_nobody, *argv], cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=False
-        )
+        done = to_its_end([*as_nobody, *argv])
         assert done.returncode == 0, done.stdout + done.stderr
         assert "skip  the lab node, its bootstrap and the demo site need root" in done.stdout
         assert f"{place.url}/admin/" in done.stdout

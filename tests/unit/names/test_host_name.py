@@ -37,6 +37,7 @@ international = st.text(st.sampled_from("äöüßéñçабвгдΩψδ日本語
         ("example\u3002com\u3002", "example.com"),
         ("example\uff0ecom", "example.com"),
         ("ｅｘａｍｐｌｅ.com", "example.com"),
+        ("exam\u200bple.com\u200b", "example.com"),
         ("a.b.c.d.example.com", "a.b.c.d.example.com"),
         ("3com.com", "3com.com"),
         ("1.2.3.4.example", "1.2.3.4.example"),
@@ -84,7 +85,6 @@ def test_every_spelling_becomes_one(typed: str, kept: str) -> None:
         "xn--ls8h.com",
         "💩.com",
         "👨\u200d👩.com",
-        "a\u200bb.com\u200b.",
         "\u202eexample.com",
         "example.com; drop table",
         "$(id).example.com",
@@ -93,8 +93,8 @@ def test_every_spelling_becomes_one(typed: str, kept: str) -> None:
         f"{'a' * 64}.test",
         f"a.{LONGEST_NAME}",
         f"{'ü' * 60}.test",
-        "ü" * 100_000,
-        "a." * 100_000,
+        pytest.param("ü" * 100_000, id="many letters"),
+        pytest.param("a." * 100_000, id="many labels"),
     ],
 )
 def test_what_is_no_host_name_is_refused(typed: str) -> None:
