@@ -13,7 +13,7 @@ from hosting.adapters.base import QUARANTINE_ROOT, Adapter, NodeFacts, Quarantin
 from hosting.adapters.nginx.faults import INCLUDED, included_files, raise_for, verdict
 from hosting.adapters.nginx.probe import ask
 from hosting.adapters.nginx.site import LOGS, PROBE_PATH, ROOT, SITES, logs_of, parse_site, path_of, render, text_of
-from hosting.adapters.php_fpm.pool import PING_PATH
+from hosting.adapters.php_fpm.pool import PING_NAME
 from hosting.connections.base import (
     Context,
     MakeDirectory,
@@ -58,7 +58,7 @@ class NginxAdapter(Adapter):
             f"{ROOT}/suspended.conf": text_of("suspended.conf", probe_path=PROBE_PATH),
             f"{ROOT}/pages/.npanel-suspended.html": text_of("suspended.html"),
             f"{ROOT}/php.conf": text_of("php.conf"),
-            f"{ROOT}/ping.conf": text_of("ping.conf", ping_path=PING_PATH),
+            f"{ROOT}/ping.conf": text_of("ping.conf", ping_name=PING_NAME),
             "/etc/nginx/modules-enabled/90-npanel.conf": text_of("main.conf"),
             _MAIN: text_of("npanel.conf", ipv6=ipv6, addresses=addresses),
             _LIMITS: text_of("limits.conf"),

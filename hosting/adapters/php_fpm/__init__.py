@@ -60,6 +60,10 @@ expose_php = Off
 cgi.fix_pathinfo = 0
 opcache.validate_permission = 1
 opcache.restrict_api = /usr/share/php/
+; Sessions lie in a customer's own tmp, which no cron job of Debian's cleans.
+session.gc_probability = 1
+session.gc_divisor = 1000
+log_errors = On
 """
 
 

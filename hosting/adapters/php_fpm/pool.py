@@ -1,4 +1,8 @@
-"""A PhpPool as the text of its file, and the text (whoever wrote it) as a PhpPool."""
+"""A PhpPool as the text of its file, and the text (whoever wrote it) as a PhpPool.
+
+The file is short because php-fpm reads its configuration one byte at a time, all pools at every test and reload: what
+is the same for all stands in the master's own ``90-npanel.ini``, what is php-fpm's default stands nowhere.
+"""
 
 import hashlib
 import re
@@ -12,10 +16,12 @@ from hosting.state import PhpPool
 
 #: Where nginx asks the pool itself (not a script of the customer's) whether it lives.
 PING_PATH = "/.well-known/npanel-php"
+#: What the pool itself calls that question (nginx translates, so that no script of the customer's is meant by it).
+PING# What the master's own settings say for all pools, and what would run or load code from outside of the home.
+_OUTSIDE = frozenset({"extension", "zend_extension", "sendmail_path", "doc_root", "user_dir", "enable_dl", "disable_classes"})
+_NAME = "/ping"
 #: What lets PHP code start programs, load native code or make links out of its own tree.
-DISABLED_FUNCTIONS = (
-    "dl exec link passthru pcntl_exec pcntl_fork popen posix_kill proc_nice proc_open shell_exec symlink system"
-).split()
+DISABLED_FUNCTIONS = "dl exec link passthru popen proc_open shell_exec symlink system".split()
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 #: Printable ASCII without what the ini scanner gives a meaning inside double quotes, and without its comment sign.
 _VALUE = re.compile(r"[ !#%-:<-\[\]-~]{0,255}")
@@ -50,13 +56,13 @@ def ping_response(pool: PhpPool) -> str:
 
 def _text(pool: PhpPool) -> str:
     template = _templates.get_template("pool.conf")
-    values = {"ping_path": PING_PATH, "ping_response": ping_response(pool), "disabled": DISABLED_FUNCTIONS}
+    values = {"ping_name": PING_NAME, "ping_response": ping_response(pool), "disabled": DISABLED_FUNCTIONS}
     return template.render(pool=pool, **values) + "\n"
 
 
 def _own_settings() -> frozenset[str]:
     text = _text(PhpPool("nobody", "8.2", "/home/nobody"))
-    return frozenset(re.findall(r"^php_admin_(?:value|flag)\[(.+?)]", text, re.MULTILINE))
+    return frozenset(re.findall(r"^php_admin_value\[(.+?)]", text, re.MULTILINE)) | _OUTSIDE
 
 
 def parse(owner: str, version: str, text: str) -> PhpPool:
@@ -73,7 +79,7 @@ def parse(owner: str, version: str, text: str) -> PhpPool:
     pool = PhpPool(
         owner=values.get("user", ""),
         version=version,
-        home=values.get("chdir", ""),
+        home=values.get("php_admin_value[open_basedir]", "").partition("/:")[0],
         max_children=number.get("pm.max_children", 0),
         memory_mb=_megabytes(values.get("php_admin_value[memory_limit]", "")),
         settings=tuple((name[10:-1], value) for name, value in values.items() if name.startswith("php_value[")),

@@ -65,7 +65,7 @@ def test_a_failed_bootstrap_leaves_the_server_as_it_was(monkeypatch: pytest.Monk
     fake.commands[("/usr/bin/prlimit",)] = lambda _fake, _run: Reply(exit_status=1, stderr=said)
     node, operation = bootstrapped(fake, monkeypatch)
     assert operation.state in (OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
-    assert "nginx.conf" in operation.error["detail"]
+    assert "nginx.conf" in operation.error["hint"]
     assert node.state == NodeState.NEW
     assert not fake.exists("/etc/nginx/conf.d/npanel.conf")
     assert fake.exists("/etc/nginx/sites-enabled/default")
