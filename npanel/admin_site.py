@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.db import transaction
 from django.db.models import Model
 from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +15,11 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import actor_from_request
+from accounts.models import User
 from accounts.policies import OperatorPolicy
+from accounts.verbs import USER_CHANGE
+from audit.choices import Outcome
+from audit.record import record
 
 #: Apps with pages in the console. Others' admins (the queue's runs any dotted path) are not let in.
 SHOWN_APPS = frozenset({"accounts", "audit", "hosting"})
@@ -111,6 +117,15 @@ class ConsoleSite(AdminSite):
 
         context = {**self.each_context(request), "title": self.index_title, **start_page(actor_from_request(request))}
         return TemplateResponse(request, "admin/index.html", {**context, "version": _version(context)})
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """One's own password; a change is recorded with it."""
+        with transaction.atomic():
+            response = super().password_change(request, extra_context)
+            if response.status_code == HTTPStatus.FOUND and isinstance(request.user, User):
+                actor, after = actor_from_request(request), {"sign_in": "new password"}
+                record(verb=USER_CHANGE, actor=actor, target=request.user, outcome=Outcome.SUCCEEDED, after=after)
+        return response
 
     def live(self, request: HttpRequest) -> HttpResponse:
         """What changes on the start page, or 204 when it has not since ``?version=``."""

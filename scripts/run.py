@@ -53,7 +53,7 @@ class Run:
             if self.options.check:
                 sign_in_page(self.options.port)
                 if self.failure:
-                    raise self.failure
+                    raise RunError("The check failed: see above.")
                 return
             while True:
                 self.processes.check()
@@ -136,9 +136,9 @@ class Run:
 
     def _site_summary(self, demo: Demo, server: LabNode) -> None:
         say, outcome = self.screen.say, demo.outcome
-        say(f"\n  demo site   curl -H 'Host: {DOMAIN}' http://{server.address}/")
-        say(f"  its DNS     dig @{server.address} {DOMAIN}")
         if outcome.greeting:
+            say(f"\n  demo site   curl -H 'Host: {DOMAIN}' http://{server.address}/")
+            say(f"  its DNS     dig @{server.address} {DOMAIN}")
             say(f"  it says     {outcome.greeting.sentence} (visit {outcome.greeting.visits})")
         if outcome.database_password:
             say(f"  database    {outcome.database}, password {outcome.database_password}   (shown only now)")

@@ -68,8 +68,8 @@ class Demo:
             trusted = known is not None and server.host_key in known["host_keys"]
             if known is None:
                 self._add_node(name, server)
-            elif not trusted:
-                step.title = f"node {name}: a new server in its place, its host key pinned"
+            elif not trusted or known["state"] == "new":  # another server, or a first run that was stopped here
+                step.title = f"node {name}: {'as added' if trusted else 'a new server'}, its host key pinned again"
                 self._manage("node_pin", name, "--host-key", server.host_key, "--identity", server.key_path)
             else:
                 step.kept()
@@ -80,6 +80,11 @@ class Demo:
                 self._manage("node_bootstrap", name, "--yes", on_line=step.note)
 
     def _add_node(self, name: str, server: LabNode) -> None:
+        if server.is_used:
+            raise RunError(
+                f"Lab node {server.number} belongs to another panel, or to one whose data is gone.",
+                f"Take another (NPANEL_RUN_NODE=2), or put a fresh server there: tests/lab/lab reset {server.number}",
+            )
         trust = ("--host-key", server.host_key, "--identity", server.key_path)
         serves = ("--public-address", server.address)
         names = [word for n in (1, 2) for word in ("--nameserver", f"ns{n}.{name}.test")]

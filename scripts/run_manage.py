@@ -35,7 +35,8 @@ def run_tool(
     status = processes.finish(command)
     output = "\n".join(command.output)
     if status:
-        said = "\n".join((command.errors or command.output)[-_SHOWN_LINES:])
+        # An operation's report is the result, on standard output; a refusal is on standard error.
+        said = "\n".join((command.output or command.errors)[-_SHOWN_LINES:])
         raise CommandRefused(f"exit status {status}: {' '.join(argv[1:4])}\n{said}")
     return output
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,17 +12,20 @@ from scripts.run_options import ROOT, Options, RunError
 from scripts.run_processes import Command, Processes
 from scripts.run_screen import Step
 
+#: The comment of a key that a panel has put there; the lab's own key has two words.
+_PANEL_KEY = re.compile(r" npanel-\S+$", re.MULTILINE)
 _LAB = [sys.executable, str(ROOT / "tests" / "lab" / "lab")]
 
 
 @dataclass(frozen=True)
 class LabNode:
-    """How to reach a lab node and how to know it."""
+    """How to reach a lab node and how to know it; ``is_used`` when a panel has put its key there."""
 
     number: int
     address: str
     host_key: str
     key_path: str
+    is_used: bool
 
 
 class Lab:
@@ -52,9 +56,13 @@ class Lab:
             self._hear(line)
         if self._processes.finish(booting):
             raise RunError(f"Lab node {self._number} did not come up:\n" + "\n".join(booting.errors[-8:]))
-        output = run_tool(self._processes, [*_LAB, "info", str(self._number), "--json"], self._environment)
-        facts = json.loads(output)
-        return LabNode(facts["number"], facts["address"], facts["host_key"], facts["key_path"])
+        facts = json.loads(self._ask("info", str(self._number), "--json"))
+        keys = self._ask("exec", str(self._number), "cat", "/root/.ssh/authorized_keys")
+        is_used = _PANEL_KEY.search(keys) is not None
+        return LabNode(facts["number"], facts["address"], facts["host_key"], facts["key_path"], is_used)
+
+    def _ask(self, *arguments: str) -> str:
+        return run_tool(self._processes, [*_LAB, *arguments], self._environment)
 
     def shut_down(self) -> str:
         """Power it off in order and keep its disk; gives what went wrong, or nothing."""

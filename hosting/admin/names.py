@@ -114,6 +114,7 @@ class DnsRecordAdmin(ObjectAdmin):
     list_display_links = ("record_name",)
     list_filter = (TypeFilter,)
     search_fields = ("domain__name__startswith", "name__startswith")
+    ordering = ("domain_id", "name", "type")
     search_help_text = _("Domain or record name, from the beginning")
     object_template = "admin/npanel/record.html"
     object_actions = (CHANGE_RECORD, DELETE_RECORD)

@@ -368,7 +368,7 @@ def _unsealed(value: Any) -> Any:
 def _lines(resource: Mapping[str, Any] | None) -> list[str]:
     lines: list[str] = []
     for name, value in (resource or {}).items():
-        if name != "kind":
+        if name != "kind" and value not in ("", [], {"$secret": ""}):
             lines.extend(_field_lines(name, value))
     return lines
 

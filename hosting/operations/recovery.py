@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from hosting.choices import OperationState
 from hosting.errors import HostingError
-from hosting.models import Operation
+from hosting.models import Operation, WorkerHeartbeat
 from hosting.operations.locks import is_dead, take_over
 from hosting.operations.outcome import finish
 from hosting.operations.runner import carry_out
@@ -17,6 +17,8 @@ from observability.logging import get_logger
 ATTEMPTS_AT_MOST = 8
 #: Seconds after which a dispatched operation that nobody claimed is dispatched again.
 LOST_AFTER = 60.0
+#: A worker that gave no sign of life for this long is not waited for.
+WORKER_FRESH = timedelta(seconds=25)
 
 log = get_logger("operation_recover")
 
@@ -34,6 +36,7 @@ def recover() -> int:
     Returns:
         How many were taken over.
     """
+    forget_dead_workers()
     count = 0
     for orphan in orphans():
         operation = take_over(orphan)
@@ -48,6 +51,18 @@ def recover() -> int:
         else:
             carry_out(operation)
     return count
+
+
+def forget_dead_workers() -> None:
+    """Remove the last signs of life of workers that are certainly dead, so that nobody waits for them."""
+    dead = [row.pk for row in WorkerHeartbeat.objects.all() if is_dead(row.name)]
+    WorkerHeartbeat.objects.filter(pk__in=dead).delete()
+
+
+def worker_lives() -> bool:
+    """Whether a worker is there that will carry operations out."""
+    fresh = WorkerHeartbeat.objects.filter(at__gte=timezone.now() - WORKER_FRESH)
+    return any(not is_dead(row.name) for row in fresh)
 
 
 def _give_up(operation: Operation) -> None:

@@ -5,17 +5,22 @@ from hosting.errors import HostingError
 from hosting.models import HostingPlan, HostingService
 
 
+def lock(service: HostingService) -> HostingService:
+    """The service's row, locked until the transaction ends, with plan, node and customer.
+
+    Two queries: MariaDB has no ``FOR UPDATE OF``, and a join would lock the node that all its services share.
+    """
+    HostingService.objects.select_for_update().only("pk").get(pk=service.pk)
+    return HostingService.objects.select_related("plan", "node", "customer").get(pk=service.pk)
+
+
 def locked_service(service: HostingService) -> HostingService:
     """The service's row, locked until the transaction ends, if it can be changed now.
 
     Raises:
         HostingError: ``service_gone`` when it is being deleted or was.
     """
-    row = (
-        HostingService.objects.select_for_update(of=("self",))
-        .select_related("plan", "node", "customer")
-        .get(pk=service.pk)
-    )
+    row = lock(service)
     if row.state in (ServiceState.SOFT_DELETED, ServiceState.TERMINATED):
         raise HostingError(
             f"The service {row.username} is {row.get_state_display().lower()}.",

@@ -16,6 +16,7 @@ from hosting.models import HostingService, JournalEntry, Operation
 from hosting.operations.doorbell import ring
 from hosting.operations.outcome import audit_target
 from hosting.operations.requests import request_operation
+from hosting.services.limits import lock
 from hosting.services.sites import delete_service
 from hosting.services.zones import announce_elsewhere, check_others_do_not_need, withdraw_elsewhere
 from hosting.state import Ref
@@ -76,7 +77,7 @@ def _take_back_wish(actor: Actor, operation: Operation) -> None:
     """The facts said what was wanted; make them say again what the node has."""
     if operation.service is None or operation.kind in (OperationKind.APPLY, OperationKind.REPAIR, OperationKind.ADOPT):
         return
-    service = _locked(operation.service)
+    service = lock(operation.service)
     if operation.kind == OperationKind.CREATE:
         withdraw_elsewhere(actor, service)
         _give_up_names(service)
@@ -84,10 +85,6 @@ def _take_back_wish(actor: Actor, operation: Operation) -> None:
     _restore_state(actor, service, operation)
     if service.is_live:
         _adopt(actor, service, operation)
-
-
-def _locked(service: HostingService) -> HostingService:
-    return HostingService.objects.select_for_update(of=("self",)).select_related("node", "plan").get(pk=service.pk)
 
 
 def _restore_state(actor: Actor, service: HostingService, operation: Operation) -> None:
@@ -167,7 +164,7 @@ def discard_changes(*, actor: Actor, operation: Operation) -> Operation:
     failed = (OperationState.FAILED, OperationState.ROLLED_BACK)
     if operation.state not in failed or operation.service is None:
         raise _wrong_state(operation, "discarded")
-    service = _locked(operation.service)
+    service = lock(operation.service)
     if not _left_open(service, operation):
         raise _wrong_state(operation, "discarded any more")
     if operation.kind == OperationKind.CREATE:
@@ -205,7 +202,7 @@ def rollback_operation(
     _check_untouched_since(operation, touched)
     service, states = operation.service, None
     if service is not None:
-        service = _locked(service)
+        service = lock(service)
         before = service.state
         _restore_facts(actor, service, operation)
         states = (before, service.state) if service.state != before else None

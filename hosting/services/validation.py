@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, models
+from django.utils.translation import gettext as _
 
 from hosting.errors import HostingError
 from hosting.validators import refuse_control_characters
@@ -27,7 +28,7 @@ def save_valid(instance: models.Model) -> None:
     """
     with validated():
         instance.full_clean()
-        _check_one_line_texts(instance)
+        check_texts(instance)
     try:
         instance.save()
     except IntegrityError as error:
@@ -39,15 +40,33 @@ def save_valid(instance: models.Model) -> None:
         ) from error
 
 
-def _check_one_line_texts(instance: models.Model) -> None:
-    """Texts of one line hold nothing that could end it where they are shown: terminals, logs, configuration files."""
+def check_texts(instance: models.Model) -> None:
+    """What Django's own check leaves out: empty texts in fields that no form shows, long texts, and control characters.
+
+    One line's text holds nothing that could end it where it is shown: terminals, logs, configuration files.
+
+    Raises:
+        ValidationError: naming the fields.
+    """
+    found: dict[str, list[str]] = {}
     for field in instance._meta.concrete_fields:
         value = getattr(instance, field.attname)
-        if isinstance(field, models.CharField) and isinstance(value, str):
+        if isinstance(field, models.CharField | models.TextField) and isinstance(value, str):
             try:
-                refuse_control_characters(value)
+                _check_text(field, value)
             except ValidationError as error:
-                raise ValidationError({field.name: error.messages}) from error
+                found[field.name] = error.messages
+    if found:
+        raise ValidationError(found)
+
+
+def _check_text(field: "models.Field[str, str]", value: str) -> None:
+    if not value and not field.blank:
+        raise ValidationError(str(field.error_messages["blank"]))
+    if field.max_length is not None and len(value) > field.max_length:
+        raise ValidationError(_("This is longer than %(limit)d characters.") % {"limit": field.max_length})
+    if isinstance(field, models.CharField):
+        refuse_control_characters(value)
 
 
 def _as_hosting_error(error: ValidationError) -> HostingError:

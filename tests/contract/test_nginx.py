@@ -1,5 +1,6 @@
 """nginx on a real node: the contract, what visitors get, and other people's files in its configuration."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from hosting.connections.base import Connection, Context, perform
 from hosting.errors import ConfigurationInvalid, HostingError, ProbeFailed, UnsafeValue
 from hosting.state import Change, DocumentRoot, PhpPool, Resource, SystemUser, VirtualHost, plan, state_of
 from tests.contract.contract import Case, SetUp, carry_out, check_contract
-from tests.contract.visitor import visit
+from tests.contract.visitor import visit, visit_until
 from tests.lab.nodes import Node
 
 pytestmark = pytest.mark.lab
@@ -135,6 +136,16 @@ def test_each_site_has_its_own_logs(node: Node, facts: NodeFacts) -> None:
     assert facts_.strip() == f"750 root:{OWNER}"
 
 
+def test_logs_are_rotated_and_stay_readable_for_the_customer(node: Node, facts: NodeFacts) -> None:
+    log = f"/var/log/npanel/sites/{OWNER}.{NAME}/access.log"
+    visit(node, NAME, "/before")
+    node.exec(["logrotate", "--force", "/etc/logrotate.d/npanel-sites"], check=True)
+    visit_until(lambda: visit(node, NAME, "/after").status and "GET /after" in node.read(log))
+    assert "GET /before" in node.read(f"{log}.1") and "GET /before" not in node.read(log)
+    for path in (log, f"{log}.1"):
+        assert node.exec(["runuser", "-u", OWNER, "--", "cat", path]).returncode == 0
+
+
 def test_a_change_is_served_as_soon_as_it_is_activated(node: Node, connection: Connection, facts: NodeFacts) -> None:
     """No visitor meets a worker of before the reload afterwards."""
     before = host()
@@ -257,6 +268,8 @@ def test_a_file_edited_by_hand_is_seen_and_repaired(
 def test_a_probe_tells_whose_site_answered(node: Node, connection: Connection, facts: NodeFacts) -> None:
     adapter = adapters()["nginx"]
     assert perform(connection, adapter.probe(host(), facts)) == "1 name served, PHP answers"
+    elsewhere = dataclasses.replace(facts, address="192.0.2.7")  # an address that a router translates
+    assert perform(connection, adapter.probe(host(), elsewhere)) == "1 name served, PHP answers"
     for other in (host("never.test"), host(aliases=("never.test",)), VirtualHost(OWNER, NAME, f"{HOME}/elsewhere")):
         with pytest.raises(ProbeFailed):
             perform(connection, adapter.probe(other, facts))

@@ -1,6 +1,8 @@
 """A visitor of a lab node's sites: plain HTTP from outside of the node, by name, without a resolver."""
 
 import http.client
+import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -34,3 +36,15 @@ def visit(node: Node, host: str, path: str = "/", method: str = "GET") -> Answer
 def visit_later(node: Node, host: str, path: str = "/") -> "Future[Answer]":
     """The same in the background."""
     return _background.submit(visit, node, host, path)
+
+
+def visit_until(seen: Callable[[], object]) -> None:
+    """Come back until something is seen (a reload by somebody else does not say when it is over).
+
+    Raises:
+        AssertionError: not within a minute.
+    """
+    deadline = time.monotonic() + 60
+    while not seen():
+        assert time.monotonic() < deadline, "not seen within a minute"
+        time.sleep(0.1)

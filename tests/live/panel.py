@@ -20,7 +20,7 @@ from tests.live.warm import Done, Running, Warm
 
 NODE = "lab"
 PLAN = "basic"
-PATIENCE_S = 300.0
+PATIENCE_S = 60.0
 FINAL = ("succeeded", "rolled_back", "failed", "rollback_failed", "cancelled")
 #: A page of a customer: it runs as PHP, and its text says whose it is.
 PAGE = "<?php echo 'page of ', posix_getpwuid(posix_geteuid())['name'];"
@@ -46,23 +46,19 @@ class WorkerProcess:
         self._running = running
         #: Of the process that dispatches; its group has the same number.
         self.pid = running.pid
-        self._end: Done | None = None
-        self._waiter = threading.Thread(target=self._wait, daemon=True)
+        self._waiter = threading.Thread(target=running.wait, daemon=True)
         self._waiter.start()
-
-    def _wait(self) -> None:
-        self._end = self._running.wait()
 
     @property
     def end(self) -> Done | None:
         """How it ended, None while it runs."""
-        return self._end
+        return self._running.done
 
     def ended(self) -> Done:
         """Wait for its end."""
         self._waiter.join(PATIENCE_S)
-        assert self._end is not None, "the worker did not end"
-        return self._end
+        assert self._running.done is not None, "the worker did not end"
+        return self._running.done
 
     def stop(self) -> None:
         """Ask it to end, as an init system does."""
@@ -72,8 +68,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """Kill every process of it at once, as a power cut would."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._running.kill()
         self.ended()
 
 

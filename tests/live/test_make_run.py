@@ -292,7 +292,7 @@ def test_a_server_that_ends_by_itself_ends_the_run_and_is_named(
     assert place.processes() == []
 
 
-def test_stopped_half_way_it_leaves_nothing_and_the_next_run_goes_on(
+def test_stopped_half_way_it_leaves_nothing_and_another_panels_node_is_left_alone(
     place: Place, first_run: str, running: Callable[[list[str]], Session], tmp_path: Path
 ) -> None:
     assert place.node
@@ -304,13 +304,18 @@ def test_stopped_half_way_it_leaves_nothing_and_the_next_run_goes_on(
     assert not place.node.running
     assert re.search(r"password of admin@localhost: \S{20}", session.text), "made, so it must have been shown"
 
+    gone_on = to_its_end(begun.argv("--check"))
+    assert gone_on.returncode == 1, gone_on.stdout
+    assert re.search(r"^kept .*operator admin@localhost", gone_on.stdout, re.MULTILINE)
+    assert f"Lab node {place.node.number} belongs to another panel" in gone_on.stdout
+
 
 def test_a_lost_server_is_made_again_from_what_is_wanted(place: Place, first_run: str) -> None:
     assert place.node
     place.node.down()
     done = to_its_end(place.argv("--check"))
     assert done.returncode == 0, done.stdout
-    assert "a new server in its place, its host key pinned" in done.stdout
+    assert "node lab" in done.stdout and "a new server, its host key pinned again" in done.stdout
     assert sentence_of(done.stdout) != sentence_of(first_run)
 
 

@@ -55,6 +55,7 @@ class Warm:
         self._path = path
         argv = [sys.executable, "-m", "tests.live.warm", str(self._path)]
         self._process = subprocess.Popen(argv, cwd=ROOT, env=dict(environment), stdin=subprocess.PIPE)
+        self._begun: list[Running] = []
         deadline = time.monotonic() + START_PATIENCE_S
         while not self._path.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -70,14 +71,19 @@ class Warm:
         line.sendall(json.dumps(wish).encode())
         line.shutdown(socket.SHUT_WR)
         answers = line.makefile("r", encoding="utf-8")
-        return Running(tuple(argv), json.loads(answers.readline())["pid"], answers)
+        running = Running(tuple(argv), json.loads(answers.readline())["pid"], answers)
+        self._begun = [*(other for other in self._begun if not other.done), running]
+        return running
 
     def run(self, argv: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None) -> Done:
         """Run one command to its end."""
         return self.start(argv, given, environment).wait()
 
     def close(self) -> None:
-        """End the loaded process."""
+        """End the loaded process and commands that still run."""
+        for running in self._begun:
+            if running.done is None:
+                running.kill()
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait(60)
@@ -88,12 +94,19 @@ class Running:
 
     def __init__(self, argv: tuple[str, ...], pid: int, answers: IO[str]) -> None:
         self.argv, self.pid, self._answers = argv, pid, answers
+        self.done: Done | None = None
 
     def wait(self) -> Done:
         """Wait for its end; to be called once."""
         with self._answers:
             answer = json.loads(self._answers.readline())
-        return Done(self.argv, answer["status"], answer["out"], answer["err"])
+        self.done = Done(self.argv, answer["status"], answer["out"], answer["err"])
+        return self.done
+
+    def kill(self) -> None:
+        """Kill it and all its children at once, as a power cut would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 def serve(path: str) -> None:

@@ -156,7 +156,9 @@ def test_only_our_own_models_have_pages() -> None:
 
 def test_a_post_without_token_is_refused(admin_client: Client) -> None:
     """CSRF protection is on for the buttons."""
-    operation = rows.operation(rows.service("anna", "anna.example", node=rows.node("web-1")), state=OperationState.PLANNED)
+    operation = rows.operation(
+        rows.service("anna", "anna.example", node=rows.node("web-1")), state=OperationState.PLANNED
+    )
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(people.admin())
     assert strict.post(f"/admin/hosting/operation/{operation.pk}/cancel/").status_code == 403

@@ -86,7 +86,12 @@ def test_an_operation_comes_alive(window: Callable[..., Any], service: HostingSe
     assert "home: /home/anna" in page.locator("#change-1-1").inner_text()
     change = operation.plan["changes"][1]  # type: ignore[index]
     operation.journal.create(
-        seq=2, kind=change["kind"], key=change["key"], change=change, state=EntryState.FAILED, error={"detail": "disk full"}
+        seq=2,
+        kind=change["kind"],
+        key=change["key"],
+        change=change,
+        state=EntryState.FAILED,
+        error={"detail": "disk full"},
     )
     page.get_by_text("disk full").wait_for()
     assert page.locator("#change-1-1").get_attribute("open") is not None
@@ -155,7 +160,11 @@ def test_targets_are_large_enough(window: Callable[..., Any], service: HostingSe
     """Buttons, links of the rail and rows, and inputs are at least 24 px high."""
     rows.operation(service, kind=OperationKind.APPLY)
     view, small = window(390).sign_in(), []
-    for path in ("/admin/", f"/admin/hosting/hostingservice/{service.pk}/change/", "/admin/hosting/hostingservice/add/"):
+    for path in (
+        "/admin/",
+        f"/admin/hosting/hostingservice/{service.pk}/change/",
+        "/admin/hosting/hostingservice/add/",
+    ):
         page = view.open(path)
         for target in page.locator("button, .button, .rail-link, summary, select, input:not([type=hidden])").all():
             box = target.bounding_box()

@@ -4,17 +4,15 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.test import Client
-from django.urls import reverse
 
-from accounts.models import Customer, User
 from audit.choices import Outcome
 from audit.models import Event
 from hosting.choices import DriftState, NodeState, OperationKind, OperationState, ServiceState
 from hosting.models import DnsRecord, Domain, HostingPlan, HostingService, Node, Operation
-from tests import factories, people
+from tests import factories
 from tests.web import rows
+from tests.web.pages import act, words
 
 pytestmark = pytest.mark.django_db
 
@@ -27,30 +25,11 @@ def service() -> HostingService:
     return rows.service("anna", "anna.example", node=rows.node("web-1"), plan=factories.make_plan(name="Starter"))
 
 
-def words(answer: Any) -> str:
-    """The page's text on one line."""
-    return " ".join(re.sub(r"<[^>]*>", " ", answer.content.decode()).split())
-
-
-def act(client: Client, obj: Any, action: str, /, **data: Any) -> Any:
-    """Send the form of an action; follow to where it leads."""
-    meta = obj._meta
-    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_{action}", args=(obj.pk,))
-    return client.post(url, data, follow=True)
-
-
 def new_service(client: Client, **changes: str) -> Any:
     """Send the form for a new service."""
     plan, node = HostingPlan.objects.first(), Node.objects.first()
     data = {"customer": "Ada", "plan": plan.pk, "node": node.pk, "domain": "Ada.Example", **changes}
     return client.post(f"{SERVICES}add/", data, follow=True)
-
-
-def test_an_empty_installation_says_what_to_do(admin_client: Client) -> None:
-    """Three steps stand where later the attention list is."""
-    text = words(admin_client.get("/admin/"))
-    assert "Three steps to the first site" in text
-    assert "Add a node" in text and "Make a plan" in text and "New customer" in text
 
 
 def test_creating_a_service_leads_to_its_plan(admin_client: Client, service: HostingService) -> None:
@@ -99,7 +78,11 @@ def test_a_refusal_stands_at_its_field(
         ("php", {"php_version": "8.3"}, OperationKind.CHANGE_PHP),
         ("add-domain", {"name": "blog.example", "www": "on"}, OperationKind.ADD_DOMAIN),
         ("add-database", {"name": "shop"}, OperationKind.ADD_DATABASE),
-        ("add-database-user", {"name": "shop", "password": "x" * 20, "host": "localhost"}, OperationKind.CHANGE_DATABASE_USER),
+        (
+            "add-database-user",
+            {"name": "shop", "password": "x" * 20, "host": "localhost"},
+            OperationKind.CHANGE_DATABASE_USER,
+        ),
     ],
 )
 def test_actions_of_a_service_lead_to_a_plan(
@@ -182,7 +165,9 @@ def test_approving_exactly_what_was_shown(admin_client: Client, service: Hosting
     text = words(page)
     assert "Creates 5, changes 0, removes 0 on web-1." in text and "No other service is touched." in text
     assert f"manage.py operation_approve {operation.pk} {operation.plan_digest}" in text
-    assert "The plan is not the one you saw." in words(admin_client.post(f"{url}approve/", {"digest": "0" * 64}, follow=True))
+    assert "The plan is not the one you saw." in words(
+        admin_client.post(f"{url}approve/", {"digest": "0" * 64}, follow=True)
+    )
     operation.refresh_from_db()
     assert operation.state == OperationState.PLANNED
     admin_client.post(f"{url}approve/", {"digest": operation.plan_digest})
@@ -192,8 +177,15 @@ def test_approving_exactly_what_was_shown(admin_client: Client, service: Hosting
 
 def test_what_failed_can_be_tried_again_or_discarded(admin_client: Client, service: HostingService) -> None:
     """A rolled-back operation says what happened, that all was taken back, the next step and the trace."""
-    error = {"code": "configuration_invalid", "detail": "nginx refuses.", "hint": "Look at line 14.", "permanent": False}
-    operation = rows.operation(service, state=OperationState.ROLLED_BACK, kind=OperationKind.APPLY, begun=3, error=error)
+    error = {
+        "code": "configuration_invalid",
+        "detail": "nginx refuses.",
+        "hint": "Look at line 14.",
+        "permanent": False,
+    }
+    operation = rows.operation(
+        service, state=OperationState.ROLLED_BACK, kind=OperationKind.APPLY, begun=3, error=error
+    )
     url = f"/admin/hosting/operation/{operation.pk}/"
     text = words(admin_client.get(f"{url}change/"))
     assert "nginx refuses." in text and "Everything was taken back: 3 changes on web-1" in text
@@ -253,145 +245,3 @@ def test_a_server_that_does_not_answer_is_said(admin_client: Client) -> None:
     assert answer.status_code == 200 and "127.0.0.1" in words(answer)
     node.refresh_from_db()
     assert node.host_keys == ""
-
-
-def test_a_customer_s_life(admin_client: Client, service: HostingService) -> None:
-    """Create, edit, refuse to delete while there are services, delete; the audit log has each step, Django's none."""
-    admin_client.post("/admin/accounts/customer/add/", {"name": "Ada", "email": "ada@example.com"})
-    ada = Customer.objects.get(name="Ada")
-    admin_client.post(f"/admin/accounts/customer/{ada.pk}/edit/", {"name": "Ada L.", "email": "", "notes": "likes tea"})
-    ada.refresh_from_db()
-    assert (ada.name, ada.notes) == ("Ada L.", "likes tea")
-    change = Event.objects.get(verb="customer.change")
-    assert change.before["name"] == "Ada" and change.after["name"] == "Ada L."
-    assert "still has 1 hosting service" in words(act(admin_client, service.customer, "remove"))
-    act(admin_client, ada, "remove")
-    assert not Customer.objects.filter(name="Ada L.").exists()
-    assert set(Event.objects.values_list("verb", flat=True)) >= {"customer.create", "customer.change", "customer.delete"}
-    assert not LogEntry.objects.exists()
-
-
-def test_a_taken_customer_name_is_said_at_the_field(admin_client: Client) -> None:
-    """The name's own error, without the service's prefix."""
-    factories.make_customer(name="Ada")
-    answer = admin_client.post("/admin/accounts/customer/add/", {"name": "Ada", "email": "a@example.com"})
-    assert "already exists" in words(answer) and 'value="a@example.com"' in answer.content.decode()
-
-
-def test_plans_are_recorded(admin_client: Client, service: HostingService) -> None:
-    """Limits are facts that are edited directly: before and after are in the audit log."""
-    plan = service.plan
-    data = {"name": "Starter", "disk_mb": 2048, "domains": 3, "databases": "", "php_processes": 4, "memory_mb": 128}
-    answer = admin_client.post(f"/admin/hosting/hostingplan/{plan.pk}/change/", data, follow=True)
-    assert "1 service has this plan." in words(answer)
-    event = Event.objects.get(verb="plan.change")
-    assert (event.before["domains"], event.after["domains"], event.after["databases"]) == (10, 3, None)
-    assert "plan.change" in admin_client.get(f"/admin/hosting/hostingplan/{plan.pk}/history/").content.decode() or True
-    assert "Changed the hosting plan" in words(admin_client.get(f"/admin/hosting/hostingplan/{plan.pk}/history/"))
-    blocked = admin_client.post(f"/admin/hosting/hostingplan/{plan.pk}/delete/", {"post": "yes"})
-    assert "still in use" in words(blocked)
-    assert not LogEntry.objects.exists()
-
-
-def test_people_are_recorded_and_nobody_locks_everybody_out(admin_client: Client) -> None:
-    """Adding, changing and deleting people writes events without passwords; the last administrator stays."""
-    me = people.admin()
-    data = {"email": "New@Panel.test", "name": "N", "role": "support", "is_active": "on", "password_new": "long and odd 4711"}
-    admin_client.post("/admin/accounts/user/add/", data)
-    person = User.objects.get(email="new@panel.test")
-    assert person.check_password("long and odd 4711")
-    assert "last administrator" in words(
-        admin_client.post(f"/admin/accounts/user/{me.pk}/change/", {"email": me.email, "role": "support", "is_active": "on"})
-    )
-    assert admin_client.post(f"/admin/accounts/user/{me.pk}/delete/", {"post": "yes"}).status_code == 403
-    events = Event.objects.count()
-    admin_client.post(f"/admin/accounts/user/{person.pk}/delete/", {"post": "yes"})
-    assert not User.objects.filter(pk=person.pk).exists() and Event.objects.count() == events + 1
-    assert "4711" not in str(list(Event.objects.values()))
-    assert not LogEntry.objects.exists()
-
-
-def test_changing_one_s_own_password_keeps_the_session(admin_client: Client) -> None:
-    """The session goes on after a new password for oneself."""
-    me = people.admin()
-    data = {"email": me.email, "role": "admin", "is_active": "on", "password_new": "another long one 99"}
-    admin_client.post(f"/admin/accounts/user/{me.pk}/change/", data)
-    assert admin_client.get("/admin/").status_code == 200
-
-
-def test_the_start_page_names_what_needs_somebody(admin_client: Client, service: HostingService) -> None:
-    """Failed, waiting and silent things each get a line; a later success takes the failure off the list."""
-    rows.operation(service, state=OperationState.PLANNED)
-    Node.objects.filter(pk=service.node_id).update(last_seen_at=None)
-    rows.drift(service)
-    other = rows.service("bert", "bert.example", node=service.node)
-    failed = rows.operation(other, state=OperationState.FAILED, error={"detail": "No route to host.", "hint": ""})
-    text = words(admin_client.get("/admin/"))
-    for line in ("Create service: failed", "waits for your approval", "web-1 has not answered", "1 difference on web-1"):
-        assert line in text
-    rows.operation(other, state=OperationState.SUCCEEDED, at=failed.created_at.replace(year=failed.created_at.year + 1))
-    assert "Create service: failed" not in words(admin_client.get("/admin/"))
-
-
-def test_live_parts_answer_only_what_changed(admin_client: Client, service: HostingService) -> None:
-    """The page asks each second; nothing new is 204 without a body."""
-    operation = rows.operation(service, state=OperationState.RUNNING, begun=2)
-    url = f"/admin/hosting/operation/{operation.pk}/live/"
-    first = admin_client.get(url)
-    version = re.search(r'data-version="([0-9a-f]+)"', first.content.decode())
-    assert version is not None
-    assert admin_client.get(url, {"version": version[1]}).status_code == 204
-    operation.journal.update(state="failed")
-    assert admin_client.get(url, {"version": version[1]}).status_code == 200
-
-
-@pytest.mark.parametrize("query", ["?q=anna", "?q=anna.exa", "?state__exact=suspended", "?sync=out", "?q=nothing", "?o=1"])
-def test_lists_search_and_filter(admin_client: Client, service: HostingService, query: str) -> None:
-    """Searches from the beginning, filters with fixed choices, and a sentence when nothing matches."""
-    text = words(admin_client.get(SERVICES + query))
-    found = query in ("?q=anna", "?q=anna.exa", "?o=1")
-    assert ("anna.example" in text) is found
-    assert ("Nothing matches." in text) is not found
-
-
-def test_lists_cost_the_same_with_many_rows(
-    admin_client: Client, service: HostingService, django_assert_max_num_queries: Any
-) -> None:
-    """Fifty services cost as many queries as one."""
-    for number in range(60):
-        rows.service(f"user{number}x", f"site{number}.example", node=service.node, plan=service.plan, customer=service.customer)
-    with django_assert_max_num_queries(12):
-        answer = admin_client.get(SERVICES)
-    assert "1–50 of 61" in words(answer) and "Next" in words(answer)
-
-
-def test_markup_in_every_text_stays_text(admin_client: Client) -> None:
-    """Nothing that somebody typed, or that a daemon said, becomes markup."""
-    bad = "<script>alert(1)</script>"
-    customer = factories.make_customer(name=bad, notes=bad)
-    node = rows.node("web-1", note=bad, facts={"hostname": bad, "os": bad})
-    service = rows.service("anna", "anna.example", node=node, customer=customer, plan=factories.make_plan(name=bad))
-    domain = service.domains.get()
-    record = rows.record(domain, "@", "TXT", bad)
-    error = {"code": bad, "detail": bad, "hint": bad, "permanent": True}
-    commands = [{"at": "", "argv": ["echo", bad], "exit": 1, "seconds": 0.1, "stderr": bad}]
-    operation = rows.operation(
-        service, state=OperationState.ROLLBACK_FAILED, error=error, commands=commands, reason=bad, actor_login=bad,
-        result={"probes": [{"ref": bad, "answer": bad}]},
-    )  # fmt: skip
-    item = rows.drift(service, key=bad, diff=["@@ -1 +1 @@", f"-{bad}", f"+{bad}"])
-    Event.objects.create(
-        actor_type="user", verb="customer.create", outcome="succeeded", target_type="accounts.customer",
-        target_id=str(customer.pk), target_label=bad, reason=bad, actor_login=bad, after={"x": bad},
-    )  # fmt: skip
-    pages = [
-        f"/admin/{obj._meta.app_label}/{obj._meta.model_name}/{obj.pk}/change/{tab}"
-        for obj in (customer, node, service, domain, record, operation, item, service.plan)
-        for tab in ("", "?tab=audit", "?tab=operations", "?tab=drift", "?tab=plan")
-    ]
-    lists = [f"/admin/{a}/" for a in ("accounts/customer", "hosting/node", "hosting/hostingservice", "hosting/operation",
-             "hosting/driftitem", "hosting/dnsrecord", "hosting/hostingplan", "audit/event")]  # fmt: skip
-    for page in [*pages, *lists, "/admin/", f"/admin/audit/event/{Event.objects.latest('pk').pk}/change/"]:
-        answer = admin_client.get(page)
-        assert answer.status_code == 200, page
-        assert "<script>alert" not in answer.content.decode(), page

@@ -1,19 +1,19 @@
 """nginx: a file for each site, a default server that answers nobody, a page for suspended sites."""
 
+import ipaddress
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
-from hosting.adapters._units import ends
 from hosting.adapters._edited import bring_back_edited, keep_edited
+from hosting.adapters._units import ends
 from hosting.adapters._values import HOST_NAME, OWNER, of_type
 from hosting.adapters.base import QUARANTINE_ROOT, Adapter, NodeFacts, Quarantined, Scope, register, removed_path
 from hosting.adapters.nginx.faults import INCLUDED, included_files, raise_for, verdict
 from hosting.adapters.nginx.probe import ask
 from hosting.adapters.nginx.site import LOGS, PROBE_PATH, ROOT, SITES, logs_of, parse_site, path_of, render, text_of
-from hosting.adapters.php_fpm.pool import PING_NAME
 from hosting.connections.base import (
     Context,
     MakeDirectory,
@@ -51,14 +51,11 @@ class NginxAdapter(Adapter):
 
     def setup(self, facts: NodeFacts) -> tuple[Resource, ...]:
         ipv6 = facts.discovered.get(self.kind, {}).get("ipv6", True)
-        addresses = sorted({facts.address, *facts.addresses} - {"", "127.0.0.1", "::1"})
+        addresses = sorted(filter(_is_address, {facts.address, *facts.addresses}))
         texts = {
-            f"{ROOT}/listen.conf": text_of("listen.conf", ipv6=ipv6),
-            f"{ROOT}/site.conf": text_of("common.conf", probe_path=PROBE_PATH),
-            f"{ROOT}/suspended.conf": text_of("suspended.conf", probe_path=PROBE_PATH),
+            f"{ROOT}/site.conf": text_of("common.conf", probe_path=PROBE_PATH, ipv6=ipv6),
+            f"{ROOT}/suspended.conf": text_of("suspended.conf", probe_path=PROBE_PATH, ipv6=ipv6),
             f"{ROOT}/pages/.npanel-suspended.html": text_of("suspended.html"),
-            f"{ROOT}/php.conf": text_of("php.conf"),
-            f"{ROOT}/ping.conf": text_of("ping.conf", ping_name=PING_NAME),
             "/etc/nginx/modules-enabled/90-npanel.conf": text_of("main.conf"),
             _MAIN: text_of("npanel.conf", ipv6=ipv6, addresses=addresses),
             _LIMITS: text_of("limits.conf"),
@@ -130,6 +127,14 @@ class NginxAdapter(Adapter):
     def probe(self, resource: Resource, facts: NodeFacts) -> Steps[str]:
         resource = of_type(VirtualHost, resource)
         return (yield from ask(resource, facts))
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is an IP address that is not the node's loopback one."""
+    try:
+        return not ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return False
 
 
 def _observed(name: str, entry: Reply) -> VirtualHost | None:

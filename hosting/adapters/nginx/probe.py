@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from hosting.adapters.base import NodeFacts
 from hosting.adapters.nginx.site import PROBE_PATH
 from hosting.adapters.php_fpm.pool import PING_PATH
-from hosting.connections.base import Http, Reply, Request, Run, Steps
-from hosting.errors import HostingError, ProbeFailed
+from hosting.connections.base import Http, Reply, Request, Run, Stat, Steps
+from hosting.errors import HostingError, NodeFileError, ProbeFailed
 from hosting.state import VirtualHost
 
 #: A listener or pool that has just been reloaded may take a moment under load.
 ATTEMPTS = 10
+LOOPBACK = "127.0.0.1"
+#: Whom nginx's workers run as on Debian.
+WORKER = "www-data"
 _PAUSE = Run(("/usr/bin/sleep", "0.2"))
 
 
@@ -21,14 +24,19 @@ def ask(site: VirtualHost, facts: NodeFacts) -> Steps[str]:
         ProbeFailed: a name is not answered by this very site, its document root can't be reached, its PHP does not
             answer, or it is not suspended as it should be.
     """
-    questions = _questions(site, facts)
+    questions = _questions(site, facts.address or LOOPBACK)
     fault = "not asked"
     for attempt in range(ATTEMPTS):
         try:
             replies = yield [*([_PAUSE] if attempt else []), *questions]
+        except NodeFileError:
+            fault = f"the web server cannot reach {site.root}"
+            continue
         except HostingError as error:
-            if error.code != "node_http_failed":
+            if error.code not in ("node_http_failed", "node_not_local"):
                 raise
+            if error.code == "node_not_local":  # the node is known by an address that somebody translates
+                questions = _questions(site, LOOPBACK)
             fault = error.detail
             continue
         fault = _fault(site, replies[-len(questions) :])
@@ -38,15 +46,14 @@ def ask(site: VirtualHost, facts: NodeFacts) -> Steps[str]:
     raise ProbeFailed(detail, hint="See the site's error log on the node.")
 
 
-def _questions(site: VirtualHost, facts: NodeFacts) -> list[Request]:
-    address = facts.address or "127.0.0.1"
+def _questions(site: VirtualHost, address: str) -> list[Request]:
     names = [name.replace("*", "npanel-probe") for name in (site.name, *site.aliases)]
     urls = [f"http://{name}{PROBE_PATH}" for name in names]
     if site.suspended:
         urls.append(f"http://{site.name}/")
     elif site.php:
         urls.append(f"http://{site.name}{PING_PATH}")
-    return [Http("GET", url, connect=address) for url in urls]
+    return [*(Http("GET", url, connect=address) for url in urls), Stat(site.root, user=WORKER)]
 
 
 def _fault(site: VirtualHost, replies: Sequence[Reply]) -> str:
@@ -54,10 +61,13 @@ def _fault(site: VirtualHost, replies: Sequence[Reply]) -> str:
     state = "suspended" if site.suspended else "served"
     expected = f"{state} {site.name} {site.root}"
     names = (site.name, *site.aliases)
-    for name, reply in zip(names, replies, strict=False):
-        if (reply.status, reply.text.strip()) != (200, expected):
+    *answers, root = replies
+    if root.type != "directory":
+        return f"the web server cannot reach {site.root}"
+    for name, reply in zip(names, answers, strict=False):
+        if reply.text.strip() != expected:
             return f"{name} answered {reply.status} {_start(reply)!r}"
-    for reply in replies[len(names) :]:
+    for reply in answers[len(names) :]:
         if site.suspended and reply.status != 503:
             return f"a visitor gets {reply.status} instead of the suspended page"
         if not site.suspended and not (reply.status == 200 and reply.text.startswith(f"{site.owner} ")):

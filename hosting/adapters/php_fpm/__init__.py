@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
-from hosting.adapters._units import ends
 from hosting.adapters._edited import bring_back_edited, keep_edited
+from hosting.adapters._units import ends
 from hosting.adapters._values import OWNER, PHP_VERSION, checked, of_type
 from hosting.adapters.base import QUARANTINE_ROOT, Adapter, NodeFacts, Quarantined, Scope, register
 from hosting.adapters.php_fpm.pool import parse, render

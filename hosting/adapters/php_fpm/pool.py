@@ -16,12 +16,10 @@ from hosting.state import PhpPool
 
 #: Where nginx asks the pool itself (not a script of the customer's) whether it lives.
 PING_PATH = "/.well-known/npanel-php"
-#: What the pool itself calls that question (nginx translates, so that no script of the customer's is meant by it).
-PING# What the master's own settings say for all pools, and what would run or load code from outside of the home.
-_OUTSIDE = frozenset({"extension", "zend_extension", "sendmail_path", "doc_root", "user_dir", "enable_dl", "disable_classes"})
-_NAME = "/ping"
 #: What lets PHP code start programs, load native code or make links out of its own tree.
 DISABLED_FUNCTIONS = "dl exec link passthru popen proc_open shell_exec symlink system".split()
+# What runs programs, loads native code or names places outside of the home.
+_OUTSIDE = frozenset("extension zend_extension enable_dl sendmail_path mail.log doc_root user_dir".split())
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 #: Printable ASCII without what the ini scanner gives a meaning inside double quotes, and without its comment sign.
 _VALUE = re.compile(r"[ !#%-:<-\[\]-~]{0,255}")
@@ -56,7 +54,7 @@ def ping_response(pool: PhpPool) -> str:
 
 def _text(pool: PhpPool) -> str:
     template = _templates.get_template("pool.conf")
-    values = {"ping_name": PING_NAME, "ping_response": ping_response(pool), "disabled": DISABLED_FUNCTIONS}
+    values = {"ping_path": PING_PATH, "ping_response": ping_response(pool), "disabled": DISABLED_FUNCTIONS}
     return template.render(pool=pool, **values) + "\n"
 
 

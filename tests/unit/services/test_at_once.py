@@ -73,9 +73,7 @@ def test_unrelated_names_do_not_stand_in_each_others_way(pair: tuple[HostingServ
 
 def test_a_plans_limit_holds_when_ten_ask_at_once() -> None:
     service = make_service(plan=make_plan(databases=3))
-    calls = [
-        lambda n=number: create_database(actor=operator(), service=service, name=f"db{n}") for number in range(10)
-    ]
+    calls = [lambda n=number: create_database(actor=operator(), service=service, name=f"db{n}") for number in range(10)]
     results = together(calls)
     assert len(won(results)) == 3
     assert codes(results) == ["limit_reached"] * 7

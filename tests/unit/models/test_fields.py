@@ -1,0 +1,260 @@
+"""Every field refuses what must never be rendered: the mistake of Froxlor (CVE-2026-26279) was a check that never ran."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.db import models
+
+from hosting.errors import HostingError
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    HostingPlan,
+    HostingService,
+    Node,
+)
+from hosting.services.validation import check_texts, save_valid
+from tests.factories import make_customer, make_node, make_plan
+
+MODELS = tuple(apps.get_app_config("hosting").get_models())
+#: What ends a line somewhere (files, logs, terminals, SQL), or is no text at all.
+CONTROL = ("\n", "\r", "\x00", "\x1b", "\x7f", "\x85", "\u2028", "\u2029")
+SHELL = ("; id", "$(id)", "`id`", "| id", "' OR 1=1 -- ", '"', "../../etc/passwd", "\\")
+
+#: For each field with a validator: values that look almost right. A new validated field has to be added here.
+BAD: dict[tuple[type[models.Model], str], tuple[Any, ...]] = {
+    (Node, "name"): ("", "Node", "-node", "node-", "no de", "no_de", "n" * 41, "knöte"),
+    (Node, "address"): ("", "-a", "a b", "fe80::1%eth0;id", "fe80::1%", "host/..", "[::1]", "a" * 191),
+    (Node, "ssh_port"): (0, -1, 65536, None),
+    (Node, "ssh_user"): ("", "Root", "ro ot", "0root", "root:x", "r" * 33),
+    (Node, "host_keys"): (
+        "ssh-ed25519",
+        "ssh-ed25519 not base64",
+        "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIA==",
+        "ProxyCommand=id AAAA",
+        "AAAAC3NzaC1lZDI1NTE5AAAAIA== ssh-ed25519",
+        "@cert-authority * ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== comment\x00",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== comment\x1b[2J",
+        "x" * 4001,
+    ),
+    (HostingService, "username"): ("", "a", "root", "Alice", "al ice", "al-ice", "1alice", "a" * 17, "álice"),
+    (HostingService, "php_version"): ("", "8", "8.", "8.2.1", "8.2/..", "4.4", "8.٢", "８.2", " 8.2"),
+    (HostingService, "shell"): ("", "/bin/zsh", "/bin/bash -c id", "bash", "/BIN/BASH"),
+    (Domain, "name"): ("", "com", "Example.com", "example.com.", "exam_ple.com", "*.example.com", "bücher.example"),
+    (DnsRecord, "name"): ("", "WWW", "www.", ".www", "a..b", "-a", "a-", "a.*.b", "*a", "bücher", "a b", "a" * 64),
+    (DnsRecord, "type"): ("", "a", "SOA", "LUA", "ALIAS", "DNAME", "ANY", "AXFR", "TXT "),
+    (DnsRecord, "content"): ("", " ", "x" * 8193),
+    (DnsRecord, "ttl"): (-1, 0, 29, 2147483648, None),
+    (Database, "name"): ("", "shop", "alice-shop", "Alice_shop", "alice_", "_shop", "alice_shöp", f"alice_{'x' * 48}"),
+    (Database, "charset"): ("", "utf8-mb4", "UTF8", "utf8 mb4"),
+    (Database, "collation"): ("", "utf8-mb4", "UTF8", "utf8 mb4"),
+    (DatabaseUser, "name"): ("", "shop", "alice-shop", "Alice_shop", "alice_", "root", "mysql.sys"),
+    (DatabaseUser, "host"): ("", "%.example.com", "10.%.0.1", "fe80::1%eth0'", "10.0.0.0/8", "local host", "١٠.٠.%"),
+    (DatabaseUser, "password_hash"): ("", "*", "secret password", f"*{'a' * 40}", f"*{'A' * 39}", f"{'A' * 41}"),
+}
+
+#: Texts without a validator of their own, and why that is right.
+UNCHECKED: dict[tuple[str, str], str] = {
+    ("Node", "public_key"): "made by NPanel itself",
+    ("Node", "private_key_sealed"): "JSON that hosting.sealing makes and checks",
+    ("Node", "note"): "written by the worker from an error's text; shown escaped, never rendered into a file",
+    ("HostingPlan", "name"): "a label; save_valid refuses control characters in it",
+    ("HostingService", "username_key"): "a copy of username, or NULL",
+    ("Domain", "name_key"): "a copy of name, or NULL",
+    ("Domain", "reversed_key"): "made from name, or NULL",
+    ("NameLock", "tail"): "made from a checked name",
+    ("Operation", "target_key"): "made from a kind and an id",
+    ("Operation", "target_label"): "a copy of a checked name",
+    ("Operation", "active_key"): "a copy of target_key, or NULL",
+    ("Operation", "actor_login"): "copied from an account; shown escaped",
+    ("Operation", "reason"): "words of the actor, shown escaped, never rendered into a file",
+    ("Operation", "trace_id"): "made by observability",
+    ("Operation", "correlation_id"): "cut to letters and digits by observability",
+    ("Operation", "request_id"): "made by observability",
+    ("Operation", "expected_digest"): "compared with a digest that NPanel made",
+    ("Operation", "plan_digest"): "a digest that NPanel made",
+    ("Operation", "lease_owner"): "the worker's own name",
+    ("JournalEntry", "kind"): "of a Resource",
+    ("JournalEntry", "key"): "of a Resource",
+    ("DriftItem", "adapter"): "an adapter's name",
+    ("DriftItem", "kind"): "of a Resource",
+    ("DriftItem", "key"): "of a Resource as observed on the node; shown escaped, rendered only after its kind's checks",
+    ("DriftItem", "open_key"): "made from node, kind and key",
+    ("DriftItem", "closed_by"): "copied from an account; shown escaped",
+    ("ActivationLock", "holder"): "the worker's own name",
+    ("WorkerHeartbeat", "name"): "the worker's own name",
+}
+
+#: JSON columns have no validators; who vouches for each.
+JSON: dict[tuple[str, str], str] = {
+    ("Node", "secrets_sealed"): "hosting.sealing",
+    ("Node", "public_addresses"): "add_node checks each address",
+    ("Node", "nameservers"): "add_node checks each name",
+    ("Node", "facts"): "adapters' discover(), parsed on the way in",
+    ("HostingService", "unsynced"): "refs made by NPanel",
+    ("DatabaseGrant", "privileges"): "constants of the services; the mariadb adapter knows them all",
+    ("Operation", "refs"): "refs made by NPanel",
+    ("Operation", "actor"): "an Actor",
+    ("Operation", "plan"): "hosting.state",
+    ("Operation", "error"): "a HostingError, redacted",
+    ("Operation", "result"): "the runner",
+    ("Operation", "commands"): "argv as it ran, redacted",
+    ("JournalEntry", "change"): "hosting.state",
+    ("JournalEntry", "error"): "a HostingError, redacted",
+    ("ActivationTicket", "error"): "a HostingError, redacted",
+    ("ActivationTicket", "reloads"): "adapters' names",
+    ("ActivationLock", "reloads"): "adapters' names",
+    ("DriftItem", "change"): "hosting.state, secrets sealed",
+    ("DriftItem", "diff"): "hosting.state, without control characters",
+    ("WorkerHeartbeat", "details"): "the worker",
+}
+
+
+def fields(kind: type[models.Field]) -> Iterator[tuple[type[models.Model], models.Field]]:
+    """All hosting fields of a kind."""
+    for model in MODELS:
+        for field in model._meta.concrete_fields:
+            if isinstance(field, kind):
+                yield model, field
+
+
+def refuses(model: type[models.Model], name: str, value: Any) -> bool:
+    """Whether what save_valid checks blames this field for this value (others are left out: they are empty)."""
+    instance = model(**{name: value})
+    others = {field.name for field in model._meta.concrete_fields} - {name}
+    try:
+        instance.full_clean(exclude=others, validate_unique=False, validate_constraints=False)
+        check_texts(instance)
+    except ValidationError as error:
+        return name in error.error_dict
+    return False
+
+
+def has_validator(field: models.Field) -> bool:
+    """Whether somebody gave the field a rule (its length, range and choices come from Django itself)."""
+    return any(validator for validator in field._validators if not isinstance(validator, MaxLengthValidator))
+
+
+def test_every_validated_field_has_bad_values_here() -> None:
+    validated = {(model, field.name) for model, field in fields(models.Field) if has_validator(field)}
+    assert validated == set(BAD)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value"),
+    [pytest.param(model, name, value, id=f"{model.__name__}.{name}-{number}")
+     for (model, name), values in BAD.items() for number, value in enumerate(values)],
+)  # fmt: skip
+def test_every_validated_field_refuses_its_bad_values(model: type[models.Model], name: str, value: Any) -> None:
+    assert refuses(model, name, value)
+
+
+GOOD: dict[tuple[type[models.Model], str], str] = {
+    (Node, "name"): "web-1",
+    (Node, "address"): "fe80::1%eth0",
+    (Node, "ssh_user"): "root",
+    (Node, "host_keys"): "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMFx",
+    (HostingService, "username"): "alice",
+    (HostingService, "php_version"): "8.2",
+    (HostingService, "shell"): "/bin/bash",
+    (Domain, "name"): "example.com",
+    (DnsRecord, "name"): "_dmarc.www",
+    (DnsRecord, "type"): "TXT",
+    (DnsRecord, "content"): "v=spf1 -all",
+    (Database, "name"): "alice_shop",
+    (Database, "charset"): "utf8mb4",
+    (Database, "collation"): "utf8mb4_bin",
+    (DatabaseUser, "name"): "alice_shop",
+    (DatabaseUser, "host"): "10.0.%",
+    (DatabaseUser, "password_hash"): f"*{'A1' * 20}",
+}
+
+
+def test_good_values_of_every_validated_text_are_here_and_pass() -> None:
+    texts = {
+        (model, name)
+        for model, name in BAD
+        if isinstance(model._meta.get_field(name), models.CharField | models.TextField)
+    }
+    assert set(GOOD) == texts
+    for (model, name), value in GOOD.items():
+        assert not refuses(model, name, value), (model, name)
+
+
+@pytest.mark.parametrize("bad", CONTROL, ids=ascii)
+@pytest.mark.parametrize(("model", "name"), list(GOOD), ids=lambda part: getattr(part, "__name__", part))
+def test_a_good_value_with_a_control_character_anywhere_is_refused(
+    model: type[models.Model], name: str, bad: str
+) -> None:
+    value = GOOD[model, name]
+    lines = name == "host_keys"  # one key a line: a line break between or after keys is no mistake
+    middle = len(value) // 2
+    assert refuses(model, name, value[:middle] + bad + value[middle:])
+    if not (lines and len(f"a{bad}b".splitlines()) == 2):
+        assert refuses(model, name, value + bad)
+        assert refuses(model, name, bad + value)
+
+
+@pytest.mark.parametrize("bad", SHELL)
+@pytest.mark.parametrize(("model", "name"), list(GOOD), ids=lambda part: getattr(part, "__name__", part))
+def test_names_that_reach_a_command_or_a_file_hold_no_shell(model: type[models.Model], name: str, bad: str) -> None:
+    if name in ("content", "host_keys"):
+        return  # free text; the zone's own grammar, and the key's own form, are checked elsewhere
+    assert refuses(model, name, GOOD[model, name] + bad)
+
+
+def test_every_text_is_checked_or_says_why_not() -> None:
+    unchecked = {
+        (model.__name__, field.name)
+        for model, field in (*fields(models.CharField), *fields(models.TextField))
+        if not has_validator(field) and not field.choices
+    }
+    assert unchecked == set(UNCHECKED)
+
+
+def test_every_json_column_says_who_vouches_for_it() -> None:
+    assert {(model.__name__, field.name) for model, field in fields(models.JSONField)} == set(JSON)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [(model, field.name) for model, field in fields(models.CharField) if field.choices]
+)
+def test_every_choice_refuses_what_was_not_offered(model: type[models.Model], name: str) -> None:
+    for value in ("", "root", "ACTIVE", "active\n"):
+        assert refuses(model, name, value)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("bad", CONTROL, ids=ascii)
+def test_services_save_no_line_with_a_control_character(bad: str) -> None:
+    for label in (f"Gold{bad}", f"{bad}Gold", f"Go{bad}ld"):
+        with pytest.raises(HostingError) as refusal:
+            save_valid(HostingPlan(name=label))
+        assert (refusal.value.code, refusal.value.field) == ("invalid", "name")
+    assert HostingPlan.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_a_name_taken_meanwhile_is_a_refusal_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    customer, node, plan = make_customer(), make_node(), make_plan()
+    rows = [
+        HostingService(
+            customer=customer, node=node, plan=plan, username="alice", username_key="alice", php_version="8.2"
+        )
+        for _n in range(2)
+    ]
+    rows[0].save()
+    monkeypatch.setattr(HostingService, "full_clean", lambda self: None)  # the other one came after our look
+    from django.db import transaction
+
+    with pytest.raises(HostingError) as refusal, transaction.atomic():
+        save_valid(rows[1])
+    assert (refusal.value.code, refusal.value.permanent) == ("taken", False)
+    assert HostingService.objects.count() == 1

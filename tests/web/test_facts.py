@@ -1,0 +1,106 @@
+"""Customers, plans and people: made, edited and deleted in the console, each step in the audit log."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+
+from accounts.models import Customer, User
+from audit.models import Event
+from hosting.models import HostingService
+from tests import factories, people
+from tests.web import rows
+from tests.web.pages import act, words
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def service() -> HostingService:
+    """An active service on a ready node."""
+    return rows.service("anna", "anna.example", node=rows.node("web-1"), plan=factories.make_plan(name="Starter"))
+
+
+def test_a_customer_s_life(admin_client: Client, service: HostingService) -> None:
+    """Create, edit, refuse to delete while there are services, delete; the audit log has each step, Django's none."""
+    admin_client.post("/admin/accounts/customer/add/", {"name": "Ada", "email": "ada@example.com"})
+    ada = Customer.objects.get(name="Ada")
+    admin_client.post(f"/admin/accounts/customer/{ada.pk}/edit/", {"name": "Ada L.", "email": "", "notes": "likes tea"})
+    ada.refresh_from_db()
+    assert (ada.name, ada.notes) == ("Ada L.", "likes tea")
+    change = Event.objects.get(verb="customer.change")
+    assert change.before["name"] == "Ada" and change.after["name"] == "Ada L."
+    assert "still has 1 hosting service" in words(act(admin_client, service.customer, "remove"))
+    act(admin_client, ada, "remove")
+    assert not Customer.objects.filter(name="Ada L.").exists()
+    assert set(Event.objects.values_list("verb", flat=True)) >= {
+        "customer.create",
+        "customer.change",
+        "customer.delete",
+    }
+    assert not LogEntry.objects.exists()
+
+
+def test_a_taken_customer_name_is_said_at_the_field(admin_client: Client) -> None:
+    """The name's own error, without the service's prefix."""
+    factories.make_customer(name="Ada")
+    answer = admin_client.post("/admin/accounts/customer/add/", {"name": "Ada", "email": "a@example.com"})
+    assert "already exists" in words(answer) and 'value="a@example.com"' in answer.content.decode()
+
+
+def test_plans_are_recorded(admin_client: Client, service: HostingService) -> None:
+    """Limits are facts that are edited directly: before and after are in the audit log."""
+    plan = service.plan
+    data = {"name": "Starter", "disk_mb": 2048, "domains": 3, "databases": "", "php_processes": 4, "memory_mb": 128}
+    answer = admin_client.post(f"/admin/hosting/hostingplan/{plan.pk}/change/", data, follow=True)
+    assert "1 service has this plan." in words(answer)
+    event = Event.objects.get(verb="plan.change")
+    assert (event.before["domains"], event.after["domains"], event.after["databases"]) == (10, 3, None)
+    assert "Changed the hosting plan" in words(admin_client.get(f"/admin/hosting/hostingplan/{plan.pk}/history/"))
+    blocked = admin_client.post(f"/admin/hosting/hostingplan/{plan.pk}/delete/", {"post": "yes"})
+    assert "still in use" in words(blocked)
+    assert not LogEntry.objects.exists()
+
+
+def test_people_are_recorded_and_nobody_locks_everybody_out(admin_client: Client) -> None:
+    """Adding, changing and deleting people writes events without passwords; the last administrator stays."""
+    me = people.admin()
+    data = {
+        "email": "New@Panel.test",
+        "name": "N",
+        "role": "support",
+        "is_active": "on",
+        "password_new": "long and odd 4711",
+    }
+    admin_client.post("/admin/accounts/user/add/", data)
+    person = User.objects.get(email="new@panel.test")
+    assert person.check_password("long and odd 4711")
+    assert "last administrator" in words(
+        admin_client.post(
+            f"/admin/accounts/user/{me.pk}/change/", {"email": me.email, "role": "support", "is_active": "on"}
+        )
+    )
+    assert admin_client.post(f"/admin/accounts/user/{me.pk}/delete/", {"post": "yes"}).status_code == 403
+    events = Event.objects.count()
+    admin_client.post(f"/admin/accounts/user/{person.pk}/delete/", {"post": "yes"})
+    assert not User.objects.filter(pk=person.pk).exists() and Event.objects.count() == events + 1
+    assert "4711" not in str(list(Event.objects.values()))
+    assert not LogEntry.objects.exists()
+
+
+def test_changing_one_s_own_password_keeps_the_session(admin_client: Client) -> None:
+    """The session goes on after a new password for oneself."""
+    me = people.admin()
+    data = {"email": me.email, "role": "admin", "is_active": "on", "password_new": "another long one 99"}
+    admin_client.post(f"/admin/accounts/user/{me.pk}/change/", data)
+    assert admin_client.get("/admin/").status_code == 200
+
+
+def test_changing_one_s_own_password_is_recorded(support_client: Client) -> None:
+    """The form for one's own password writes an event; a wrong old one writes none and changes nothing."""
+    url, new = "/admin/password_change/", "a new and odd one 31"
+    wrong = {"old_password": "x", "new_password1": new, "new_password2": new}
+    assert "entered incorrectly" in words(support_client.post(url, wrong))
+    assert not Event.objects.filter(verb="user.change").exists()
+    support_client.post(url, {**wrong, "old_password": people.PASSWORD})
+    assert people.support().check_password(new)
+    assert Event.objects.get(verb="user.change").target_label == "support@panel.test"
