@@ -53,8 +53,9 @@ def create_operator(*, actor: Actor, email: str, password: str, role: str = Role
     """Add a person who may open the console.
 
     Raises:
-        ValidationError: the address is taken or is none.
+        ValidationError: the address is taken or is none, or the password is easy to guess.
     """
+    validate_password(password, User(email=email))
     user = User.objects.create_user(email, password, role=role, is_superuser=role == Role.ADMIN)
     record(
         verb=USER_CREATE, actor=actor, target=user, outcome=Outcome.SUCCEEDED, after={"email": user.email, "role": role}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the development machine ready: system packages, virtual environment, Python packages; safe to run again.
 #
-# PYTHON=/path/to/python3   the interpreter to make .venv from (default: python3, then /usr/bin/python3; 3.11 or newer)
+# PYTHON=/path/to/python3   the interpreter to make .venv from (default: /usr/bin/python3, which every user can read, then python3; 3.11 or newer)
 # NPANEL_SETUP_APT=no       leaves the system's packages alone, as a run without root does
 set -euo pipefail
 
@@ -121,7 +121,7 @@ good_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/de
 # The first interpreter that is new enough; the distribution's last, so that a chosen one in PATH wins.
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-} python3 /usr/bin/python3 python3.13 python3.12 python3.11; do
+    for candidate in ${PYTHON:-} /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
         if good_python "$candidate"; then
             command -v "$candidate"
             return

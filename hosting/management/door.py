@@ -6,28 +6,24 @@ Exit statuses: 0 done, 1 refused or failed, 2 there are changes (plans, drift) o
 import dataclasses
 import json
 import sys
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import models
-from django.utils import timezone
 
 from accounts.actors import actor_from_terminal
 from audit.actor import Actor
 from hosting.choices import OperationState
 from hosting.errors import HostingError
-from hosting.models import HostingService, Node, Operation, WorkerHeartbeat
-from hosting.operations import runner
+from hosting.models import HostingService, Node, Operation
+from hosting.operations import recovery, runner
 from hosting.operations.present import plan_view
 from hosting.services.operations import approve_operation, cancel_operation, wait_for
 from observability.context import bind_trace
 
 M = TypeVar("M", bound=models.Model)
 
-#: A worker that gave no sign of life for this long is not waited for.
-_WORKER_FRESH = timedelta(seconds=25)
 _SIGNS = {"create": "+", "update": "~", "delete": "-"}
 
 
@@ -147,7 +143,7 @@ class OperationCommand(HostingCommand):
 
     def _drive(self, operation: Operation, timeout: float) -> Operation:
         """Wait for the worker, or without one carry the operation out here."""
-        if not WorkerHeartbeat.objects.filter(at__gte=timezone.now() - _WORKER_FRESH).exists():
+        if not recovery.worker_lives():
             runner.run(operation.pk)
         return wait_for(operation, timeout, self._progress)
 

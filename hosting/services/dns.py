@@ -2,14 +2,14 @@
 
 from audit.actor import Actor
 from hosting.choices import OperationKind
-from hosting.desired import zone_resource
+from hosting.desired import absolute, zone_resource
 from hosting.errors import HostingError
 from hosting.models import DnsRecord, Domain, Operation
 from hosting.operations.requests import request_operation
 from hosting.services.limits import check_limit, locked_service
 from hosting.services.validation import save_valid
 from hosting.state import DnsZone, Ref
-from hosting.state.zones import check_zone
+from hosting.state.zones import canonical_record, check_zone
 from hosting.transactions import retried
 
 
@@ -103,6 +103,20 @@ def _fill(record: DnsRecord, *, name: str, type: str, content: str, ttl: int) ->
     record.name = "@" if short in ("", "@", zone) else short.removesuffix(f".{zone}")
     record.type, record.content, record.ttl = type.strip().upper(), content.strip(), ttl
     save_valid(record)
+    _check_is_new(record)
+
+
+def _check_is_new(record: DnsRecord) -> None:
+    """Two spellings of one record would be one in the zone, and deleting a row would seem to do nothing."""
+    same_set = record.domain.records.filter(name=record.name, type=record.type)
+    forms = [canonical_record(absolute(r.name, r.domain.name), r.type, r.content, r.ttl, r.domain.name) for r in same_set]
+    if len({form.content for form in forms}) < len(forms):
+        raise HostingError(
+            f"{record.name} has this {record.type} record already.",
+            code="record_duplicate",
+            hint="Change the one that is there.",
+            field="content",
+        )
 
 
 def _changed(

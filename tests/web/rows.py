@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from hosting.choices import FINAL_STATES, DriftState, EntryState, OperationKind, OperationState, Phase
@@ -59,7 +60,8 @@ def service(username: str, name: str, **fields: Any) -> HostingService:
 
 def domain(service: HostingService, name: str, **fields: Any) -> Domain:
     """A domain with the address records that services get."""
-    made = factories.make_domain(service, name, **fields)
+    with transaction.atomic():
+        made = factories.make_domain(service, name, **fields)
     for label in ("@", "www"):
         record(made, label, "A", service.node.address)
     return made
