@@ -140,10 +140,12 @@ def validate_charset(value: str) -> None:
 
 
 def validate_database_host(value: str) -> None:
-    """``localhost``, an IP address, or an IPv4 address with ``%`` for its last parts."""
+    """``localhost``, an IP address, or an IPv4 address with ``%`` for its last parts, in lower case."""
     if value in {"localhost", "%"}:
         return
     try:
+        if "%" in value or value != value.lower():
+            raise ValueError(value)
         require_ip(value)
     except ValueError:
         _require(r"([0-9]{1,3}\.){1,3}%", value, _("Use localhost, an IP address, or a pattern like 10.0.%."))

@@ -98,7 +98,7 @@ class Panel:
         pinned = ("--host-key", self.node.host_key, "--identity", key, "--public-address", address)
         self.manage("node_add", NODE, address, *pinned)
         self.manage("node_bootstrap", NODE, "--yes")
-        self.manage("plan_create", PLAN)
+        self.manage("plan_create", PLAN, "--domains", "5", "--databases", "5", "--database-users", "5")
 
     def close(self) -> None:
         """End what runs."""

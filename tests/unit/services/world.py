@@ -1,6 +1,5 @@
 """A panel with one server in memory: services are asked for as a door would, and carried out as a worker would."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +8,9 @@ from audit.actor import Actor
 from audit.models import Event
 from hosting.choices import OperationState
 from hosting.connections.agent.wire import Refused
-from hosting.connections.base import Reply, Run
-from hosting.connections.fake import FakeConnection
 from hosting.connections.fake_node import FakeNode
 from hosting.models import Domain, HostingPlan, HostingService, Node, Operation
-from hosting.operations import discovery, dispatcher, nodes, runner
+from hosting.operations import dispatcher, nodes, runner
 from hosting.services.nodes import add_node, bootstrap_node
 from hosting.services.sites import create_service
 from tests.factories import make_customer, make_plan
@@ -74,15 +71,9 @@ class World:
             return 0
 
 
-def _facts(_server: FakeConnection, _request: Run) -> Reply:
-    known = {"hostname": "fake1", "cpus": 2, "memory_mb": 2048, "kernel": "6.1", "os": "Debian GNU/Linux 12"}
-    return Reply(stdout=json.dumps(known).encode())
-
-
 def new_world() -> World:
     """A server that the panel has added and bootstrapped."""
     server = FakeNode(php=("8.2", "8.4"))
-    server.commands[("python3", "-c", discovery._FACTS_PROGRAM)] = _facts
     nodes.opener = lambda _node: server
     node = add_node(
         actor=operator(), name="fake1", address=ADDRESS, public_addresses=[ADDRESS], nameservers=NAMESERVERS
