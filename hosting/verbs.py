@@ -11,6 +11,7 @@ OPERATION_VERBS: dict[str, Verb] = {
 }
 NODE_ADD = register_verb("node.add", _("added the node"))
 NODE_AUTHORIZE = register_verb("node.authorize_key", _("installed NPanel's key on the node"))
+NODE_RESUME = register_verb("node.resume", _("resumed the node"))
 NODE_PIN = register_verb("node.pin_host_keys", _("pinned the node's host keys"))
 OPERATION_APPROVE = register_verb("operation.approve", _("approved the operation"))
 OPERATION_CANCEL = register_verb("operation.cancel", _("cancelled the operation"))

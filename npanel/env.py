@@ -118,8 +118,9 @@ def _sqlite(file: str) -> dict[str, Any]:
     return {
         "ENGINE": "django_prometheus.db.backends.sqlite3",
         "NAME": file,
-        # A file for tests as well: connections to a database in memory share locks that no real one has.
-        "TEST": {"NAME": str(Path(file).with_name(f"test_{Path(file).name}"))},
+        # A file for tests as well: connections to a database in memory share locks that no real one has. Each test run
+        # has its own, so that two of them in one checkout do not take each other's away.
+        "TEST": {"NAME": str(Path(file).with_name(f"test_{os.getpid()}_{Path(file).name}"))},
         "OPTIONS": {
             "timeout": 30,
             "transaction_mode": "IMMEDIATE",

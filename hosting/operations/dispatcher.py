@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from hosting.choices import OperationState
+from hosting.choices import NodeState, OperationState
 from hosting.models import Operation
 from hosting.transactions import retried
 
@@ -32,13 +32,14 @@ def install_queue_key() -> None:
 
 
 def due() -> models.QuerySet[Operation]:
-    """Pending operations that may go to the queue now: due, not there yet, the oldest of their target, target free."""
+    """Pending operations that may go to the queue now: due, not there yet, the oldest of their target, target free, node not paused."""
     same_target = Operation.objects.filter(target_key=OuterRef("target_key"))
     running = same_target.filter(state=OperationState.RUNNING)
     older = same_target.filter(state=OperationState.PENDING, created_at__lt=OuterRef("created_at"))
     return (
         Operation.objects.filter(state=OperationState.PENDING, dispatched_at=None)
         .exclude(not_before__gt=timezone.now())
+        .exclude(node__state=NodeState.PAUSED)
         .filter(~Exists(running), ~Exists(older))
         .order_by("created_at")
     )

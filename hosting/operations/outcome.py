@@ -10,11 +10,11 @@ from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record_outcome
 from hosting.adapters.base import adapter_for
-from hosting.choices import FINAL_STATES, OperationKind, OperationState, Phase, ServiceState
+from hosting.choices import FINAL_STATES, NodeState, OperationKind, OperationState, Phase, ServiceState
 from hosting.desired import adopt_all, service_resources
 from hosting.errors import HostingError
 from hosting.failpoints import failpoint
-from hosting.models import HostingService, Operation
+from hosting.models import HostingService, Node, Operation
 from hosting.operations.journal import error_json
 from hosting.operations.locks import guarded_update
 from hosting.state import Ref, Resource, plan
@@ -77,7 +77,7 @@ def _commit(
         result={**operation.result, **result},
     )
     _settle_facts(operation, state, observed)
-    record_outcome(
+    event = record_outcome(
         verb=OPERATION_VERBS[operation.kind],
         actor=actor_of(operation),
         target=audit_target(operation),
@@ -91,6 +91,14 @@ def _commit(
         operation_id=str(operation.pk),
         node=operation.node.name if operation.node else "",
     )
+    if event is None:
+        _pause_node(operation)
+
+
+def _pause_node(operation: Operation) -> None:
+    """What was done could only be spooled: nothing more is done on the node until the audit log takes events again."""
+    note = "Audit events could not be written. Run manage.py audit_replay, then manage.py node_resume."
+    Node.objects.filter(pk=operation.node_id).update(state=NodeState.PAUSED, note=note)
 
 
 def actor_of(operation: Operation) -> Actor:

@@ -138,7 +138,10 @@ def attach_database_user(
     check_limit(service, "database_users", service.database_users.count())
     _check_password(password)
     user = DatabaseUser(
-        service=service, name=_full_name(service, name), host=host.strip().lower(), password_hash=password_hash(password)
+        service=service,
+        name=_full_name(service, name),
+        host=host.strip().lower(),
+        password_hash=password_hash(password),
     )
     save_valid(user)
     for database in databases:

@@ -109,7 +109,9 @@ def _fill(record: DnsRecord, *, name: str, type: str, content: str, ttl: int) ->
 def _check_is_new(record: DnsRecord) -> None:
     """Two spellings of one record would be one in the zone, and deleting a row would seem to do nothing."""
     same_set = record.domain.records.filter(name=record.name, type=record.type)
-    forms = [canonical_record(absolute(r.name, r.domain.name), r.type, r.content, r.ttl, r.domain.name) for r in same_set]
+    forms = [
+        canonical_record(absolute(r.name, r.domain.name), r.type, r.content, r.ttl, r.domain.name) for r in same_set
+    ]
     if len({form.content for form in forms}) < len(forms):
         raise HostingError(
             f"{record.name} has this {record.type} record already.",

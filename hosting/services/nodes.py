@@ -15,9 +15,11 @@ from django.db import transaction
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import record
-from hosting.choices import ConnectionKind, OperationKind
+from audit.spool import waiting
+from hosting.choices import ConnectionKind, NodeState, OperationKind
 from hosting.connections.base import MakeDirectory, Read, Steps, Write, perform
 from hosting.connections.ssh import SSHConnection, scan_host_key
+from hosting.errors import HostingError
 from hosting.models import Node, Operation
 from hosting.operations.discovery import discover
 from hosting.operations.nodes import connect, secret_context, ssh_context
@@ -27,7 +29,7 @@ from hosting.sealing import seal
 from hosting.services.validation import save_valid, validated
 from hosting.state import Plan
 from hosting.validators import validate_domain
-from hosting.verbs import NODE_ADD, NODE_AUTHORIZE, NODE_PIN
+from hosting.verbs import NODE_ADD, NODE_AUTHORIZE, NODE_PIN, NODE_RESUME
 
 #: Secrets that every node has, made once and sealed to the worker.
 NODE_SECRETS = ("powerdns_api_key",)
@@ -178,6 +180,24 @@ def pin_host_keys(*, actor: Actor, node: Node, host_keys: str) -> None:
         after={"host_keys": node.host_keys},
         node=node.name,
     )
+
+
+@transaction.atomic
+def resume_node(*, actor: Actor, node: Node) -> None:
+    """Let operations run on a paused node again.
+
+    Raises:
+        HostingError: ``wrong_state``, ``audit_waiting`` (spooled events are not in the audit log yet).
+    """
+    if node.state != NodeState.PAUSED:
+        raise HostingError(f"The node {node.name} is not paused.", code="wrong_state")
+    if waiting():
+        raise HostingError(
+            "Audit events still wait on this machine.", code="audit_waiting", hint="Run manage.py audit_replay first."
+        )
+    node.state, node.note = NodeState.READY, ""
+    node.save(update_fields=["state", "note"])
+    record(verb=NODE_RESUME, actor=actor, target=node, outcome=Outcome.SUCCEEDED, node=node.name)
 
 
 def bootstrap_node(*, actor: Actor, node: Node, wait_for_approval: bool = False, reason: str = "") -> Operation:

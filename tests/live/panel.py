@@ -108,15 +108,20 @@ class Panel:
     # Its commands
 
     def manage(
-        self, *argv: str, given: str = "", expect: int | None = 0, environment: Mapping[str, str] | None = None
+        self,
+        *argv: str,
+        given: str = "",
+        expect: int | None = 0,
+        environment: Mapping[str, str] | None = None,
+        plain: bool = False,
     ) -> Done:
-        """Run ``manage.py`` with ``--json``.
+        """Run ``manage.py``, with ``--json`` unless ``plain``.
 
         Args:
             given: standard input. expect: the exit status to insist on, None for any.
             environment: more variables for this one process.
         """
-        done = self._warm.run([*argv, "--json"], given, environment)
+        done = self._warm.run([*argv, *([] if plain else ["--json"])], given, environment)
         assert expect is None or done.status == expect, str(done)
         return done
 

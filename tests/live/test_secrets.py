@@ -1,0 +1,136 @@
+"""Secrets are planted, the story is told, and then they are looked for everywhere they must not be."""
+
+import contextlib
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.live.panel import Account, Panel
+from tests.live.web import sign_in, web
+
+pytestmark = pytest.mark.lab
+
+
+class Onlooker:
+    """Reads the arguments and environments of all processes of this machine, those of its nodes included, in a loop."""
+
+    def __init__(self) -> None:
+        self.seen: set[bytes] = set()
+        self.rounds = 0
+        self._stopping = threading.Event()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Look for the time of the block."""
+        thread = threading.Thread(target=self._watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            self.rounds += 1
+            self._stopping.wait(0.02)
+            for entry in os.listdir("/proc"):
+                if entry.isdigit():
+                    self._look(Path("/proc", entry))
+
+    def _look(self, process: Path) -> None:
+        for name in ("cmdline", "environ"):
+            with contextlib.suppress(OSError):
+                self.seen.update((process / name).read_bytes().split(b"\0"))
+
+    def saw(self, secret: str) -> list[bytes]:
+        """The arguments and variables that held a piece of text."""
+        return [word for word in self.seen if secret.encode() in word]
+
+
+def node_key(panel: Panel) -> str:
+    """A line from the middle of the private key that NPanel signs in to the node with."""
+    text = panel.manage("shell", "--command", _OPEN_KEY, plain=True).out
+    return [line for line in text.splitlines() if line and "-----" not in line][2]
+
+
+_OPEN_KEY = """
+from hosting.models import Node
+from hosting.operations.nodes import ssh_context
+from hosting.sealing import unseal
+node = Node.objects.get()
+print(unseal(node.private_key_sealed, ssh_context(node)))
+"""
+
+
+@pytest.fixture(scope="module")
+def planted(panel: Panel) -> Iterator[dict[str, str]]:
+    """The whole story, told with known secrets while an onlooker looks; gives the secrets by name."""
+    onlooker, account = Onlooker(), Account("vault", "vault.test")
+    secret = {
+        "powerdns api key": panel.node.read("/etc/powerdns/npanel/api.key").strip(),
+        "node key": node_key(panel),
+        "queue key": (panel.folder / "keys" / "queue.key").read_text().strip(),
+        "web secret": (panel.folder / "keys" / "web.secret").read_text().strip(),
+        "typed password": secrets.token_urlsafe(24),
+    }
+    canary = f"canary-{secrets.token_hex(8)}"
+    with onlooker.watching(), panel.worker(NPANEL_CANARY=canary), web(panel) as url:
+        operator = sign_in(panel, url)
+        panel.create(account)
+        secret["database password"] = panel.database("vault", "main")
+        panel.manage("service_suspend", "vault", "--yes")
+        panel.manage("service_resume", "vault", "--yes")
+        fields = {"name": "typed", "password": secret["typed password"], "host": "localhost"}
+        service = panel.rows("SELECT id FROM hosting_hostingservice WHERE username = 'vault'")[0]["id"]
+        operator.post(f"/admin/hosting/hostingservice/{service}/add-database-user/", **fields)
+        panel.ended("vault") if panel.last("vault")["state"] != "planned" else None
+        panel.manage("service_delete", "vault", "--yes")
+        panel.manage("service_rollback", "vault", "--yes")
+        metrics = requests.get(f"{url}/metrics", timeout=60)
+        (panel.folder / "log" / "metrics.txt").write_text(metrics.text)
+    assert metrics.ok
+    assert onlooker.saw(canary), "the onlooker does not see what is there"
+    assert onlooker.rounds > 3
+    shown = {name: onlooker.saw(value) for name, value in secret.items()}
+    assert not any(shown.values()), shown
+    yield secret
+
+
+def test_no_secret_was_in_arguments_or_environments(planted: dict[str, str]) -> None:
+    """The fixture has looked; this says that there was something to look for."""
+    assert len(set(planted.values())) == 6
+    assert all(len(value) >= 16 for value in planted.values())
+
+
+def test_no_secret_is_in_database_logs_metrics_or_the_nodes_journal(panel: Panel, planted: dict[str, str]) -> None:
+    written = panel.everything_written()
+    for landmark in ("npanel_operations", "vault_main", "audit_event", "npanel-agent", "django_http_requests"):
+        assert landmark in written, f"nothing was searched: {landmark}"
+    found = {name for name, value in planted.items() if value in written}
+    assert not found
+
+
+def test_password_hashes_are_sealed_where_they_are_not_facts(panel: Panel, planted: dict[str, str]) -> None:
+    """The hash is a fact of the account; plans, journals, logs and audit events have its fingerprint only."""
+    (user,) = panel.rows("SELECT password_hash FROM hosting_databaseuser WHERE name = 'vault_main'")
+    hashed = user["password_hash"]
+    assert hashed.startswith("*")
+    for table in ("hosting_operation", "hosting_journalentry", "hosting_driftitem", "audit_event", "django_q_ormq"):
+        assert hashed not in str(panel.rows(f"SELECT * FROM {table}")), table  # noqa: S608
+    assert hashed not in panel.node_journal()
+    assert all(hashed not in path.read_text() for path in (panel.folder / "log").iterdir())
+
+
+def test_what_has_secrets_is_readable_by_its_owner_only(panel: Panel, planted: dict[str, str]) -> None:
+    for path in (panel.folder / "keys").iterdir():
+        public = path.suffix == ".pub"
+        assert public or path.stat().st_mode & 0o077 == 0, path
+    listing = panel.node.exec(["find", "/etc/powerdns/npanel", "-type", "f", "-perm", "/o+r"]).stdout.split()
+    for path in listing:
+        assert planted["powerdns api key"] not in panel.node.read(path), path
