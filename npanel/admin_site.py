@@ -129,13 +129,14 @@ class ConsoleSite(AdminSite):
 
     def live(self, request: HttpRequest) -> HttpResponse:
         """What changes on the start page, or 204 when it has not since ``?version=``."""
-        from hosting.admin.start import start_page
+        from hosting.admin.start import moving, start_page
 
-        context = start_page(actor_from_request(request))
-        version = _version(context)
+        actor = actor_from_request(request)
+        version = _version(moving(actor))
         if request.GET.get("version") == version:
             return HttpResponse(status=204)
-        return TemplateResponse(request, "admin/npanel/start_live.html", {**context, "version": version})
+        context = {**start_page(actor), "version": version}
+        return TemplateResponse(request, "admin/npanel/start_live.html", context)
 
 
 def rail(request: HttpRequest) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from hosting.models import Database, HostingPlan, Operation
 
 #: Lines of one sort; more are a link away.
 SHOWN = 8
+NODES_SHOWN = 60
 UNWELL = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
 _MOVING = (OperationState.PENDING, OperationState.RUNNING)
 #: Counted at most this far in the rail; beyond, "99+" says enough.
@@ -148,18 +149,20 @@ def _service_step(actor: Actor) -> Step:
     )
 
 
+def moving(actor: Actor) -> dict[str, Any]:
+    """What changes while somebody looks at the start page."""
+    return {"lines": attention(actor), "running": list(running(actor))}
+
+
 def start_page(actor: Actor) -> dict[str, Any]:
     """Everything the start page shows."""
     steps = first_steps(actor)
     if steps:
-        return {"steps": steps, "lines": attention(actor), "running": running(actor)}
-    nodes = selectors.nodes(actor).annotate(
-        service_count=Count("services", filter=~Q(services__state=ServiceState.TERMINATED)),
-    )  # fmt: skip
-    return {
-        "lines": attention(actor), "running": running(actor), "figures": figures(actor),
-        "nodes": nodes.order_by("name")[:60], "silent_before": timezone.now() - SILENT_AFTER,
-    }  # fmt: skip
+        return {"steps": steps, **moving(actor)}
+    live = Count("services", filter=~Q(services__state=ServiceState.TERMINATED))
+    nodes = selectors.nodes(actor).annotate(service_count=live).order_by("name")[:NODES_SHOWN]
+    silent_before = timezone.now() - SILENT_AFTER
+    return {"figures": figures(actor), "nodes": nodes, "silent_before": silent_before, **moving(actor)}
 
 
 def _failed(operation: Operation) -> Line:

@@ -32,7 +32,7 @@ def install_queue_key() -> None:
 
 
 def due() -> models.QuerySet[Operation]:
-    """Pending operations that may go to the queue now: due, not there yet, the oldest of their target, target free, node not paused."""
+    """Pending operations that may go to the queue now: due, not there yet, node not paused, first of a free target."""
     same_target = Operation.objects.filter(target_key=OuterRef("target_key"))
     running = same_target.filter(state=OperationState.RUNNING)
     older = same_target.filter(state=OperationState.PENDING, created_at__lt=OuterRef("created_at"))

@@ -1,4 +1,4 @@
-// Keeps a [data-live] region as fresh as the server's: asks each second, swaps only what changed, keeps what is unfolded.
+// Keeps a [data-live] region as fresh as the server's: asks each second (or data-pause), swaps what changed, keeps folds.
 (() => {
   "use strict";
   const pause = 1000;
@@ -46,7 +46,8 @@
   };
 
   const follow = async (region) => {
-    let wait = pause;
+    const usual = Number(region.dataset.pause) || pause;
+    let wait = usual;
     while (region.dataset.final !== "true" && region.isConnected) {
       await new Promise((done) => setTimeout(done, wait));
       if (document.hidden) {
@@ -54,7 +55,7 @@
       }
       try {
         await ask(region);
-        wait = pause;
+        wait = usual;
         region.removeAttribute("data-lost");
       } catch {
         // The panel may be restarting; say so and ask less often.

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from tests.lab.nodes import Node
 from tests.live.rows import Rows
 from tests.live.visitor import Site, Visitor
-from tests.live.warm import Done, Running, Warm
+from tests.live.commands import Cold, Done, Running, Warm
 
 NODE = "lab"
 PLAN = "basic"
@@ -86,14 +87,16 @@ class Panel:
         self.rows = Rows(self.environment["NPANEL_DATABASE_URL"])
         self.visitor = Visitor(node)
         (folder / "log").mkdir(parents=True)
-        self._warm = Warm(folder / "command.sock", self.environment)
         log = {"NPANEL_INTERFACE": "worker", "NPANEL_LOG_FILE": str(folder / "log" / "worker.log")}
-        self._warm_worker = Warm(folder / "worker.sock", self.environment | log | {"NPANEL_WORKERS": "2"})
+        self._workers_environment = self.environment | log | {"NPANEL_WORKERS": "2"}
+        self._warm = Warm(folder / "command.sock", self.environment), Warm(folder / "worker.sock", self._workers_environment)
+        self._commands: Warm | Cold = self._warm[0]
+        self._workers: Warm | Cold = self._warm[1]
 
     def prepare(self) -> None:
         """Make the database and keys, add the node and bootstrap it."""
-        self._warm.run(["migrate", "--verbosity=0"])
-        self._warm.run(["worker_key", "--init"])
+        self.manage("migrate", "--verbosity=0", plain=True)
+        self.manage("worker_key", "--init", plain=True)
         address, key = self.node.address, str(self.node.key_path)
         pinned = ("--host-key", self.node.host_key, "--identity", key, "--public-address", address)
         self.manage("node_add", NODE, address, *pinned)
@@ -102,10 +105,20 @@ class Panel:
 
     def close(self) -> None:
         """End what runs."""
-        self._warm.close()
-        self._warm_worker.close()
+        for loaded in self._warm:
+            loaded.close()
 
     # Its commands
+
+    @contextlib.contextmanager
+    def cold(self) -> Iterator[None]:
+        """Have commands and workers started from scratch for the time of the block, visible in /proc as they are."""
+        before = self._commands, self._workers
+        self._commands, self._workers = Cold(self.environment), Cold(self._workers_environment)
+        try:
+            yield
+        finally:
+            self._commands, self._workers = before
 
     def manage(
         self,
@@ -121,7 +134,7 @@ class Panel:
             given: standard input. expect: the exit status to insist on, None for any.
             environment: more variables for this one process.
         """
-        done = self._warm.run([*argv, *([] if plain else ["--json"])], given, environment)
+        done = self._commands.run([*argv, *([] if plain else ["--json"])], given, environment)
         assert expect is None or done.status == expect, str(done)
         return done
 
@@ -153,7 +166,7 @@ class Panel:
 
     def start_worker(self, **environment: str) -> WorkerProcess:
         """Start ``manage.py worker``; it recovers before it gives its first sign of life, for which ``worker`` waits."""
-        return WorkerProcess(self._warm_worker.start(["worker"], "", environment))
+        return WorkerProcess(self._workers.start(["worker"], "", environment))
 
     @contextlib.contextmanager
     def worker(self, **environment: str) -> Iterator[WorkerProcess]:
@@ -185,9 +198,9 @@ class Panel:
     # What it knows
 
     def operations(self, username: str) -> list[dict[str, Any]]:
-        """All operations on a service, oldest first."""
-        query = "SELECT * FROM hosting_operation WHERE target_label = %s ORDER BY created_at"
-        return self.rows(query, username)
+        """All operations on a service (or node), oldest first."""
+        found = self.rows("SELECT * FROM hosting_operation WHERE target_label = %s ORDER BY created_at", username)
+        return [operation | {"id": str(UUID(str(operation["id"])))} for operation in found]
 
     def last(self, username: str) -> dict[str, Any]:
         """The newest operation on a service."""
@@ -200,13 +213,12 @@ class Panel:
 
     def journal(self, operation: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The journal of an operation, in order."""
-        return self.rows("SELECT * FROM hosting_journalentry WHERE operation_id = %s ORDER BY seq", operation["id"])
+        query = "SELECT * FROM hosting_journalentry WHERE operation_id = %s ORDER BY seq"
+        return self.rows(query, UUID(operation["id"]).hex)
 
     def events(self, operation: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The audit events that name an operation, in order."""
-        identity = str(operation["id"])
-        dashed = identity if "-" in identity else _dashed(identity)
-        return self.rows("SELECT * FROM audit_event WHERE operation_id = %s ORDER BY id", dashed)
+        return self.rows("SELECT * FROM audit_event WHERE operation_id = %s ORDER BY id", operation["id"])
 
     def drift(self) -> list[dict[str, Any]]:
         """What a scan of the whole node finds: every difference that no operation explains."""
@@ -272,8 +284,3 @@ def _environment(folder: Path) -> dict[str, str]:
     settings = {"DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "npanel.settings")}
     return kept | ours | settings
 
-
-def _dashed(identity: str) -> str:
-    from uuid import UUID
-
-    return str(UUID(identity))

@@ -13,7 +13,7 @@ import pytest
 
 from hosting.failpoints import AGENT_PREFIX, FAILPOINTS
 from tests.live.panel import FINAL, NODE, PAGE, Account, Panel
-from tests.live.warm import ROOT
+from tests.live.commands import ROOT
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 NAMES = [name for name, _where in FAILPOINTS]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import requests
 
 from tests.live.panel import Panel
-from tests.live.warm import ROOT
+from tests.live.commands import ROOT
 
 PATIENCE_S = 60.0
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -25,7 +25,7 @@ class Operator:
     def __init__(self, url: str, email: str, password: str) -> None:
         self.url, self.session = url, requests.Session()
         self.session.trust_env = False
-        page = self.post("/admin/login/", username=email, password=password)
+        page = self.post("/admin/login/", username=email, password=password, next="/admin/")
         assert "/login/" not in page.url, page.text[:3000]
 
     def get(self, path: str) -> requests.Response:

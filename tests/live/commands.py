@@ -1,8 +1,9 @@
-"""Runs ``manage.py`` commands, each in a process of its own that is forked from one which has loaded Django already.
+"""Runs ``manage.py`` commands: cold as people do, or forked from a process that has loaded Django already.
 
-A command takes a second and a half to load, and the drills need a hundred of them. What is forked here is what
-``manage.py`` starts: the same arguments, standard streams, environment and exit status, and it can be killed.
-``python -m tests.live.warm SOCKET`` serves until its standard input ends; :class:`Warm` is the client's side.
+A command takes a second and a half to load, and the drills need a hundred of them. What :class:`Warm` forks is what
+``manage.py`` starts: a process with the same standard streams, environment, exit status and signals. Only what other
+processes see of it is the parent's: arguments and environment in /proc. ``python -m tests.live.commands SOCKET`` is
+the loaded process; it serves until its standard input ends.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -44,8 +45,42 @@ class Done:
         return f"manage.py {' '.join(self.argv)} gave {self.status}\n{self.err}{self.out}"
 
 
+class Cold:
+    """Starts each command as a process from scratch.
+
+    Args:
+        environment: of every command.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def start(self, argv: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None) -> "Running":
+        """Start one command; ``given`` is its standard input, ``environment`` has more variables for it."""
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", *argv],
+            cwd=ROOT,
+            env={**self._environment, **(environment or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+        def end() -> dict[str, Any]:
+            out, err = process.communicate(given)
+            return {"status": process.returncode, "out": out, "err": err}
+
+        return Running(tuple(argv), process.pid, end)
+
+    def run(self, argv: Sequence[str], given: str = "", environment: Mapping[str, str] | None = None) -> Done:
+        """Run one command to its end."""
+        return self.start(argv, given, environment).wait()
+
+
 class Warm:
-    """The client: starts the loaded process, hands it commands, ends it.
+    """Starts the loaded the loaded process, hands it commands, ends it.
 
     Args:
         path: of its socket. environment: of the loaded process and so of every command.
@@ -53,7 +88,7 @@ class Warm:
 
     def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
         self._path = path
-        argv = [sys.executable, "-m", "tests.live.warm", str(self._path)]
+        argv = [sys.executable, "-m", "tests.live.commands", str(self._path)]
         self._process = subprocess.Popen(argv, cwd=ROOT, env=dict(environment), stdin=subprocess.PIPE)
         self._begun: list[Running] = []
         deadline = time.monotonic() + START_PATIENCE_S
@@ -71,7 +106,14 @@ class Warm:
         line.sendall(json.dumps(wish).encode())
         line.shutdown(socket.SHUT_WR)
         answers = line.makefile("r", encoding="utf-8")
-        running = Running(tuple(argv), json.loads(answers.readline())["pid"], answers)
+        pid = json.loads(answers.readline())["pid"]
+
+        def end() -> dict[str, Any]:
+            with answers:
+                ending: dict[str, Any] = json.loads(answers.readline())
+            return ending
+
+        running = Running(tuple(argv), pid, end)
         self._begun = [*(other for other in self._begun if not other.done), running]
         return running
 
@@ -92,15 +134,13 @@ class Warm:
 class Running:
     """A command that runs, in a session of its own."""
 
-    def __init__(self, argv: tuple[str, ...], pid: int, answers: IO[str]) -> None:
-        self.argv, self.pid, self._answers = argv, pid, answers
+    def __init__(self, argv: tuple[str, ...], pid: int, end: Callable[[], dict[str, Any]]) -> None:
+        self.argv, self.pid, self._ending = argv, pid, end
         self.done: Done | None = None
 
     def wait(self) -> Done:
         """Wait for its end; to be called once."""
-        with self._answers:
-            answer = json.loads(self._answers.readline())
-        self.done = Done(self.argv, answer["status"], answer["out"], answer["err"])
+        self.done = Done(self.argv, **self._ending())
         return self.done
 
     def kill(self) -> None:
