@@ -1,8 +1,8 @@
 """Who acts, taken from a request or from the person at a terminal."""
 
-import getpass
 import hashlib
 import os
+import pwd
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -33,9 +33,21 @@ def actor_from_request(request: HttpRequest, user: object = None) -> Actor:
 
 
 def actor_from_terminal() -> Actor:
-    """The operator who runs a command: the Unix user (the one before sudo, if there was one)."""
-    login = os.environ.get("SUDO_USER") or getpass.getuser()
+    """The operator who runs a command: the Unix user (the one before sudo, if there was one).
+
+    Names in the environment are anybody's claim: SUDO_USER counts for root alone, and LOGNAME or USER (which
+    ``getpass.getuser`` would believe) never.
+    """
+    login = (os.environ.get("SUDO_USER") if os.geteuid() == 0 else "") or _unix_user()
     return Actor(type=ActorType.SYSTEM, id=str(os.getuid()), login=login, role="admin", interface="command")
+
+
+def _unix_user() -> str:
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a uid without an entry, as in some containers
+        return str(uid)
 
 
 def _digest(session_key: str) -> str:

@@ -5,7 +5,7 @@ Grants are made table by table, never ``ON db.*``: a table-level REVOKE does not
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from audit.triggers import TABLE
@@ -19,7 +19,14 @@ _GRANT = re.compile(rf"GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<schema>{_NAME})\.
 _COLUMN_LIST = re.compile(r"\s*\([^)]*\)")
 
 
-def application_grants(*, account: str, schema: str, tables: Iterable[str], hidden: Iterable[str] = ()) -> list[str]:
+def application_grants(
+    *,
+    account: str,
+    schema: str,
+    tables: Iterable[str],
+    hidden: Iterable[str] = (),
+    narrowed: Mapping[str, str] | None = None,
+) -> list[str]:
     """The GRANT statements for a web or worker account.
 
     Args:
@@ -27,13 +34,14 @@ def application_grants(*, account: str, schema: str, tables: Iterable[str], hidd
         schema: the database's name.
         tables: all tables of the panel; audit tables get INSERT and SELECT only.
         hidden: tables the account must not see at all (the queue's, for web processes).
+        narrowed: the rights on tables that get fewer than all four, by table, e.g. ``{"django_migrations": "SELECT"}``.
 
     Raises:
         ValueError: a name contains a backtick.
     """
-    out_of_sight = set(hidden)
+    out_of_sight, fewer = set(hidden), narrowed or {}
     return [
-        f"GRANT {_rights(table)} ON {_quoted(schema)}.{_quoted(table)} TO {account}"
+        f"GRANT {_rights(table, fewer)} ON {_quoted(schema)}.{_quoted(table)} TO {account}"
         for table in sorted(tables)
         if table not in out_of_sight
     ]
@@ -74,8 +82,8 @@ def _matches(pattern: str, schema: str) -> bool:
     return re.fullmatch(regex, schema, re.S) is not None
 
 
-def _rights(table: str) -> str:
-    return "SELECT, INSERT" if table in AUDIT_TABLES else "SELECT, INSERT, UPDATE, DELETE"
+def _rights(table: str, fewer: Mapping[str, str]) -> str:
+    return "SELECT, INSERT" if table in AUDIT_TABLES else fewer.get(table, "SELECT, INSERT, UPDATE, DELETE")
 
 
 def _quoted(name: str) -> str:

@@ -87,15 +87,21 @@ def record_outcome(**fields: Any) -> Event | None:
 
     Takes what :func:`record` takes. When the database refuses, the event goes to the local spool
     (:mod:`audit.spool`) and None is returned: the caller pauses the node until ``manage.py audit_replay``.
+    The insert has a savepoint of its own, so the caller's transaction lives on.
 
     Raises:
         AuditWriteFailed: the spool failed too.
+        DatabaseError: the caller's transaction is lost as a whole (a deadlock, a lost connection); nothing was spooled,
+            because whoever tries that transaction again writes the event again.
     """
     using = fields.pop("using", "default")
     event = build_event(**fields)
     try:
-        _insert(event, using)
+        with transaction.atomic(using=using):
+            _insert(event, using)
     except AuditWriteFailed as error:
+        if transaction.get_connection(using).needs_rollback:
+            raise error.__cause__ or error from None
         spool.append(event)
         get_logger(AUDIT_WRITE).error("outcome spooled", status="failed", event_uid=str(event.uid), exc_info=error)
         return None

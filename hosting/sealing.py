@@ -94,11 +94,6 @@ def unseal(text: str, context: str) -> str:
         raise SealingError("A sealed secret was changed, or moved from another place.") from error
 
 
-def key_id_of(text: str) -> str:
-    """Which key a sealed value needs."""
-    return Sealed.load(text).key_id
-
-
 def add_worker_key() -> str:
     """Make a new key pair that is used from now on, keeping the old ones for what they sealed.
 

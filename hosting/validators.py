@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 
 from hosting.errors import HostingError
 from hosting.names import check_username, host_name
+from hosting.state.records import RECORD_TYPES as RECORD_TYPES  # forms offer what zones take
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-RECORD_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "SSHFP", "TLSA", "TXT")
 SHELLS = ("/usr/sbin/nologin", "/bin/bash", "/bin/sh")
 
 

@@ -102,7 +102,8 @@ class Adapter:
     handles: ClassVar[tuple[type[Resource], ...]] = ()
     #: Path roots that only this adapter writes below.
     owns: ClassVar[tuple[str, ...]] = ()
-    #: Whether changes need ``validate`` and ``activate`` before they take effect.
+    #: Whether changes of what it handles need ``validate`` and ``activate`` before they take effect. (Changes of the
+    #: node's own files and units always get both from the adapter they name.)
     activates: ClassVar[bool] = False
     #: Whether a rollback brings a hand-edited Resource (``edited``) back as it was; else it brings NPanel's own form.
     keeps_edited: ClassVar[bool] = False
@@ -209,7 +210,7 @@ def activations(changes: Sequence[Change]) -> dict[str, list[Change]]:
     needed: dict[str, list[Change]] = {}
     for change in changes:
         daemon = getattr(change.resource, "daemon", None)
-        kind = adapter_for(change.kind).kind if daemon is None else daemon
-        if kind in _ADAPTERS and _ADAPTERS[kind].activates:
-            needed.setdefault(kind, []).append(change)
+        adapter = adapter_for(change.kind) if daemon is None else _ADAPTERS.get(daemon)
+        if adapter is not None and (adapter.activates or daemon is not None):
+            needed.setdefault(adapter.kind, []).append(change)
     return needed

@@ -110,7 +110,7 @@ class OperationCommand(HostingCommand):
 
     def act(self, options: dict[str, Any]) -> int:
         """Plan, ask, apply, as the options say."""
-        ask = not options["yes"]
+        ask = options["plan_only"] or not options["yes"]
         operation = self._drive(self.request(options, wait_for_approval=ask), options["timeout"])
         if operation.state != OperationState.PLANNED:
             return self._report(operation)

@@ -20,11 +20,11 @@ from hosting.adapters.base import Quarantined, activations, adapter_for, adapter
 from hosting.choices import OperationState, Phase
 from hosting.connections.base import Connection, Context, converse, perform
 from hosting.desired import service_resources
-from hosting.errors import ConfigurationInvalid, HostingError
+from hosting.errors import ConfigurationInvalid, ConnectionFailed, HostingError, OutcomeUnknown
 from hosting.failpoints import failpoint
 from hosting.models import ActivationLock, ActivationTicket, HostingService, Node, Operation
 from hosting.operations.journal import error_json, journalled
-from hosting.operations.locks import is_dead, renew, worker_name
+from hosting.operations.locks import LeaseLost, is_dead, renew, worker_name
 from hosting.state import Change
 from hosting.transactions import retried
 from hosting.verbs import FILE_QUARANTINE
@@ -142,35 +142,55 @@ def _gather(node: Node) -> None:
 def _lead(node: Node, fence: int, connection: Connection) -> None:
     failpoint("activation.leading")
     _gather(node)
-    candidates = _candidates(node, fence)
+    candidates, unreadable = _candidates(node, fence)
     settled = Settled()
     try:
+        for candidate in candidates:
+            if candidate.ticket.leader_fence and not candidate.ticket.backward:
+                _put(candidate, connection)  # an earlier leader may have died with its files taken away
         _isolate(node, candidates, connection, settled)
         good = [change for candidate in candidates if candidate.error is None for change in candidate.changes]
         failpoint("activation.validated")
         settled.reloaded = _reload(good, connection, _shared_context(candidates))
         failpoint("activation.activated")
+    except (ConnectionFailed, OutcomeUnknown, LeaseLost):
+        raise  # nobody was refused: the tickets stay open for whoever leads next
     except HostingError as error:
         for candidate in candidates:
             candidate.error = candidate.error or error
-    _answer(node, fence, candidates, settled)
+    _answer(node, fence, [*candidates, *unreadable], settled)
     failpoint("activation.answered")
 
 
 @retried
-def _candidates(node: Node, fence: int) -> list[Candidate]:
-    waiting = ActivationTicket.objects.filter(node=node, done=False)
-    waiting.update(leader_fence=fence)
-    return [
-        Candidate(ticket, journalled(ticket.operation, backward=ticket.backward), context_of(ticket.operation))
-        for ticket in waiting.select_related("operation").order_by("created_at")
-    ]
+def _candidates(node: Node, fence: int) -> tuple[list[Candidate], list[Candidate]]:
+    """Those who wait, oldest first, and apart from them those whose journal can't be read: they alone fail."""
+    ActivationTicket.objects.filter(node=node, done=False).exclude(operation__state=OperationState.RUNNING).delete()
+    waiting = ActivationTicket.objects.filter(node=node, done=False).select_related("operation__reverts")
+    good: list[Candidate] = []
+    bad: list[Candidate] = []
+    for ticket in waiting.order_by("created_at"):
+        candidate = _candidate(ticket)
+        (good if candidate.error is None else bad).append(candidate)
+    ActivationTicket.objects.filter(node=node, done=False).update(leader_fence=fence)
+    return good, bad
+
+
+def _candidate(ticket: ActivationTicket) -> Candidate:
+    context = context_of(ticket.operation)
+    try:
+        return Candidate(ticket, journalled(ticket.operation, backward=ticket.backward), context)
+    except (HostingError, KeyError, ValueError) as error:
+        problem = HostingError(f"Its journal can't be read: {error}", code="journal_unreadable", permanent=False)
+        return Candidate(ticket, [], context, problem)
 
 
 def context_of(operation: Operation) -> Context:
-    """What an operation's requests carry to the node."""
-    removed_by = operation.reverts_id or operation.pk
-    return Context(trace_id=operation.trace_id, operation_id=str(operation.pk), removed_id=str(removed_by))
+    """What an operation's requests carry to the node; those that take each other back share a folder of removed data."""
+    first = operation
+    while first.reverts is not None:
+        first = first.reverts
+    return Context(trace_id=operation.trace_id, operation_id=str(operation.pk), removed_id=str(first.pk))
 
 
 def _shared_context(candidates: Sequence[Candidate]) -> Context:
@@ -201,10 +221,12 @@ def _isolate(node: Node, candidates: list[Candidate], connection: Connection, se
     context = _shared_context(candidates)
     if _refusal(everything, connection, context) is None:
         return
-    for candidate in candidates:
+    # What takes an operation back is how things were: part of the base, not under test.
+    tested = [candidate for candidate in candidates if not candidate.ticket.backward]
+    for candidate in tested:
         _put(candidate, connection, backward=True)
     _clean_base(node, everything, connection, context, settled)
-    _readmit(candidates, connection)
+    _readmit(tested, connection)
 
 
 def _clean_base(

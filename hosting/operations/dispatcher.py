@@ -1,5 +1,7 @@
 """Turns pending operations into queue tasks of one UUID; the only place that signs a task."""
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef
@@ -61,6 +63,33 @@ def dispatch() -> int:
             async_task(TASK, str(operation_id))
             count += 1
     return count
+
+
+def queued_tasks() -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """What lies in the queue's table, each as operation id -> row ids: what waits there, and what a worker has taken.
+
+    Rows that this process can't verify are left out.
+    """
+    from django_q.models import OrmQ
+    from django_q.signing import SignedPackage
+
+    from hosting.operations.queue_guard import refusal  # it imports this module
+
+    waiting: dict[str, list[int]] = {}
+    taken: dict[str, list[int]] = {}
+    now = timezone.now()
+    for row_id, payload, lock in OrmQ.objects.values_list("pk", "payload", "lock"):
+        if not refusal(payload):
+            found = waiting if lock <= now else taken  # taking a row locks it for the time until its redelivery
+            found.setdefault(SignedPackage.loads(payload)["args"][0], []).append(row_id)
+    return waiting, taken
+
+
+def drop_tasks(row_ids: Iterable[int]) -> None:
+    """Remove tasks from the queue's table."""
+    from django_q.models import OrmQ
+
+    OrmQ.objects.filter(pk__in=list(row_ids)).delete()
 
 
 def _room() -> int:

@@ -6,17 +6,19 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from audit.actor import Actor
 from audit.choices import Outcome
-from audit.record import Target, record_outcome
+from audit.record import record_outcome
 from hosting.adapters.base import adapter_for
 from hosting.choices import FINAL_STATES, NodeState, OperationKind, OperationState, Phase, ServiceState
 from hosting.desired import adopt_all, service_resources
 from hosting.errors import HostingError
 from hosting.failpoints import failpoint
-from hosting.models import HostingService, Node, Operation
+from hosting.models import ActivationTicket, HostingService, Node, Operation
+from hosting.operations.carried import settle_elsewhere
 from hosting.operations.journal import error_json
 from hosting.operations.locks import guarded_update
+from hosting.operations.planner import wishes_of_others
+from hosting.operations.requests import actor_of, audit_target
 from hosting.state import Ref, Resource, plan
 from hosting.transactions import retried
 from hosting.verbs import OPERATION_VERBS
@@ -77,6 +79,7 @@ def _commit(
         result={**operation.result, **result},
     )
     _settle_facts(operation, state, observed)
+    ActivationTicket.objects.filter(operation=operation).delete()
     event = record_outcome(
         verb=OPERATION_VERBS[operation.kind],
         actor=actor_of(operation),
@@ -98,48 +101,70 @@ def _commit(
 def _pause_node(operation: Operation) -> None:
     """What was done could only be spooled: nothing more is done on the node until the audit log takes events again."""
     note = "Audit events could not be written. Run manage.py audit_replay, then manage.py node_resume."
-    Node.objects.filter(pk=operation.node_id).update(state=NodeState.PAUSED, note=note)
-
-
-def actor_of(operation: Operation) -> Actor:
-    """Who asked for an operation."""
-    return Actor(**operation.actor)
-
-
-def audit_target(operation: Operation) -> Target:
-    """What an operation worked on, as audit events name it."""
-    kind, _colon, identity = operation.target_key.partition(":")
-    return Target(kind, identity, operation.target_label)
+    Node.objects.filter(operations=operation).update(state=NodeState.PAUSED, note=note)
 
 
 def _settle_facts(operation: Operation, state: OperationState, observed: Mapping[Ref, Resource] | None) -> None:
     if operation.service_id is None:
+        _settle_node(operation, state)
         return
     service = HostingService.objects.select_for_update().get(pk=operation.service_id)
     refs = None if operation.refs is None else set(operation.refs)
     if state == OperationState.SUCCEEDED:
-        service.mark_synced(refs)
-        if observed is not None and service.is_live:
-            _adopt_observed(service, observed, refs)
-        if service.state == ServiceState.SOFT_DELETED and _removes_all(operation):
-            _terminate(service)
-        elif operation.kind in (OperationKind.CREATE, OperationKind.APPLY):
-            _become_active(service)
-    elif state != OperationState.CANCELLED:
+        _settle_success(operation, service, refs, observed)
+    elif not _changed_nothing(operation, state):
         service.mark_unsynced(refs or {"*"})
         if operation.kind == OperationKind.CREATE:
             service.state = ServiceState.ERROR
     service.save()
+    if state == OperationState.SUCCEEDED:
+        settle_elsewhere(operation)
 
 
-def _adopt_observed(service: HostingService, observed: Mapping[Ref, Resource], refs: set[str] | None) -> None:
+def _settle_node(operation: Operation, state: OperationState) -> None:
+    """A node whose bootstrap was taken back is no more ready than before it."""
+    reverted = operation.reverts
+    if state == OperationState.SUCCEEDED and reverted is not None and reverted.kind == OperationKind.BOOTSTRAP:
+        Node.objects.filter(operations=operation).update(state=NodeState.NEW)
+
+
+def _settle_success(
+    operation: Operation, service: HostingService, refs: set[str] | None, observed: Mapping[Ref, Resource] | None
+) -> None:
+    service.mark_synced(refs)
+    if observed is not None and service.is_live:
+        _adopt_observed(operation, service, observed, refs)
+    if service.state == ServiceState.SOFT_DELETED and _removes_all(operation):
+        _terminate(service)
+    elif operation.kind in (OperationKind.CREATE, OperationKind.APPLY):
+        _become_active(service)
+
+
+def _changed_nothing(operation: Operation, state: OperationState) -> bool:
+    """Whether an operation that did not succeed leaves the wish as it was: it had none of its own, or was given up."""
+    without_wish = operation.kind in (OperationKind.APPLY, OperationKind.REPAIR, OperationKind.ADOPT)
+    return state == OperationState.CANCELLED or (without_wish and not operation.journal.exists())
+
+
+def _adopt_observed(
+    operation: Operation, service: HostingService, observed: Mapping[Ref, Resource], refs: set[str] | None
+) -> None:
+    """Make the facts say what the node has.
+
+    Raises:
+        HostingError: for an adoption that was asked for. After a rollback the service is marked out of sync instead.
+    """
     wanted = service_resources(service)
     if refs is not None:
         wanted = {ref: resource for ref, resource in wanted.items() if str(ref) in refs}
+    else:
+        wanted = {ref: resource for ref, resource in wanted.items() if ref not in wishes_of_others(operation)}
     try:
         with transaction.atomic():
             adopt_all(service, plan(wanted, observed).changes)
     except HostingError as error:
+        if operation.kind == OperationKind.ADOPT:
+            raise
         log.warning("facts can't say what the node has", error_code=error.code, error_message=error.detail)
         service.refresh_from_db()
         service.mark_unsynced(refs or {"*"})

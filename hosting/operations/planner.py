@@ -1,24 +1,40 @@
 """Observe what an operation concerns, compare it with what it wants, and say what must change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hosting.adapters.base import NodeFacts, Scope, adapter_for, adapters
-from hosting.choices import OperationKind
+from hosting.choices import OperationKind, OperationState
 from hosting.connections.base import Connection, Context, Steps, converse
 from hosting.desired import node_facts, service_resources, setup_resources
 from hosting.errors import HostingError
 from hosting.models import Node, Operation
+from hosting.operations.journal import before_states
 from hosting.operations.nodes import node_secrets
-from hosting.state import Plan, Ref, Resource, plan, state_of
+from hosting.state import Change, DaemonUnit, NodeFile, NodeLink, Package, Plan, Ref, Resource, plan, state_of
+
+#: Kinds that may work on a service of which nothing is wanted any more.
+_MAY_REMOVE = (OperationKind.DELETE, OperationKind.ROLLBACK, OperationKind.ADOPT)
+_NODE_KINDS = frozenset({Package.kind, NodeFile.kind, NodeLink.kind, DaemonUnit.kind})
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What an operation wants: the Resources, and the part of the node they are compared with."""
+    """What an operation wants.
+
+    Args:
+        wanted: the Resources as they are to be. scope: the part of the node they are compared with.
+        left_alone: what is in scope, but wished by operations that wait for themselves.
+    """
 
     wanted: Mapping[Ref, Resource]
     scope: Scope
+    left_alone: frozenset[Ref] = frozenset()
+
+    def difference(self, found: Mapping[Ref, Resource]) -> Plan:
+        """What must change so that what was found becomes what is wanted."""
+        changes = plan(found, self.wanted).changes
+        return Plan(tuple(change for change in changes if change.ref not in self.left_alone))
 
 
 def refs_of(operation: Operation) -> frozenset[Ref] | None:
@@ -33,38 +49,91 @@ def facts_for(node: Node) -> NodeFacts:
     return node_facts(node, node_secrets(node))
 
 
-def goal_of(operation: Operation, target: Mapping[Ref, Resource | None] | None = None) -> Goal:
-    """What an operation wants.
+def wishes_of_others(operation: Operation) -> frozenset[Ref]:
+    """What other operations on the same target wait to change: it is theirs, also where this one is for everything."""
+    waiting = Operation.objects.filter(
+        target_key=operation.target_key,
+        state__in=[OperationState.PENDING, OperationState.PLANNED],
+        refs__isnull=False,
+        journal__isnull=True,
+    ).exclude(pk=operation.pk)
+    return frozenset(Ref(*text.split(":", 1)) for refs in waiting.values_list("refs", flat=True) for text in refs or ())
 
-    Args:
-        target: for a rollback, the Resources as they were before (None: not there), in place of the wanted facts.
+
+def goal_of(operation: Operation) -> Goal:
+    """What an operation wants, by the facts.
+
+    Raises:
+        HostingError: ``service_gone``: its service was deleted, or is being deleted by another operation.
     """
     facts = facts_for(_node(operation))
     if operation.kind == OperationKind.BOOTSTRAP:
-        return _setup_goal(facts, target)
-    owner = operation.service.username if operation.service else None
-    if target is not None:
-        wanted = {ref: resource for ref, resource in target.items() if resource is not None}
-        return Goal(wanted, Scope(facts, owner=owner, refs=frozenset(target)))
-    refs = refs_of(operation)
-    wanted = service_resources(operation.service) if operation.service else {}
+        return _setup_goal(facts)
+    refs, service = refs_of(operation), operation.service
+    if service is None:
+        return Goal({}, Scope(facts, refs=_needed(refs)))
+    if not service.is_live and operation.kind not in _MAY_REMOVE:
+        raise _gone(f"The service {service.username} is being deleted.")
+    wanted = service_resources(service)
     if refs is not None:
         wanted = {ref: resource for ref, resource in wanted.items() if ref in refs}
-    return Goal(wanted, Scope(facts, owner=owner, refs=refs))
+    everything = refs is None and operation.kind != OperationKind.DELETE
+    left_alone = wishes_of_others(operation) if everything else frozenset()
+    return Goal(wanted, Scope(facts, owner=service.username, refs=refs), left_alone)
+
+
+def _needed(refs: frozenset[Ref] | None) -> frozenset[Ref]:
+    """Without a service an operation must name its Resources: everything would be everybody's."""
+    if refs is None:
+        raise _gone("The service that this operation was for is not there any more.")
+    return refs
+
+
+def _gone(detail: str) -> HostingError:
+    return HostingError(detail, code="service_gone", hint="Cancel the operation; nothing was changed.")
+
+
+def goal_before(operation: Operation, begun: Sequence[Change]) -> Goal:
+    """How everything was before the first of these changes: what a rollback wants.
+
+    Raises:
+        HostingError: ``not_ours``: the journal names a file of the node that NPanel does not write.
+    """
+    facts = facts_for(_node(operation))
+    target = before_states(begun)
+    wanted = {ref: resource for ref, resource in target.items() if resource is not None}
+    if _NODE_KINDS & {ref.kind for ref in target}:
+        touched = {change.ref: change.resource for change in begun}
+        _check_ours(facts, touched)
+        return Goal(wanted, Scope(facts, owner="", setup=tuple(touched.values())))
+    owner = operation.service.username if operation.service else None
+    return Goal(wanted, Scope(facts, owner=owner, refs=frozenset(target)))
+
+
+def _check_ours(facts: NodeFacts, touched: Iterable[Ref]) -> None:
+    """A journal row must not make root write a file that no adapter asks for, whoever wrote the row."""
+    ours = {*setup_resources(facts), *(link.ref for link in _unwanted())}
+    for ref in touched:
+        if ref.kind in (NodeFile.kind, NodeLink.kind) and ref not in ours:
+            raise HostingError(
+                f"{ref} is not (or no more) a file that NPanel writes.",
+                code="not_ours",
+                hint="Bootstrap the node again instead of rolling back.",
+            )
 
 
 def setup_goal(node: Node) -> Goal:
     """What a node itself needs, with the scope to compare it."""
-    return _setup_goal(facts_for(node), None)
+    return _setup_goal(facts_for(node))
 
 
-def _setup_goal(facts: NodeFacts, target: Mapping[Ref, Resource | None] | None) -> Goal:
+def _setup_goal(facts: NodeFacts) -> Goal:
     setup = setup_resources(facts)
-    unwanted = [link for adapter in adapters().values() for link in adapter.unwanted]
-    scope = Scope(facts, owner="", setup=(*setup.values(), *unwanted))
-    if target is None:
-        return Goal(setup, scope)
-    return Goal({ref: resource for ref, resource in {**setup, **target}.items() if resource is not None}, scope)
+    return Goal(setup, Scope(facts, owner="", setup=(*setup.values(), *_unwanted())))
+
+
+def _unwanted() -> list[NodeLink]:
+    return [link for adapter in adapters().values() for link in adapter.unwanted]
 
 
 def observe(connection: Connection, scope: Scope, context: Context = Context()) -> dict[Ref, Resource]:
@@ -98,7 +167,7 @@ def make_plan(connection: Connection, goal: Goal, context: Context = Context()) 
     Raises:
         HostingError: something could not be observed.
     """
-    return plan(observe(connection, goal.scope, context), goal.wanted)
+    return goal.difference(observe(connection, goal.scope, context))
 
 
 def probe(

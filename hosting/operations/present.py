@@ -279,10 +279,9 @@ def _reloads(operation: Operation, changes: Sequence[Mapping[str, Any]]) -> list
     if operation.state in (OperationState.SUCCEEDED, OperationState.ROLLED_BACK):
         return list(operation.result.get("reloads", ()))
     known = adapters()
-    kinds = [
-        (change["after"] or change["before"] or {}).get("daemon") or _adapter_of(change["kind"]) for change in changes
-    ]
-    return [kind for kind in dict.fromkeys(kinds) if kind in known and known[kind].activates]
+    named = [(change["after"] or change["before"] or {}).get("daemon") for change in changes]
+    own = [kind for change in changes if (kind := _adapter_of(change["kind"])) in known and known[kind].activates]
+    return list(dict.fromkeys([*(kind for kind in named if kind in known), *own]))
 
 
 def _summary(operation: Operation, counts: Mapping[str, int], reloads: Sequence[str]) -> str:

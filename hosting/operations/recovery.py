@@ -1,14 +1,15 @@
-"""What a starting worker does first: finish or undo what a dead worker left, and find what the queue lost."""
+"""Finds what dead workers left and what the queue lost, and sees that it is finished or taken back."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
-from django.db.models import Q
 from django.utils import timezone
 
-from hosting.choices import OperationState
+from hosting.choices import NodeState, OperationState
 from hosting.errors import HostingError
 from hosting.models import Operation, WorkerHeartbeat
-from hosting.operations.locks import is_dead, take_over
+from hosting.operations.dispatcher import drop_tasks, queued_tasks
+from hosting.operations.locks import is_dead, release_orphan, take_over
 from hosting.operations.outcome import finish
 from hosting.operations.runner import carry_out
 from observability.logging import get_logger
@@ -25,32 +26,68 @@ log = get_logger("operation_recover")
 
 def orphans() -> list[Operation]:
     """Operations whose worker is dead, or whose lease ended."""
-    running = Operation.objects.filter(state=OperationState.RUNNING).order_by("started_at")
+    running = Operation.objects.filter(state=OperationState.RUNNING).select_related("node").order_by("started_at")
     now = timezone.now()
     return [op for op in running if op.lease_until is None or op.lease_until < now or is_dead(op.lease_owner)]
 
 
-def recover() -> int:
-    """Take over every orphan and bring it to an end.
+def requeue() -> int:
+    """Put every orphan back into the queue, for the worker's processes; this takes no longer than its few updates.
 
     Returns:
-        How many were taken over.
+        How many were put back, or given up because they had killed too many workers.
     """
     forget_dead_workers()
+    return _each(_put_back)
+
+
+def recover() -> int:
+    """Take over every orphan and bring it to an end in this process.
+
+    Returns:
+        How many were taken over. Those of paused nodes only go back to the queue.
+    """
+    forget_dead_workers()
+    return _each(_bring_to_an_end)
+
+
+def _each(treat: Callable[[Operation], bool]) -> int:
+    """Treat all orphans; one that hits a bug is logged, looked at again once its lease ends, and stops no other."""
     count = 0
     for orphan in orphans():
-        operation = take_over(orphan)
-        if operation is None:
-            continue
-        count += 1
-        log.warning(
-            "taking over from a dead worker", operation_id=str(operation.pk), phase=operation.phase, status="retrying"
-        )
-        if operation.attempts > ATTEMPTS_AT_MOST:
-            _give_up(operation)
-        else:
-            carry_out(operation)
+        try:
+            count += treat(orphan)
+        except Exception:
+            log.exception("orphan not recovered", operation_id=str(orphan.pk), status="failed")
     return count
+
+
+def _put_back(orphan: Operation) -> bool:
+    if orphan.attempts >= ATTEMPTS_AT_MOST:
+        return _bring_to_an_end(orphan)
+    if not release_orphan(orphan):
+        return False
+    _log(orphan, "queued again after its worker's death")
+    return True
+
+
+def _bring_to_an_end(orphan: Operation) -> bool:
+    if orphan.node is not None and orphan.node.state == NodeState.PAUSED and orphan.attempts < ATTEMPTS_AT_MOST:
+        release_orphan(orphan)  # it stays in the queue until the node is resumed
+        return False
+    operation = take_over(orphan)
+    if operation is None:
+        return False
+    _log(operation, "taking over from a dead worker")
+    if operation.attempts > ATTEMPTS_AT_MOST:
+        _give_up(operation)
+    else:
+        carry_out(operation)
+    return True
+
+
+def _log(operation: Operation, event: str) -> None:
+    log.warning(event, operation_id=str(operation.pk), phase=operation.phase, status="retrying")
 
 
 def forget_dead_workers() -> None:
@@ -76,7 +113,19 @@ def _give_up(operation: Operation) -> None:
 
 
 def redispatch_lost() -> int:
-    """Let operations be dispatched again that were handed to the queue and never claimed."""
+    """Let operations be dispatched again that were handed to the queue, left it, and were never claimed.
+
+    A task that still waits in the queue's table is only late, however long ago it was handed over: a second one for
+    the same operation would make a full queue fuller. The table holds few (see the dispatcher's room), so they are
+    read. A task that some worker took and did not run stays in the table, locked for hours: it is removed, so that
+    there is one task for each operation. Should it be in a living worker's hands after all, nothing happens twice:
+    only one claims.
+    """
     before = timezone.now() - timedelta(seconds=LOST_AFTER)
-    lost = Q(state=OperationState.PENDING, dispatched_at__lt=before)
-    return Operation.objects.filter(lost).update(dispatched_at=None)
+    late = Operation.objects.filter(state=OperationState.PENDING, dispatched_at__lt=before)
+    if not late.exists():
+        return 0
+    waiting, taken = queued_tasks()
+    lost = {str(pk) for pk in late.values_list("pk", flat=True)} - waiting.keys()
+    drop_tasks([row for operation_id in lost for row in taken.get(operation_id, [])])
+    return late.filter(pk__in=lost).update(dispatched_at=None)

@@ -7,11 +7,10 @@ from django.db import transaction
 
 from audit.actor import Actor
 from audit.choices import Outcome
-from audit.record import record
+from audit.record import Target, record
 from hosting.choices import OperationKind
 from hosting.models import HostingService, Node, Operation
 from hosting.operations.doorbell import ring
-from hosting.operations.outcome import audit_target
 from hosting.state import Ref
 from hosting.verbs import OPERATION_VERBS
 from observability.context import current
@@ -70,3 +69,14 @@ def request_operation(
         )
         transaction.on_commit(ring)
     return operation
+
+
+def actor_of(operation: Operation) -> Actor:
+    """Who asked for an operation."""
+    return Actor(**operation.actor)
+
+
+def audit_target(operation: Operation) -> Target:
+    """What an operation worked on, as audit events name it."""
+    kind, _colon, identity = operation.target_key.partition(":")
+    return Target(kind, identity, operation.target_label)

@@ -18,8 +18,8 @@ from hosting.operations.journal import RecordedConnection
 from hosting.operations.locks import LeaseLost, claim, guarded_update
 from hosting.operations.nodes import connect
 from hosting.operations.outcome import finish
-from hosting.operations.planner import Goal, goal_of, make_plan, observe, probe
-from hosting.state import Change, Package, Plan, Ref, Resource, plan
+from hosting.operations.planner import Goal, goal_before, goal_of, make_plan, observe, probe
+from hosting.state import Change, Package, Plan, Ref, Resource
 from hosting.transactions import retried
 from observability.context import bind_trace
 from observability.logging import get_logger
@@ -101,7 +101,7 @@ class Attempt:
         if self.operation.kind == OperationKind.BOOTSTRAP:
             discovery.discover(_node(self.operation), self.connection, self.context)
         if self.operation.kind == OperationKind.ROLLBACK and self.operation.reverts is not None:
-            return goal_of(self.operation, journal.before_states(journal.journalled(self.operation.reverts)))
+            return goal_before(self.operation, journal.journalled(self.operation.reverts))
         return goal_of(self.operation)
 
     def _may_go_on(self, changes: Plan) -> bool:
@@ -139,7 +139,8 @@ class Attempt:
         """Nothing is done on the node: the facts come to say what it has."""
         self._save_plan(changes)
         self._save_commands()
-        finish(self.operation, OperationState.SUCCEEDED, observed=changes.inverse.apply(goal.wanted))
+        found = changes.inverse.apply({ref: r for ref, r in goal.wanted.items() if ref not in goal.left_alone})
+        finish(self.operation, OperationState.SUCCEEDED, observed=found)
 
     def _with_packages(self, goal: Goal, changes: Plan) -> tuple[Goal, Plan]:
         """Packages first: what they bring along (default sites, PHP versions) is part of the picture from then on."""
@@ -201,7 +202,7 @@ class Attempt:
 
     def _prove(self, goal: Goal) -> Mapping[Ref, Resource]:
         found = observe(self.connection, goal.scope, self.context)
-        left = plan(found, goal.wanted)
+        left = goal.difference(found)
         if left:
             raise HostingError(
                 "The node is not as wanted after the change: " + ", ".join(str(c.ref) for c in left.changes[:5]) + ".",
@@ -236,7 +237,7 @@ class Attempt:
             str(cause["detail"]), code=str(cause["code"]), hint=str(cause["hint"]), permanent=bool(cause["permanent"])
         )
         try:
-            goal = goal_of(self.operation, journal.before_states(self.begun))
+            goal = goal_before(self.operation, self.begun)
             reloads = self._take_back(goal)
         except (ConnectionFailed, OutcomeUnknown, LeaseLost):
             raise

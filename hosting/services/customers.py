@@ -6,7 +6,7 @@ from accounts.models import Customer
 from accounts.services import create_customer as _create
 from accounts.services import delete_customer as _delete
 from audit.actor import Actor
-from hosting.choices import ServiceState
+from hosting.choices import FINAL_STATES, ServiceState
 from hosting.errors import HostingError
 from hosting.services.sites import forget_terminated
 from hosting.services.validation import validated
@@ -37,6 +37,12 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
             hint="Delete those first; what they leave in the audit log stays.",
         )
     for service in customer.services.all():
+        if service.operations.exclude(state__in=FINAL_STATES).exists():
+            raise HostingError(
+                f"An operation on {service.username} has not ended.",
+                code="customer_in_use",
+                hint="Wait for it, or cancel it.",
+            )
         forget_terminated(service)
         service.delete()
     with validated():

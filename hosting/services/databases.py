@@ -9,6 +9,7 @@ from hosting.errors import HostingError
 from hosting.models import Database, DatabaseGrant, DatabaseUser, HostingService, Operation
 from hosting.operations.requests import request_operation
 from hosting.services.limits import check_limit, locked_service
+from hosting.services.rows import reread
 from hosting.services.validation import save_valid
 from hosting.state import Database as DatabaseResource
 from hosting.state import DatabaseUser as DatabaseUserResource
@@ -51,6 +52,33 @@ def create_database(
 
 
 @retried
+def create_database_with_user(
+    *,
+    actor: Actor,
+    service: HostingService,
+    name: str,
+    password: str,
+    wait_for_approval: bool = False,
+    reason: str = "",
+) -> Operation:
+    """Add a database and an account of the same name with all rights on it, as one operation.
+
+    Args:
+        name: with or without the service's user name in front.
+
+    Raises:
+        HostingError: as :func:`create_database` and :func:`create_database_user`; nothing is added then.
+    """
+    row = locked_service(service)
+    _check_password(password)
+    database = attach_database(row, name)
+    user = attach_database_user(row, name, password, [database])
+    refs = [Ref(DatabaseResource.kind, database.name), Ref(DatabaseUserResource.kind, str(user))]
+    wanted: dict[str, object] = {"database": database.name, "user": str(user)}
+    return _operation(actor, row, OperationKind.ADD_DATABASE, refs, wanted, wait_for_approval, reason)
+
+
+@retried
 def create_database_user(
     *,
     actor: Actor,
@@ -80,23 +108,27 @@ def set_password(
     """Give an account another password. Only its hash is kept.
 
     Raises:
-        HostingError: ``weak_password``, ``service_gone``.
+        HostingError: ``weak_password``, ``service_gone``, ``not_found`` (somebody has just deleted it).
     """
-    locked_service(user.service)
     _check_password(password)
-    user.password_hash = password_hash(password)
-    save_valid(user)
-    return _user_operation(actor, user, {"user": str(user), "password": "changed"}, wait_for_approval, reason)
+    row = _locked_user(user)
+    row.password_hash = password_hash(password)
+    save_valid(row)
+    return _user_operation(actor, row, {"user": str(row), "password": "changed"}, wait_for_approval, reason)
 
 
 @retried
 def delete_database_user(
     *, actor: Actor, user: DatabaseUser, wait_for_approval: bool = False, reason: str = ""
 ) -> Operation:
-    """Remove an account."""
-    locked_service(user.service)
-    operation = _user_operation(actor, user, {"remove": str(user)}, wait_for_approval, reason)
-    user.delete()
+    """Remove an account.
+
+    Raises:
+        HostingError: ``service_gone``, ``not_found``.
+    """
+    row = _locked_user(user)
+    operation = _user_operation(actor, row, {"remove": str(row)}, wait_for_approval, reason)
+    row.delete()
     return operation
 
 
@@ -104,14 +136,19 @@ def delete_database_user(
 def delete_database(
     *, actor: Actor, database: Database, wait_for_approval: bool = False, reason: str = ""
 ) -> Operation:
-    """Remove a database and the rights on it. A dump is kept aside on the node, so that it can be rolled back."""
-    row = locked_service(database.service)
-    users = DatabaseUser.objects.filter(grants__database=database)
+    """Remove a database and the rights on it. A dump is kept aside on the node, so that it can be rolled back.
+
+    Raises:
+        HostingError: ``service_gone``, ``not_found``.
+    """
+    service = locked_service(database.service)
+    row = reread(database)
+    users = DatabaseUser.objects.filter(grants__database=row)
     refs = [Ref(DatabaseUserResource.kind, str(user)) for user in users]
-    refs.append(Ref(DatabaseResource.kind, database.name))
-    wanted: dict[str, object] = {"remove": database.name}
-    operation = _operation(actor, row, OperationKind.REMOVE_DATABASE, refs, wanted, wait_for_approval, reason)
-    database.delete()
+    refs.append(Ref(DatabaseResource.kind, row.name))
+    wanted: dict[str, object] = {"remove": row.name}
+    operation = _operation(actor, service, OperationKind.REMOVE_DATABASE, refs, wanted, wait_for_approval, reason)
+    row.delete()
     return operation
 
 
@@ -149,6 +186,14 @@ def attach_database_user(
             raise HostingError("That database belongs to another service.", code="foreign_database", field="databases")
         DatabaseGrant.objects.create(user=user, database=database, privileges=["ALL PRIVILEGES"])
     return user
+
+
+def _locked_user(user: DatabaseUser) -> DatabaseUser:
+    """The account as it is now, with its service locked."""
+    service = locked_service(user.service)
+    row = reread(user)
+    row.service = service
+    return row
 
 
 def _full_name(service: HostingService, name: str) -> str:

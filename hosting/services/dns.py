@@ -7,6 +7,7 @@ from hosting.errors import HostingError
 from hosting.models import DnsRecord, Domain, Operation
 from hosting.operations.requests import request_operation
 from hosting.services.limits import check_limit, locked_service
+from hosting.services.rows import reread
 from hosting.services.validation import save_valid
 from hosting.state import DnsZone, Ref
 from hosting.state.zones import canonical_record, check_zone
@@ -32,14 +33,15 @@ def add_record(
         ttl: seconds.
 
     Raises:
-        HostingError: ``invalid``, ``no_zone``, ``limit_reached``, or what :func:`check_zone` says of the whole zone.
+        HostingError: ``invalid``, ``no_zone``, ``limit_reached``, ``not_found`` (somebody has just deleted the domain),
+            or what :func:`check_zone` says of the whole zone.
     """
-    locked_service(domain.service)
-    _check_has_zone(domain)
-    check_limit(domain.service, "dns_records", domain.records.count())
-    record = DnsRecord(domain=domain)
+    zone = _locked_zone(domain)
+    _check_has_zone(zone)
+    check_limit(zone.service, "dns_records", zone.records.count())
+    record = DnsRecord(domain=zone)
     _fill(record, name=name, type=type, content=content, ttl=ttl)
-    return _changed(actor, domain, {"add": _shown(record)}, wait_for_approval, reason)
+    return _changed(actor, zone, {"add": _shown(record)}, wait_for_approval, reason)
 
 
 @retried
@@ -58,25 +60,45 @@ def change_record(
     Raises:
         HostingError: as :func:`add_record`.
     """
-    locked_service(record.domain.service)
-    before = _shown(record)
+    row = _locked_record(record)
+    before = _shown(row)
     _fill(
-        record,
-        name=record.name if name is None else name,
-        type=record.type,
-        content=record.content if content is None else content,
-        ttl=record.ttl if ttl is None else ttl,
+        row,
+        name=row.name if name is None else name,
+        type=row.type,
+        content=row.content if content is None else content,
+        ttl=row.ttl if ttl is None else ttl,
     )
-    return _changed(actor, record.domain, {"before": before, "after": _shown(record)}, wait_for_approval, reason)
+    return _changed(actor, row.domain, {"before": before, "after": _shown(row)}, wait_for_approval, reason)
 
 
 @retried
 def delete_record(*, actor: Actor, record: DnsRecord, wait_for_approval: bool = False, reason: str = "") -> Operation:
-    """Remove a record."""
-    locked_service(record.domain.service)
-    domain, shown = record.domain, _shown(record)
-    record.delete()
+    """Remove a record.
+
+    Raises:
+        HostingError: ``not_found``, ``service_gone``, or what :func:`check_zone` says of the zone that is left.
+    """
+    row = _locked_record(record)
+    domain, shown = row.domain, _shown(row)
+    row.delete()
     return _changed(actor, domain, {"remove": shown}, wait_for_approval, reason)
+
+
+def _locked_zone(domain: Domain) -> Domain:
+    """The domain as it is now, with its service locked."""
+    service = locked_service(domain.service)
+    row = reread(domain)
+    row.service = service
+    return row
+
+
+def _locked_record(record: DnsRecord) -> DnsRecord:
+    """The record as it is now, with its service locked."""
+    domain = _locked_zone(reread(record, "domain__service").domain)
+    row = reread(record)
+    row.domain = domain
+    return row
 
 
 def _check_has_zone(domain: Domain) -> None:

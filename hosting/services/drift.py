@@ -57,16 +57,17 @@ def repair(*, actor: Actor, item: DriftItem, wait_for_approval: bool = False) ->
 def adopt(*, actor: Actor, item: DriftItem) -> DriftItem:
     """Take what the node has for what is wanted, for this one difference.
 
+    The difference is closed; when the operation fails, the next scan opens it again as a new item.
+
     Raises:
-        HostingError: ``wrong_state``, ``not_adoptable`` (the node's own files, or a Resource of no service).
+        HostingError: ``wrong_state``, ``not_adoptable`` (the node's own files, a Resource of no service, or one that
+            was edited by hand).
     """
     _check_open(item)
     if item.service is None:
-        raise HostingError(
-            f"{item.kind}:{item.key} belongs to no hosting service, so there is nothing that could adopt it.",
-            code="not_adoptable",
-            hint="Repair it, or leave it.",
-        )
+        raise _not_adoptable(item, "belongs to no hosting service, so there is nothing that could adopt it")
+    if (item.change.get("before") or {}).get("edited"):
+        raise _not_adoptable(item, "was edited by hand in a way that no setting could hold")
     operation = request_operation(
         actor=actor,
         kind=OperationKind.ADOPT,
@@ -86,6 +87,12 @@ def adopt(*, actor: Actor, item: DriftItem) -> DriftItem:
     )
     _close(item, DriftState.ADOPTED, actor, operation)
     return item
+
+
+def _not_adoptable(item: DriftItem, reason: str) -> HostingError:
+    return HostingError(
+        f"{item.kind}:{item.key} {reason}.", code="not_adoptable", hint="Repair it, or leave it as it is."
+    )
 
 
 def _check_open(item: DriftItem) -> None:

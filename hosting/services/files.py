@@ -5,10 +5,11 @@ import re
 
 from audit.actor import Actor
 from audit.choices import Outcome
-from audit.record import record
+from audit.record import record, record_outcome
+from hosting.choices import NodeState
 from hosting.connections.base import Context, Stat, Write
 from hosting.errors import HostingError
-from hosting.models import Domain
+from hosting.models import Domain, HostingService, Node
 from hosting.operations.nodes import connect
 from hosting.verbs import FILE_UPLOAD
 from observability.context import current
@@ -38,14 +39,38 @@ def upload_file(*, actor: Actor, domain: Domain, path: str, data: bytes) -> None
         Stat(root, user=service.username),
         Write(posixpath.join(root, path), data, mode=0o644, user=service.username, parents=True),
     ]
+    asked: dict[str, object] = {"path": f"{domain.name}/{path}", "bytes": len(data)}
     record(
         verb=FILE_UPLOAD,
         actor=actor,
         target=service,
         outcome=Outcome.REQUESTED,
-        after={"path": f"{domain.name}/{path}", "bytes": len(data)},
+        after=asked,
         node=service.node.name,
     )
-    for answer in connection.batch(requests, context=context, stop_on_error=True):
-        if isinstance(answer, HostingError):
-            raise answer
+    try:
+        for answer in connection.batch(requests, context=context, stop_on_error=True):
+            if isinstance(answer, HostingError):
+                raise answer
+    except HostingError as error:
+        _record_end(actor, service, asked, Outcome.FAILED, error.detail)
+        raise
+    _record_end(actor, service, asked, Outcome.SUCCEEDED)
+
+
+def _record_end(
+    actor: Actor, service: HostingService, asked: dict[str, object], outcome: Outcome, reason: str = ""
+) -> None:
+    """What became of it; when that can only be spooled, nothing more is done on the node until it is recorded."""
+    event = record_outcome(
+        verb=FILE_UPLOAD,
+        actor=actor,
+        target=service,
+        outcome=outcome,
+        reason=reason,
+        after=asked,
+        node=service.node.name,
+    )
+    if event is None:
+        note = "Audit events could not be written. Run manage.py audit_replay, then manage.py node_resume."
+        Node.objects.filter(pk=service.node_id).update(state=NodeState.PAUSED, note=note)

@@ -47,5 +47,5 @@ def check_limit(service: HostingService, name: str, used: int) -> None:
         raise HostingError(
             f"The plan {service.plan.name} allows {limit} {label}, and {used} are in use.",
             code="limit_reached",
-            hint="Remove one, or move the service to a larger plan.",
+            hint="Remove one, or ask for a larger limit.",
         )

@@ -10,18 +10,17 @@ from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import record
 from audit.verbs import Verb
-from hosting.choices import EntryState, OperationKind, OperationState, ServiceState
+from hosting.choices import FINAL_STATES, EntryState, OperationKind, OperationState, Phase, ServiceState
 from hosting.errors import HostingError
-from hosting.models import HostingService, JournalEntry, Operation
+from hosting.models import HostingService, Operation
 from hosting.operations.doorbell import ring
-from hosting.operations.outcome import audit_target
-from hosting.operations.requests import request_operation
+from hosting.operations.requests import audit_target, request_operation
 from hosting.services.limits import lock
 from hosting.services.sites import delete_service
-from hosting.services.zones import announce_elsewhere, check_others_do_not_need, withdraw_elsewhere
+from hosting.services.zones import check_others_do_not_need
 from hosting.state import Ref
 from hosting.transactions import retried
-from hosting.verbs import OPERATION_APPROVE, OPERATION_CANCEL
+from hosting.verbs import OPERATION_APPROVE, OPERATION_CANCEL, OPERATION_VERBS
 
 
 @retried
@@ -79,29 +78,25 @@ def _take_back_wish(actor: Actor, operation: Operation) -> None:
         return
     service = lock(operation.service)
     if operation.kind == OperationKind.CREATE:
-        withdraw_elsewhere(actor, service)
         _give_up_names(service)
-        return
-    _restore_state(actor, service, operation)
-    if service.is_live:
+    elif operation.refs is None or operation.kind == OperationKind.ROLLBACK:
+        _restore_state(service, operation)
+    elif service.is_live:
         _adopt(actor, service, operation)
 
 
-def _restore_state(actor: Actor, service: HostingService, operation: Operation) -> None:
+def _restore_state(service: HostingService, operation: Operation) -> None:
     """Put the service's state back to what it was before an operation was asked for, unless a later wish changed it."""
     before, wanted = operation.result.get("state_before"), operation.result.get("state_wanted")
     reached = (wanted, ServiceState.TERMINATED) if wanted == ServiceState.SOFT_DELETED else (wanted,)
     if before is None or service.state not in reached:
         return
     if before == ServiceState.TERMINATED:
-        withdraw_elsewhere(actor, service)
         _give_up_names(service)
         return
-    was_live, service.state = service.is_live, before
+    service.state = before
     _take_names_back(service)
     service.save(update_fields=["state", "username_key"])
-    if service.is_live and not was_live:
-        announce_elsewhere(actor, service)
 
 
 def _give_up_names(service: HostingService) -> None:
@@ -115,6 +110,12 @@ def _give_up_names(service: HostingService) -> None:
 def _take_names_back(service: HostingService) -> None:
     if service.username_key is not None:
         return
+    taken = HostingService.objects.filter(username_key=service.username).exists()
+    if taken or not service.domains.exists():
+        raise HostingError(
+            f"The service {service.username} can't be brought back: its names were given to another one.",
+            code="forgotten",
+        )
     service.username_key = service.username
     for domain in service.domains.all():
         domain.claim()
@@ -123,7 +124,7 @@ def _take_names_back(service: HostingService) -> None:
 
 @retried
 def retry_operation(*, actor: Actor, operation: Operation) -> Operation:
-    """Try again what failed, as a new operation with the same scope.
+    """Try again what failed: as a new operation with the same scope, or (half done) by going on with the same one.
 
     Raises:
         HostingError: ``wrong_state`` (it has not failed, or what it wanted is not wanted any more).
@@ -131,6 +132,8 @@ def retry_operation(*, actor: Actor, operation: Operation) -> Operation:
     failed = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
     if operation.state not in failed or operation.node is None or not _still_wanted(operation):
         raise _wrong_state(operation, "tried again")
+    if operation.state == OperationState.ROLLBACK_FAILED:
+        return _go_on(actor, operation)
     states = operation.result.get("state_before"), operation.result.get("state_wanted")
     return request_operation(
         actor=actor,
@@ -144,10 +147,35 @@ def retry_operation(*, actor: Actor, operation: Operation) -> Operation:
     )
 
 
+def _go_on(actor: Actor, operation: Operation) -> Operation:
+    """Let a half-done operation be carried out again: its journal knows how everything was, and where it is kept."""
+    Operation.objects.filter(pk=operation.pk, state=OperationState.ROLLBACK_FAILED).update(
+        state=OperationState.PENDING,
+        phase=Phase.QUEUED,
+        attempts=0,
+        not_before=None,
+        dispatched_at=None,
+        finished_at=None,
+        error=None,
+    )
+    record(
+        verb=OPERATION_VERBS[operation.kind],
+        actor=actor,
+        target=audit_target(operation),
+        outcome=Outcome.REQUESTED,
+        reason="tried again",
+        operation_id=str(operation.pk),
+        node=operation.node.name if operation.node else "",
+    )
+    transaction.on_commit(ring)
+    operation.refresh_from_db()
+    return operation
+
+
 def _still_wanted(operation: Operation) -> bool:
     """Whether the facts still say what a failed operation was to bring about (nobody discarded it, or wished anew)."""
     if operation.service is None:
-        return True
+        return not operation.target_key.startswith("service:")
     state = HostingService.objects.select_for_update().get(pk=operation.service.pk).state
     if operation.kind == OperationKind.CREATE:
         return state in (ServiceState.ERROR, ServiceState.PROVISIONING)
@@ -169,7 +197,7 @@ def discard_changes(*, actor: Actor, operation: Operation) -> Operation:
         raise _wrong_state(operation, "discarded any more")
     if operation.kind == OperationKind.CREATE:
         return delete_service(actor=actor, service=service)
-    _restore_state(actor, service, operation)
+    _restore_state(service, operation)
     return _adopt(actor, service, operation)
 
 
@@ -192,19 +220,21 @@ def rollback_operation(
     """Take back an operation that succeeded: its Resources become as they were before it.
 
     Raises:
-        HostingError: ``wrong_state``, ``nothing_to_roll_back``, ``changed_since`` (a later operation touched the same).
+        HostingError: ``wrong_state``, ``nothing_to_roll_back``, ``changed_since`` (a later operation touched the same),
+            ``busy`` (one that waits or runs may), ``forgotten``.
     """
     if operation.state != OperationState.SUCCEEDED or operation.node is None:
         raise _wrong_state(operation, "rolled back")
     touched = {Ref(entry.kind, entry.key) for entry in operation.journal.filter(backward=False)}
     if not touched:
         raise HostingError("This operation changed nothing.", code="nothing_to_roll_back")
-    _check_untouched_since(operation, touched)
     service, states = operation.service, None
     if service is not None:
         service = lock(service)
+    _check_untouched_since(operation, touched)
+    if service is not None:
         before = service.state
-        _restore_facts(actor, service, operation)
+        _restore_facts(service, operation)
         states = (before, service.state) if service.state != before else None
     return request_operation(
         actor=actor,
@@ -220,36 +250,45 @@ def rollback_operation(
     )
 
 
-def _restore_facts(actor: Actor, service: HostingService, operation: Operation) -> None:
+def _restore_facts(service: HostingService, operation: Operation) -> None:
     """State and names as they were; the rest is adopted from the node once the rollback is proven."""
     if operation.kind == OperationKind.CREATE:
         check_others_do_not_need(service)
-        withdraw_elsewhere(actor, service)
         service.state = ServiceState.SOFT_DELETED
         service.save(update_fields=["state"])
         return
-    if operation.kind == OperationKind.DELETE and not service.domains.exists():
-        raise HostingError(
-            "This service's deletion can't be rolled back any more: its names were given to another one.",
-            code="forgotten",
-        )
-    _restore_state(actor, service, operation)
+    _restore_state(service, operation)
 
 
 def _check_untouched_since(operation: Operation, touched: set[Ref]) -> None:
-    later = JournalEntry.objects.filter(
-        operation__target_key=operation.target_key,
-        operation__state=OperationState.SUCCEEDED,
-        operation__created_at__gt=operation.created_at,
-        backward=False,
-    ).exclude(state=EntryState.REVERTED)
-    for entry in later.select_related("operation").order_by("-operation__created_at"):
-        if Ref(entry.kind, entry.key) in touched:
+    """Refuse to go back behind something later that is still in force, or may come to be."""
+    later = Operation.objects.filter(target_key=operation.target_key, created_at__gt=operation.created_at)
+    for other in later.prefetch_related("reverted_by").select_related("reverts").order_by("-created_at"):
+        if other.state not in FINAL_STATES:
             raise HostingError(
-                f"{entry.kind}:{entry.key} was changed since by “{entry.operation}”.",
-                code="changed_since",
-                hint="Roll that operation back first.",
+                f"“{other}” waits or runs.", code="busy", hint="Wait for it, or cancel it, then roll back."
             )
+        if not _in_force(other) or (other.reverts is not None and other.reverts.created_at > operation.created_at):
+            continue
+        entries = other.journal.filter(backward=False).exclude(state=EntryState.REVERTED)
+        for entry in entries:
+            if operation.kind == OperationKind.CREATE or Ref(entry.kind, entry.key) in touched:
+                raise _changed_since(operation, other, str(Ref(entry.kind, entry.key)))
+
+
+def _in_force(operation: Operation) -> bool:
+    """Whether what an operation did still holds: no rollback of it does."""
+    return not any(
+        rollback.state == OperationState.SUCCEEDED and _in_force(rollback) for rollback in operation.reverted_by.all()
+    )
+
+
+def _changed_since(operation: Operation, other: Operation, what: str) -> HostingError:
+    if operation.kind == OperationKind.CREATE:
+        hint = "Delete the service instead: its data is kept aside, and a deletion can be rolled back."
+    else:
+        hint = "Roll that operation back first."
+    return HostingError(f"{what} was changed since by “{other}”.", code="changed_since", hint=hint)
 
 
 def wait_for(

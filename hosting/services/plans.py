@@ -8,13 +8,20 @@ from django.db.models import ProtectedError
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
+from hosting.choices import ServiceState
 from hosting.errors import HostingError
-from hosting.models import HostingPlan
+from hosting.models import HostingPlan, HostingService
+from hosting.services.rows import reread
 from hosting.services.validation import save_valid
+from hosting.state import PhpPool, SystemUser
+from hosting.transactions import retried
 from hosting.verbs import PLAN_CHANGE, PLAN_CREATE, PLAN_DELETE
 
 #: Names of the limits, as fields, command-line flags and audit events spell them.
 LIMITS = tuple(field.name for field in HostingPlan._meta.concrete_fields if field.name not in ("id", "name"))
+
+#: The limits that nodes enforce, and the kind of Resource that carries each.
+_ON_NODES = {"php_processes": PhpPool.kind, "memory_mb": PhpPool.kind, "disk_mb": SystemUser.kind}
 
 
 @transaction.atomic
@@ -33,31 +40,49 @@ def create_plan(*, actor: Actor, name: str, **limits: int | None) -> HostingPlan
     return plan
 
 
-@transaction.atomic
+@retried
 def change_plan(*, actor: Actor, plan: HostingPlan, **values: Any) -> HostingPlan:
-    """Change a plan's name or limits. Services take new limits on at their next operation.
+    """Change a plan's name or limits.
+
+    Limits that nodes enforce reach them with each service's next operation (``manage.py service_apply``); until then
+    its services are out of sync.
 
     Raises:
-        HostingError: ``invalid``.
+        HostingError: ``invalid``, ``not_found`` (somebody has just deleted it).
     """
-    before = _shown(HostingPlan.objects.get(pk=plan.pk))
+    row = reread(plan, lock=True)
+    before = _shown(row)
     for name, value in values.items():
-        setattr(plan, name, value)
-    save_valid(plan)
-    record(verb=PLAN_CHANGE, actor=actor, target=plan, outcome=Outcome.SUCCEEDED, before=before, after=_shown(plan))
-    return plan
+        setattr(row, name, value)
+    save_valid(row)
+    after = _shown(row)
+    _mark_services(row, {kind for name, kind in _ON_NODES.items() if before[name] != after[name]})
+    record(verb=PLAN_CHANGE, actor=actor, target=row, outcome=Outcome.SUCCEEDED, before=before, after=after)
+    return row
 
 
-@transaction.atomic
+def _mark_services(plan: HostingPlan, kinds: set[str]) -> None:
+    """Have the services under a plan say that these Resources of theirs are not as wanted yet."""
+    if not kinds:
+        return
+    live = plan.services.exclude(state__in=[ServiceState.SOFT_DELETED, ServiceState.TERMINATED])
+    services = list(live.select_for_update().order_by("pk"))
+    for service in services:
+        service.mark_unsynced({f"{kind}:{service.username}" for kind in kinds})
+    HostingService.objects.bulk_update(services, ["unsynced", "out_of_sync"], batch_size=200)
+
+
+@retried
 def delete_plan(*, actor: Actor, plan: HostingPlan) -> None:
     """Remove a plan that no service is under.
 
     Raises:
-        HostingError: ``plan_in_use``.
+        HostingError: ``plan_in_use``, ``not_found``.
     """
-    target, before = Target.of(plan), _shown(plan)
+    row = reread(plan, lock=True)
+    target, before = Target.of(row), _shown(row)
     try:
-        plan.delete()
+        row.delete()
     except ProtectedError as error:
         raise HostingError(
             f"Hosting services are under the plan {target.label}.", code="plan_in_use", hint="Move those first."

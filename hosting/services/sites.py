@@ -5,25 +5,16 @@ from collections.abc import Iterable
 from accounts.models import Customer
 from audit.actor import Actor
 from hosting.choices import NodeState, OperationKind, ServiceState
-from hosting.desired import relative
 from hosting.errors import HostingError
 from hosting.models import Domain, HostingPlan, HostingService, NameLock, Node, Operation
 from hosting.names import check_username, host_name, suggest_username
+from hosting.operations.carried import add_address_records, parent_zone, remove_address_records
 from hosting.operations.requests import request_operation
 from hosting.services.databases import attach_database, attach_database_user
 from hosting.services.limits import check_limit, locked_service
 from hosting.services.validation import save_valid
-from hosting.services.zones import (
-    add_address_records,
-    check_carries_nobody,
-    check_others_do_not_need,
-    check_zone_of,
-    parent_zone,
-    publish_elsewhere,
-    site_names,
-    withdraw_elsewhere,
-)
-from hosting.state import DnsZone, DocumentRoot, Ref, VirtualHost
+from hosting.services.zones import check_carries_nobody, check_others_do_not_need, check_zone_of
+from hosting.state import DnsZone, DocumentRoot, PhpPool, Ref, VirtualHost
 from hosting.transactions import retried
 
 
@@ -67,8 +58,7 @@ def create_service(
     service.username_key = service.username
     save_valid(service)
     check_limit(service, "domains", 0)
-    domain_row = _attach(service, name, is_primary=True, www=True, php=True)
-    publish_elsewhere(actor, domain_row if domain_row.has_zone else parent_zone(domain_row), domain_row)
+    _attach(service, name, is_primary=True, www=True, php=True)
     if database:
         attach_database_user(service, database, database_password, [attach_database(service, database)])
     wanted: dict[str, object] = {"domain": name, "plan": plan.name, "php": service.php_version, "database": database}
@@ -132,13 +122,17 @@ def _php_version(node: Node, wish: str) -> str:
 
 
 def _attach(service: HostingService, name: str, *, is_primary: bool, www: bool, php: bool) -> Domain:
-    """Add a domain's row, with a zone of its own unless one above it (of the same customer) carries its records."""
+    """Add a domain's row, with a zone of its own unless one above it (of the same customer) carries its records.
+
+    Records in another service's zone are published once the site is really there (operations/carried.py).
+    """
     domain = Domain(service=service, name=name, is_primary=is_primary, www=www, php=php)
     domain.claim()
     parent = parent_zone(domain)
     domain.has_zone = parent is None
     save_valid(domain)
-    add_address_records(parent or domain, domain)
+    if parent is None or parent.service_id == service.pk:
+        add_address_records(parent or domain, domain)
     return domain
 
 
@@ -150,15 +144,21 @@ def _domain_refs(domain: Domain, zone: Domain | None) -> list[Ref]:
     return [*refs, Ref(DnsZone.kind, zone.name)] if zone is not None and same_service else refs
 
 
+@retried
 def apply_service(
     *, actor: Actor, service: HostingService, wait_for_approval: bool = False, reason: str = ""
 ) -> Operation:
-    """Make the node match the wanted facts of a service again."""
+    """Make the node match the wanted facts of a service again, but for what waits for its own approval.
+
+    Raises:
+        HostingError: ``service_gone``.
+    """
+    row = locked_service(service)
     return request_operation(
         actor=actor,
         kind=OperationKind.APPLY,
-        node=service.node,
-        service=service,
+        node=row.node,
+        service=row,
         wait_for_approval=wait_for_approval,
         reason=reason,
     )
@@ -228,7 +228,6 @@ def delete_service(
     """
     row = locked_service(service)
     check_others_do_not_need(row)
-    withdraw_elsewhere(actor, row)
     before, row.state = row.state, ServiceState.SOFT_DELETED
     row.save(update_fields=["state"])
     return request_operation(
@@ -259,6 +258,7 @@ def change_php(
         kind=OperationKind.CHANGE_PHP,
         node=row.node,
         service=row,
+        refs=[Ref(PhpPool.kind, row.username)],
         wait_for_approval=wait_for_approval,
         reason=reason,
         wanted={"php": row.php_version, "before": before},
@@ -286,7 +286,6 @@ def add_domain(
     domain = _attach(row, host_name(name), is_primary=False, www=www, php=php)
     zone = domain if domain.has_zone else parent_zone(domain)
     check_zone_of(zone)
-    publish_elsewhere(actor, zone, domain)
     return _domain_operation(
         actor, OperationKind.ADD_DOMAIN, domain, _domain_refs(domain, zone), wait_for_approval, reason
     )
@@ -304,16 +303,14 @@ def remove_domain(*, actor: Actor, domain: Domain, wait_for_approval: bool = Fal
         raise HostingError(
             f"{domain.name} is the main domain of {row.username}.",
             code="main_domain",
-            hint="Delete the service instead, or make another domain the main one.",
+            hint="Delete the service instead.",
         )
     zone = domain if domain.has_zone else parent_zone(domain)
     if zone == domain:
         check_carries_nobody(domain, Domain.objects.all())
     refs = _domain_refs(domain, zone)
-    if zone is not None and zone != domain:
-        labels = [relative(name, zone.name) for name in site_names(domain)]
-        zone.records.filter(name__in=labels, type__in=["A", "AAAA"]).delete()
-        publish_elsewhere(actor, zone, domain)
+    if zone is not None and zone != domain and zone.service_id == row.pk:
+        remove_address_records(zone, domain.name, row)
     operation = _domain_operation(actor, OperationKind.REMOVE_DOMAIN, domain, refs, wait_for_approval, reason)
     domain.delete()
     return operation

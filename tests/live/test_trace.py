@@ -69,7 +69,7 @@ def assert_logged(panel: Panel, trace: str, operation: str) -> None:
 
 def assert_audited(panel: Panel, trace: str, operation: dict[str, Any]) -> None:
     """The wish and its outcome are audit events with the id, and with who it was."""
-    events = [event for event in panel.events(operation) if event["verb"] == "hosting.service_create"]
+    events = [event for event in panel.events(operation) if event["verb"] == "operation.service_create"]
     assert [event["outcome"] for event in events] == ["requested", "succeeded"]
     assert {event["trace_id"] for event in events} == {trace}
     assert {event["actor_interface"] for event in events} == {"admin"}

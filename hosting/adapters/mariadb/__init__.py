@@ -27,7 +27,6 @@ class MariaDb(Adapter):
     kind = "mariadb"
     handles: ClassVar[tuple[type[Resource], ...]] = (Database, DatabaseUser)
     owns = (setup.CONFIGURATION, "/var/lib/mysql")
-    activates = True
 
     def setup(self, facts: NodeFacts) -> tuple[Resource, ...]:
         return setup.node_resources(facts)

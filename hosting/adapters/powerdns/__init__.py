@@ -25,7 +25,6 @@ class PowerDns(Adapter):
     kind = "powerdns"
     handles: ClassVar[tuple[type[Resource], ...]] = (DnsZone,)
     owns = ("/etc/powerdns", "/var/lib/powerdns")
-    activates = True
 
     def setup(self, facts: NodeFacts) -> tuple[Resource, ...]:
         return setup.node_resources(facts)

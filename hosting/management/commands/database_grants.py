@@ -11,6 +11,21 @@ from audit.grants import AUDIT_TABLES, application_grants
 
 #: Whoever can write here has the worker call functions, so web processes do not even see these tables.
 QUEUE_TABLES = frozenset({"django_q_ormq", "django_q_task", "django_q_schedule"})
+#: What web processes only read, or less than remove: who could forge a journal could have a rollback write its files as
+#: root on a node. They add operations and change them (approve, cancel), and change drift (repair, adopt).
+WEB_RIGHTS = {
+    "hosting_journalentry": "SELECT",
+    "hosting_activationlock": "SELECT",
+    "hosting_activationticket": "SELECT",
+    "hosting_workerheartbeat": "SELECT",
+    "hosting_operation": "SELECT, INSERT, UPDATE",
+    "hosting_driftitem": "SELECT, UPDATE",
+    "django_migrations": "SELECT",
+    "django_content_type": "SELECT",
+    "auth_permission": "SELECT",
+    "auth_group": "SELECT",
+    "auth_group_permissions": "SELECT",
+}
 ROLES = ("web", "worker", "audit", "migrator")
 _NAME = re.compile(r"[A-Za-z0-9_]{1,60}")
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,60}")
@@ -66,8 +81,8 @@ def grants_for(role: str, account: str) -> list[str]:
     """The statements for one account.
 
     Args:
-        role: web: everything but the queue, audit events only to add and read. worker: the same with the queue.
-            audit: to read audit events, no more. migrator: all of the schema.
+        role: web: everything but the queue, audit events only to add and read, and on :data:`WEB_RIGHTS` no more than
+            is said there. worker: all tables, audit events only to add and read. audit: to read audit events, no more. migrator: all of the schema.
         account: as SQL writes it, e.g. ``'npanel_web'@'localhost'``.
     """
     schema, tables = connection.settings_dict["NAME"], set(connection.introspection.table_names())
@@ -77,5 +92,8 @@ def grants_for(role: str, account: str) -> list[str]:
         return [f"GRANT ALL PRIVILEGES ON `{pattern}`.* TO {account}"]
     if role == "audit":
         return [f"GRANT SELECT ON `{schema}`.`{table}` TO {account}" for table in sorted(AUDIT_TABLES & tables)]
-    hidden = QUEUE_TABLES if role == "web" else frozenset[str]()
-    return application_grants(account=account, schema=schema, tables=tables, hidden=hidden)
+    if role == "web":
+        return application_grants(
+            account=account, schema=schema, tables=tables, hidden=QUEUE_TABLES, narrowed=WEB_RIGHTS
+        )
+    return application_grants(account=account, schema=schema, tables=tables)

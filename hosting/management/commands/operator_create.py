@@ -22,7 +22,7 @@ class Command(HostingCommand):
         """Who."""
         super().add_arguments(parser)
         parser.add_argument("email")
-        parser.add_argument("--role", choices=[Role.ADMIN, Role.SUPPORT], default=Role.ADMIN)
+        parser.add_argument("--role", choices=[Role.ADMIN.value, Role.SUPPORT.value], default=Role.ADMIN.value)
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
 
     def act(self, options: dict[str, Any]) -> int:

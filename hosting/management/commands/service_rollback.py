@@ -3,11 +3,12 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db.models import Exists, OuterRef
 
 from hosting.choices import OperationKind, OperationState
 from hosting.errors import HostingError
 from hosting.management.door import OperationCommand
-from hosting.models import HostingService, Operation
+from hosting.models import HostingService, JournalEntry, Operation
 from hosting.services.operations import rollback_operation
 
 
@@ -36,7 +37,10 @@ class Command(OperationCommand):
 
 
 def _last(service: HostingService) -> Operation:
-    done = service.operations.filter(state=OperationState.SUCCEEDED, journal__isnull=False, reverted_by=None)
+    """The newest operation that changed something and is still in force: only a rollback that succeeded undid one."""
+    undone = Operation.objects.filter(reverts=OuterRef("pk"), state=OperationState.SUCCEEDED)
+    changed = JournalEntry.objects.filter(operation=OuterRef("pk"), backward=False)
+    done = service.operations.filter(~Exists(undone), Exists(changed), state=OperationState.SUCCEEDED)
     last = done.exclude(kind=OperationKind.ROLLBACK).order_by("-created_at").first()
     if last is None:
         raise HostingError(f"Nothing of {service.username} can be rolled back.", code="nothing_to_roll_back")

@@ -1,5 +1,6 @@
 """``manage.py worker``: the dispatcher, the watchdog and the queue's processes."""
 
+import ctypes
 import os
 import signal
 import threading
@@ -7,7 +8,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, close_old_connections, connections
 from django.utils import timezone
 
@@ -15,7 +16,7 @@ from hosting.choices import NodeState
 from hosting.errors import HostingError
 from hosting.models import Node, WorkerHeartbeat
 from hosting.operations import dispatcher, drift, recovery
-from hosting.operations.doorbell import Doorbell
+from hosting.operations.doorbell import Doorbell, ring
 from hosting.operations.locks import worker_name
 from hosting.signals_of_life import beat
 from observability.context import bind_trace
@@ -24,9 +25,13 @@ from observability.logging import get_logger
 from observability.metrics import merge_dead_processes
 
 POLL_SECONDS = 1.0
+BEAT_SECONDS = 10.0
 WATCH_SECONDS = 10.0
 HEALTH_SECONDS = 30.0
 DRIFT_EVERY = timedelta(minutes=15)
+
+#: prctl(2): the signal that a process gets when its parent ends.
+_PR_SET_PDEATHSIG = 1
 
 log = get_logger("worker_start")
 
@@ -36,8 +41,18 @@ class Command(BaseCommand):
 
     help = "Carry out operations: dispatcher, watchdog, drift scans and the queue's processes."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Run, or only clear up."""
+        parser.add_argument(
+            "--recover", action="store_true", help="finish or undo here what dead workers left, then exit"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        """Recover, start the queue, dispatch."""
+        """Start the queue, put back into it what dead workers left, dispatch."""
+        if options["recover"]:
+            with bind_trace():
+                self.stdout.write(f"{recovery.recover()} operations of dead workers were taken over.")
+            return
         try:
             dispatcher.install_queue_key()
         except OSError as error:
@@ -53,10 +68,13 @@ class Worker:
         self.name = worker_name()
 
     def run(self) -> None:
-        """Start everything, dispatch until told to stop, stop everything."""
+        """Start everything, dispatch until told to stop, stop everything.
+
+        Raises:
+            CommandError: the queue's first process died; a supervisor is to start the worker again.
+        """
         with bind_trace():
-            recovered = recovery.recover()
-            log.info("worker starts", status="success", recovered=recovered, pid=os.getpid())
+            log.info("worker starts", status="success", requeued=recovery.requeue(), pid=os.getpid())
         cluster = self._start_cluster()
         bell = Doorbell()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,9 +84,11 @@ class Worker:
             thread.start()
         try:
             while not self.stopping.is_set():
+                self._check(cluster)
                 self._dispatch()
                 bell.wait(POLL_SECONDS)
         finally:
+            self.stopping.set()
             bell.close()
             cluster.stop()
             WorkerHeartbeat.objects.filter(name=self.name).delete()
@@ -78,9 +98,19 @@ class Worker:
         from django_q.cluster import Cluster
 
         connections.close_all()  # the queue's processes are forked: they must not share a database connection
+        end_children_with_parents()
         cluster = Cluster()
         cluster.start()
         return cluster
+
+    def _check(self, cluster: Any) -> None:
+        """Without its first process (the sentinel) the queue replaces no process that dies, and can't be stopped."""
+        if cluster.sentinel.is_alive():
+            return
+        if self.stopping.wait(POLL_SECONDS):  # a signal for the whole group reached it before this process
+            return
+        log.error("the queue's first process died", exit_code=cluster.sentinel.exitcode, status="failed")
+        raise CommandError("The queue's first process died; the worker ends, to be started again.")
 
     def _dispatch(self) -> None:
         try:
@@ -94,7 +124,12 @@ class Worker:
             get_logger("queue_dispatch").info("dispatched", count=count, status="success")
 
     def _chores(self) -> list[tuple[Any, float]]:
-        return [(self._watch, WATCH_SECONDS), (run_checks, HEALTH_SECONDS), (self._scan, 5.0)]
+        return [
+            (self._beat, BEAT_SECONDS),
+            (self._watch, WATCH_SECONDS),
+            (run_checks, HEALTH_SECONDS),
+            (self._scan, 5.0),
+        ]
 
     def _every(self, chore: Any, seconds: float) -> None:
         """Repeat a chore; one that fails is logged and tried again, the others go on."""
@@ -108,19 +143,52 @@ class Worker:
                     log.exception("chore failed", chore=getattr(chore, "__name__", str(chore)), status="failed")
             self.stopping.wait(max(0.1, seconds - (time.monotonic() - began)))
 
-    def _watch(self) -> None:
+    def _beat(self) -> None:
+        """A chore of its own: a slow watchdog is no dead worker."""
         beat(self.name)
+
+    def _watch(self) -> None:
         WorkerHeartbeat.objects.filter(at__lt=timezone.now() - timedelta(hours=1)).delete()
         recovery.redispatch_lost()
-        if recovery.orphans():
-            recovery.recover()
+        if recovery.requeue():
+            ring()
         merge_dead_processes()
 
     def _scan(self) -> None:
         before = timezone.now() - DRIFT_EVERY
         for node in Node.objects.filter(state=NodeState.READY):
             if node.scanned_at is None or node.scanned_at < before:
-                try:
-                    drift.scan(node)
-                except HostingError as error:
-                    Node.objects.filter(pk=node.pk).update(note=error.detail[:300], scanned_at=timezone.now())
+                self._scan_one(node)
+
+    def _scan_one(self, node: Node) -> None:
+        """Look at one node; whatever goes wrong there is noted, and the next one is looked at all the same."""
+        try:
+            drift.scan(node)
+        except HostingError as error:
+            note = error.detail
+        except Exception as error:
+            log.exception("scan hit a bug", node=node.name, status="failed")
+            note = f"NPanel itself failed to scan it ({type(error).__name__}); the worker's log says more."
+        else:
+            return
+        Node.objects.filter(pk=node.pk).update(note=note[:300], scanned_at=timezone.now())
+
+
+def end_children_with_parents() -> None:
+    """Have every process that is forked from now on, and those forked by it, killed when its parent dies.
+
+    The queue's processes wait for each other for ever; nobody else would end them when the worker or the first of
+    them is killed. What they were at is recovered like that of any dead worker.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    parents: list[int] = []
+
+    def remember() -> None:
+        parents[:] = [os.getpid()]
+
+    def follow() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if parents != [os.getppid()]:  # it died between the fork and the line above
+            os._exit(1)
+
+    os.register_at_fork(before=remember, after_in_child=follow)

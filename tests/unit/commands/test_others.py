@@ -8,7 +8,7 @@ from django.core.management import CommandError
 
 from accounts.models import User
 from hosting.models import Database, DriftItem, HostingPlan, Node
-from hosting.sealing import key_id_of
+from hosting.sealing import Sealed
 from hosting.services.databases import password_hash
 from tests.factories import make_node
 from tests.unit.commands.conftest import Manage
@@ -201,7 +201,7 @@ def test_keys_are_rotated(manage: Manage, own_keys: Path, db: None) -> None:
     ran = manage("worker_key", "--rotate")
     assert ran.status == 0 and "w2; 1 secrets" in ran.out
     node.refresh_from_db()
-    assert key_id_of(node.secrets_sealed["powerdns_api_key"]) == "w2"
+    assert Sealed.load(node.secrets_sealed["powerdns_api_key"]).key_id == "w2"
 
 
 def test_the_worker_does_not_start_without_its_key(manage: Manage, own_keys: Path, db: None) -> None:

@@ -11,6 +11,8 @@ from django.utils import timezone
 from accounts.models import Customer
 from audit.models import Event
 from hosting.choices import OperationState, ServiceState
+from hosting.connections.base import Reply
+from hosting.errors import HostingError
 from hosting.models import HostingService, Operation, WorkerHeartbeat
 from hosting.services.sites import suspend_service
 from tests.factories import make_domain, make_plan, make_service
@@ -85,13 +87,11 @@ def test_service_plan_exits_2_only_when_something_differs(manage: Manage, world:
     world.host("example.com", username="alice")
     same = manage("service_plan", "alice", "--json")
     assert (same.status, same.data["plan"]["groups"]) == (0, [])
-    world.server.put("/etc/nginx/npanel/sites/alice.example.com.conf", b"# by hand\n")
-    for site in [path for path in world.server.tree.at("/etc/nginx/npanel/sites").children if "example" in path]:
-        world.server.put(f"/etc/nginx/npanel/sites/{site}", b"# by hand\n")
-    before = world.server.content(f"/etc/nginx/npanel/sites/{site}")
+    (site,) = [name for name in world.server.tree.at("/etc/nginx/npanel/sites").children if "example" in name]
+    world.server.put(f"/etc/nginx/npanel/sites/{site}", b"# by hand\n")
     differs = manage("service_plan", "alice")
     assert differs.status == 2 and "~ Site example.com" in differs.out
-    assert world.server.content(f"/etc/nginx/npanel/sites/{site}") == before
+    assert world.server.content(f"/etc/nginx/npanel/sites/{site}") == b"# by hand\n"
     assert manage("service_apply", "alice", "--yes").status == 0
     assert manage("service_plan", "alice").status == 0
 
@@ -113,15 +113,13 @@ def test_a_certain_operation_is_rolled_back(manage: Manage, world: World) -> Non
 
 
 def test_an_operation_that_fails_exits_1_and_says_why(manage: Manage, world: World) -> None:
-    world.server.system.stop("mariadb.service")
-    ran = manage(*CREATE, "--yes", "--json", "--timeout", "0")
-    assert ran.status in (0, 1)
-    world.server.system.stop("nginx.service")
-    failed = manage(
-        "service_create", "example.org", "--customer", "Bob", "--node", "fake1", "--plan", "Gold", "--yes", "--json"
-    )
+    def refuse(*_args: object) -> Reply:
+        raise HostingError("out of memory", code="command_failed", permanent=False)
+
+    world.server.programs["nginx"] = refuse
+    failed = manage(*CREATE, "--yes", "--json")
     assert failed.status == 1 and failed.data["state"] in ("failed", "rolled_back")
-    assert failed.data["error"]["code"] and failed.data["error"]["detail"]
+    assert failed.data["error"]["code"] == "command_failed" and "out of memory" in failed.data["error"]["detail"]
 
 
 def test_a_node_that_is_down_leaves_the_wish_waiting(manage: Manage, world: World) -> None:

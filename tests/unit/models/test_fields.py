@@ -1,4 +1,4 @@
-"""Every field refuses what must never be rendered: the mistake of Froxlor (CVE-2026-26279) was a check that never ran."""
+"""Every field refuses what must never be rendered: in Froxlor a check never ran (CVE-2026-26279)."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -2,13 +2,15 @@
 
 import idna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hosting.errors import HostingError
 from hosting.names import ancestors, host_name, reversed_name
 from hosting.validators import validate_domain
 
+#: No time limit for an example: machines are shared.
+unhurried = settings(deadline=None)
 LONGEST_LABEL = "a" * 63
 #: 253 characters, the longest name there is (RFC 1035 §2.3.4).
 LONGEST_NAME = ".".join([LONGEST_LABEL] * 3 + ["b" * 61])
@@ -105,6 +107,7 @@ def test_what_is_no_host_name_is_refused(typed: str) -> None:
     assert len(refusal.value.detail) < 400
 
 
+@unhurried
 @given(st.text(max_size=80))
 def test_any_text_becomes_a_clean_name_or_a_refusal(typed: str) -> None:
     try:
@@ -118,6 +121,7 @@ def test_any_text_becomes_a_clean_name_or_a_refusal(typed: str) -> None:
     validate_domain(name)
 
 
+@unhurried
 @given(st.from_regex(r"xn--[a-z0-9-]{1,30}\.(com|xn--[a-z0-9]{1,12})", fullmatch=True))
 def test_made_up_punycode_never_passes_unless_it_is_real(typed: str) -> None:
     try:
@@ -128,12 +132,14 @@ def test_made_up_punycode_never_passes_unless_it_is_real(typed: str) -> None:
     assert idna.encode(idna.decode(name)).decode() == name
 
 
+@unhurried
 @given(names, st.sampled_from(["", "."]), st.sampled_from(["", " ", "\t", "\n"]), st.booleans())
 def test_case_dot_and_blanks_do_not_make_another_name(name: str, dot: str, blank: str, upper: bool) -> None:
     typed = name.upper() if upper else name
     assert host_name(f"{blank}{typed}{dot}{blank}") == name
 
 
+@unhurried
 @given(international)
 def test_a_name_and_its_ascii_form_are_one(label: str) -> None:
     try:
@@ -145,6 +151,7 @@ def test_a_name_and_its_ascii_form_are_one(label: str) -> None:
     assert host_name(f"{label}\u3002test") == name
 
 
+@unhurried
 @given(names, labels)
 def test_names_below_share_the_reversed_prefix_and_no_others_do(name: str, label: str) -> None:
     below = f"{label}.{name}"

@@ -1,11 +1,14 @@
 """Linux user names: what a service may be called."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hosting.errors import HostingError
 from hosting.names import RESERVED_USERNAMES, check_username, suggest_username
+
+#: No time limit for an example: machines are shared.
+unhurried = settings(deadline=None)
 
 
 @pytest.mark.parametrize("name", ["al", "alice", "a1", "shop24", "abcdefghijklmnop"])
@@ -91,6 +94,7 @@ def test_a_name_is_suggested_from_the_domain(domain: str, taken: tuple[str, ...]
     assert check_username(found) == found
 
 
+@unhurried
 @given(
     st.from_regex(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\.test", fullmatch=True),
     st.sets(st.from_regex(r"[a-z][a-z0-9]{1,4}", fullmatch=True), max_size=20),

@@ -115,7 +115,7 @@ def test_a_node_that_is_down_is_waited_for_and_then_reached(world: ToyWorld) -> 
 def test_a_node_that_stays_down_fails_with_its_reason(world: ToyWorld) -> None:
     service = world.want("alice", hello="world")
     world.fake.refuse()
-    operation = world.ask("alice")
+    operation = world.ask("alice", kind=OperationKind.CHANGE_PHP)
     for _attempt in range(len(runner.RETRY_AFTER) + 1):
         Operation.objects.update(not_before=None)
         world.run(operation)

@@ -8,7 +8,7 @@ import pytest
 from audit.models import Event
 from hosting.models import Node
 from hosting.operations.nodes import node_secrets, secret_context, ssh_context
-from hosting.sealing import SealingError, ensure_worker_key, key_id_of, seal, unseal
+from hosting.sealing import Sealed, SealingError, ensure_worker_key, seal, unseal
 from hosting.services.keys import rotate_worker_key
 from hosting.services.nodes import add_node
 from tests.factories import make_node
@@ -31,8 +31,8 @@ def test_every_nodes_secrets_are_sealed_anew_and_stay_the_same() -> None:
     before = {node.name: (unseal(node.private_key_sealed, ssh_context(node)), node_secrets(node)) for node in nodes}
     assert rotate_worker_key(actor=operator()) == ("w2", 6)
     for node in Node.objects.all():
-        assert key_id_of(node.private_key_sealed) == "w2"
-        assert {key_id_of(value) for value in node.secrets_sealed.values()} == {"w2"}
+        assert Sealed.load(node.private_key_sealed).key_id == "w2"
+        assert {Sealed.load(value).key_id for value in node.secrets_sealed.values()} == {"w2"}
         assert (unseal(node.private_key_sealed, ssh_context(node)), node_secrets(node)) == before[node.name]
 
 
@@ -47,7 +47,7 @@ def test_a_node_without_an_ssh_key_is_no_obstacle() -> None:
     assert rotate_worker_key(actor=operator()) == ("w2", 1)
     node.refresh_from_db()
     assert node.private_key_sealed == ""
-    assert key_id_of(node.secrets_sealed["powerdns_api_key"]) == "w2"
+    assert Sealed.load(node.secrets_sealed["powerdns_api_key"]).key_id == "w2"
 
 
 def test_it_is_audited_without_any_key() -> None:

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from hosting.checks import check_can_seal, check_keys
-from hosting.sealing import Sealed, SealingError, add_worker_key, ensure_worker_key, key_id_of, seal, unseal
+from hosting.sealing import Sealed, SealingError, add_worker_key, ensure_worker_key, seal, unseal
 
 CONTEXT = "node:lab1:ssh"
 few = hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -137,7 +137,7 @@ def test_a_new_key_is_used_at_once_and_old_secrets_still_open(folder: Path) -> N
     old = seal("old", CONTEXT)
     assert add_worker_key() == "w2"
     new = seal("new", CONTEXT)
-    assert (key_id_of(old), key_id_of(new)) == ("w1", "w2")
+    assert (Sealed.load(old).key_id, Sealed.load(new).key_id) == ("w1", "w2")
     assert (unseal(old, CONTEXT), unseal(new, CONTEXT)) == ("old", "new")
 
 

@@ -7,10 +7,10 @@ import pytest
 from hosting.choices import OperationState
 from hosting.errors import HostingError
 from hosting.models import DnsRecord, Domain, HostingService, Operation
+from hosting.operations.carried import add_address_records
 from hosting.services.dns import add_record, change_record, delete_record
 from hosting.services.operations import rollback_operation
 from hosting.services.sites import add_domain, delete_service, remove_domain
-from hosting.services.zones import add_address_records
 from tests.factories import make_customer, make_domain, make_plan, make_service
 from tests.people import operator
 from tests.unit.services.world import World, domain_of, snapshot

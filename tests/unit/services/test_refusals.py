@@ -181,7 +181,11 @@ def test_weak_database_passwords_are_refused(password: str) -> None:
     refused("weak_password", set_password, user=service.database_users.get(), password=password)
 
 
-def test_a_service_that_is_there_is_planned_whatever_its_state() -> None:
+def test_only_a_service_that_is_wanted_is_applied() -> None:
     for state in ServiceState:
-        assert apply_service(actor=ACTOR, service=make_service(state=state)).state == "pending"
-    assert Operation.objects.count() == len(ServiceState)
+        service = make_service(state=state)
+        if service.is_live:
+            assert apply_service(actor=ACTOR, service=service).state == "pending"
+        else:
+            refused("service_gone", apply_service, service=service)
+    assert Operation.objects.count() == len(ServiceState) - 2
