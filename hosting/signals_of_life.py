@@ -7,7 +7,7 @@ from django.db.models import Count, Min
 from django.utils import timezone
 
 from hosting.adapters.base import adapters
-from hosting.choices import ConnectionKind, DriftState, NodeState, OperationKind, OperationState
+from hosting.choices import ConnectionKind, DriftState, NodeState, OperationKind, OperationState, ServiceState
 from hosting.connections.base import Run
 from hosting.errors import (
     AuthenticationRefused,
@@ -28,6 +28,8 @@ from observability.health.targets import (
 )
 from observability.metrics import GaugeSample, initialise_hosting_labels, register_gauge_provider
 
+#: States in which a service's zones are certainly published.
+_SERVED = (ServiceState.ACTIVE, ServiceState.SUSPENDED)
 _ERROR_TYPES: dict[type[HostingError], str] = {
     ConnectionRefused: "refused",
     ConnectionTimedOut: "timeout",
@@ -63,7 +65,8 @@ def _nodes() -> Iterator[Target]:
 
 def _name_servers() -> Iterator[Target]:
     for node in Node.objects.filter(state=NodeState.READY):
-        zone = Domain.objects.filter(service__node=node, has_zone=True).exclude(name_key=None).first()
+        served = Domain.objects.filter(service__node=node, service__state__in=_SERVED, service__out_of_sync=False)
+        zone = served.filter(has_zone=True).exclude(name_key=None).first()
         if zone is not None:
             local = node.connection == ConnectionKind.LOCAL and not node.public_addresses
             address = "127.0.0.1" if local else (node.public_addresses or [node.address])[0]

@@ -290,6 +290,9 @@ def _summary(operation: Operation, counts: Mapping[str, int], reloads: Sequence[
         return _("There is no plan yet: the worker has not looked at %(node)s.") % {"node": node}
     if not any(counts.values()):
         return _("Nothing to change: %(node)s is as wanted.") % {"node": node}
+    if operation.kind == OperationKind.ADOPT:
+        template = _("Took %(count)d differences of %(node)s into the facts. Nothing was changed there.")
+        return template % {"count": sum(counts.values()), "node": node}
     sentences = [_(_TENSES[_tense(operation)]) % {**counts, "node": node}]
     if reloads:
         template = _("Reloaded once: %(names)s.") if operation.is_final else _("One reload of %(names)s.")

@@ -136,8 +136,8 @@ class Attempt:
         guarded_update(self.operation, plan=data, plan_digest=changes.digest)
 
     def _adopt(self, goal: Goal, changes: Plan) -> None:
-        """Nothing is done on the node: the facts come to say what it has."""
-        self._save_plan(changes)
+        """Nothing is done on the node: the facts come to say what it has (so the plan shown is the facts')."""
+        self._save_plan(changes.inverse)
         self._save_commands()
         found = changes.inverse.apply({ref: r for ref, r in goal.wanted.items() if ref not in goal.left_alone})
         finish(self.operation, OperationState.SUCCEEDED, observed=found)

@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 
 from hosting.errors import HostingError
@@ -23,7 +24,7 @@ def reread(instance: M, *related: str, lock: bool = False) -> M:
     rows = rows.select_related(*related) if related else rows
     try:
         return (rows.select_for_update() if lock else rows).get(pk=instance.pk)
-    except type(instance).DoesNotExist as error:
+    except ObjectDoesNotExist as error:
         raise HostingError(
             f"{instance} is not there any more.",
             code="not_found",

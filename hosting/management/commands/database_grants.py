@@ -82,7 +82,8 @@ def grants_for(role: str, account: str) -> list[str]:
 
     Args:
         role: web: everything but the queue, audit events only to add and read, and on :data:`WEB_RIGHTS` no more than
-            is said there. worker: all tables, audit events only to add and read. audit: to read audit events, no more. migrator: all of the schema.
+            is said there. worker: all tables, audit events only to add and read. audit: to read audit events, no more.
+            migrator: all of the schema.
         account: as SQL writes it, e.g. ``'npanel_web'@'localhost'``.
     """
     schema, tables = connection.settings_dict["NAME"], set(connection.introspection.table_names())

@@ -123,18 +123,19 @@ def test_a_plan_is_created_once(manage: Manage, db: None) -> None:
 
 def test_a_made_password_is_printed_once_and_works(manage: Manage, world: World) -> None:
     world.host("example.com", username="alice")
-    ran = manage("database_create", "alice", "Shop", "--json")
+    ran = manage("database_create", "alice", "Shop", "--yes", "--json")
     assert ran.status == 0 and ran.data["state"] == "succeeded"
     account = world.server.mariadb.users["alice_shop", "localhost"]
     assert account.password_hash == password_hash(ran.data["password"])
     assert (ran.out + ran.err).count(ran.data["password"]) == 1
-    text = manage("database_create", "alice", "alice_blog")
+    text = manage("database_create", "alice", "alice_blog", typed="yes")
     assert text.out.count("shown once") == 1 and "alice_blog" in text.out
 
 
 def test_a_given_password_is_not_printed(manage: Manage, world: World) -> None:
     world.host("example.com", username="alice")
-    ran = manage("database_create", "alice", "shop", "--password-stdin", "--json", piped="correct horse battery\n")
+    arguments = ("database_create", "alice", "shop", "--password-stdin", "--yes", "--json")
+    ran = manage(*arguments, piped="correct horse battery\n")
     assert ran.status == 0 and "password" not in ran.data and "correct horse" not in ran.out + ran.err
     account = world.server.mariadb.users["alice_shop", "localhost"]
     assert account.password_hash == password_hash("correct horse battery")
@@ -143,7 +144,7 @@ def test_a_given_password_is_not_printed(manage: Manage, world: World) -> None:
 def test_names_that_end_alike_are_told_apart(manage: Manage, world: World) -> None:
     world.host("example.com", username="alice")
     for name in ("a_blog", "blog"):
-        assert manage("database_create", "alice", name).status == 0
+        assert manage("database_create", "alice", name, "--yes").status == 0
     rights = {name: set(user.rights) for (name, _host), user in world.server.mariadb.users.items()}
     assert (
         len(rights["alice_blog"]) == len(rights["alice_a_blog"]) == 1 and rights["alice_blog"] != rights["alice_a_blog"]

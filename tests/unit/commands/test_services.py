@@ -155,7 +155,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "no uuid": (("operation_approve", "../../etc/passwd", "d"), "not_found"),
     "no uuid of a service": (("service_rollback", "stranger", "--operation", "nonsense"), "not_found"),
     "no such database owner": (("database_create", "nobody1", "shop"), "not_found"),
-    "bad database": (("database_create", "stranger", "sh-op"), "invalid"),
+    "bad database": (("database_create", "stranger", "sh-op", "--yes"), "invalid"),
     "no such account": (("database_password", "nobody_shop"), "not_found"),
     "no such node to boot": (("node_bootstrap", "nowhere"), "not_found"),
     "no such node to check": (("node_check", "nowhere"), "not_found"),
@@ -216,7 +216,9 @@ def walk(data: Any) -> list[str]:
 def test_no_hash_or_sealed_secret_is_printed(manage: Manage, world: World) -> None:
     world.host("example.com", username="alice", database="shop", database_password="correct horse battery")
     printed = [
-        manage("database_password", "alice_shop", "--password-stdin", "--json", piped="another correct horse\n"),
+        manage(
+            "database_password", "alice_shop", "--password-stdin", "--yes", "--json", piped="another correct horse\n"
+        ),
         manage("service_suspend", "alice", "--yes", "--json"),
         manage("service_plan", "alice", "--json"),
         manage("node_check", "fake1", "--json"),
