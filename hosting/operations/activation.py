@@ -186,7 +186,7 @@ def _candidate(ticket: ActivationTicket) -> Candidate:
 
 
 def context_of(operation: Operation) -> Context:
-    """What an operation's requests carry to the node; those that take each other back share a folder of removed data."""
+    """What an operation's requests carry to the node; rollbacks share the folder of what they take back."""
     first = operation
     while first.reverts is not None:
         first = first.reverts

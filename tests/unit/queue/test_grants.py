@@ -14,8 +14,8 @@ from django.db import DatabaseError, connection
 from audit.grants import FORBIDDEN, effective_rights
 from audit.models import Event
 from hosting.choices import OperationState
-from hosting.management.commands.database_grants import QUEUE_TABLES, ROLES
-from hosting.models import Operation
+from hosting.management.commands.database_grants import QUEUE_TABLES, ROLES, WEB_RIGHTS
+from hosting.models import JournalEntry, Operation
 from hosting.operations.dispatcher import dispatch
 from hosting.services.sites import create_service, suspend_service
 from tests.factories import make_customer, make_node, make_operation, make_plan
@@ -78,6 +78,30 @@ def test_a_web_account_does_not_reach_the_queue(account: As, table: str) -> None
         for statement in ("SELECT * FROM {}", "INSERT INTO {} () VALUES ()", "UPDATE {} SET id = 1", "DELETE FROM {}"):
             denied(statement.format(table))
         denied(f"DROP TABLE {table}")
+
+
+@needs_mariadb
+@pytest.mark.parametrize("table", sorted(WEB_RIGHTS))
+def test_a_web_account_only_reads_what_only_the_worker_writes(account: As, table: str) -> None:
+    statements = {"INSERT": "INSERT INTO {} () VALUES ()", "UPDATE": "UPDATE {} SET id = 1", "DELETE": "DELETE FROM {}"}
+    with account("web"):
+        for right, statement in statements.items():
+            if right not in WEB_RIGHTS[table]:
+                denied(statement.format(table))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM {}".format(table))
+
+
+@needs_mariadb
+def test_a_web_account_forges_no_journal(account: As) -> None:
+    operation = make_operation()
+    journal = JournalEntry(operation=operation, seq=1, kind="node_file", key="/etc/cron.d/x", change={})
+    with account("web"):
+        with pytest.raises(DatabaseError) as refusal:
+            journal.save()
+        assert refusal.value.args[0] == 1142
+        Operation.objects.filter(pk=operation.pk).update(state=OperationState.CANCELLED)
+    assert not JournalEntry.objects.exists()
 
 
 @needs_mariadb

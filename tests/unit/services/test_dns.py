@@ -9,7 +9,7 @@ from hosting.errors import HostingError
 from hosting.models import DnsRecord, Domain, HostingService, Operation
 from hosting.operations.carried import add_address_records
 from hosting.services.dns import add_record, change_record, delete_record
-from hosting.services.operations import rollback_operation
+from hosting.services.operations import cancel_operation, rollback_operation
 from hosting.services.sites import add_domain, delete_service, remove_domain
 from tests.factories import make_customer, make_domain, make_plan, make_service
 from tests.people import operator
@@ -366,3 +366,15 @@ def test_the_nearest_zone_above_is_taken(world: World) -> None:
     assert domain_of("dev.example.com").records.filter(name="a").exists()
     assert not domain_of("example.com").records.filter(name__startswith="a").exists()
     assert world.server.resolve("a.dev.example.com", "A") == {"192.0.2.1"}
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["waiting", "planned"])
+def test_a_subdomain_that_was_given_up_is_never_published(world: World, planned: bool) -> None:
+    above = world.host("example.com")
+    operation = world.ask("shop.example.com", customer=above.customer, wait_for_approval=True)
+    if planned:
+        world.run(operation)
+    cancel_operation(actor=world.actor, operation=operation)
+    world.work()
+    assert world.server.resolve("shop.example.com", "A") == set()
+    assert not domain_of("example.com").records.filter(name__contains="shop").exists()
