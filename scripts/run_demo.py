@@ -149,7 +149,7 @@ class Demo:
             return name
         if name in known:  # its account was never made: leave that one alone
             name = f"{name}{len(known) + 1}"
-        self._manage("database_create", username, name, "--password-stdin", given=given, on_line=step.note)
+        self._manage("database_create", username, name, "--password-stdin", "--yes", given=given, on_line=step.note)
         return name
 
 

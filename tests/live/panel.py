@@ -15,9 +15,9 @@ from typing import Any
 from uuid import UUID
 
 from tests.lab.nodes import Node
+from tests.live.commands import Cold, Done, Running, Warm
 from tests.live.rows import Rows
 from tests.live.visitor import Site, Visitor
-from tests.live.commands import Cold, Done, Running, Warm
 
 NODE = "lab"
 PLAN = "basic"
@@ -89,7 +89,10 @@ class Panel:
         (folder / "log").mkdir(parents=True)
         log = {"NPANEL_INTERFACE": "worker", "NPANEL_LOG_FILE": str(folder / "log" / "worker.log")}
         self._workers_environment = self.environment | log | {"NPANEL_WORKERS": "2"}
-        self._warm = Warm(folder / "command.sock", self.environment), Warm(folder / "worker.sock", self._workers_environment)
+        self._warm = (
+            Warm(folder / "command.sock", self.environment),
+            Warm(folder / "worker.sock", self._workers_environment),
+        )
         self._commands: Warm | Cold = self._warm[0]
         self._workers: Warm | Cold = self._warm[1]
 
@@ -159,7 +162,7 @@ class Panel:
     def database(self, username: str, name: str, **options: Any) -> str:
         """Add a database with an account of the same name; gives the password that was chosen for it."""
         password = secrets.token_urlsafe(24)
-        self.manage("database_create", username, name, "--password-stdin", given=f"{password}\n", **options)
+        self.manage("database_create", username, name, "--password-stdin", "--yes", given=f"{password}\n", **options)
         return password
 
     # Its worker
@@ -283,4 +286,3 @@ def _environment(folder: Path) -> dict[str, str]:
     ours = {"NPANEL_VAR_DIR": str(folder), "NPANEL_DATABASE_URL": url, "NPANEL_ENVIRONMENT": "development"}
     settings = {"DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "npanel.settings")}
     return kept | ours | settings
-

@@ -8,7 +8,20 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 #: Columns that hold JSON.
-_JSON = {"plan", "error", "result", "commands", "before", "after", "actor", "change", "diff", "facts", "unsynced", "refs"}
+_JSON = {
+    "plan",
+    "error",
+    "result",
+    "commands",
+    "before",
+    "after",
+    "actor",
+    "change",
+    "diff",
+    "facts",
+    "unsynced",
+    "refs",
+}
 
 
 class Rows:

@@ -90,7 +90,9 @@ def test_a_power_cut_in_the_middle_of_an_operation_is_recovered_from(panel: Pane
     strike = {"NPANEL_FAILPOINTS": "1", "NPANEL_FAILPOINT": "activation.queued=sleep:2"}
     with panel.worker(**strike):
         panel.create(account, "--timeout", "0", expect=1)
-        panel.wait(lambda: panel.rows("SELECT id FROM hosting_activationticket WHERE done = %s", False), "written files")
+        panel.wait(
+            lambda: panel.rows("SELECT id FROM hosting_activationticket WHERE done = %s", False), "written files"
+        )
         panel.node.power_cut()
         time.sleep(1)
         panel.node.up()

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from hosting.failpoints import AGENT_PREFIX, FAILPOINTS
-from tests.live.panel import FINAL, NODE, PAGE, Account, Panel
+from hosting.operations.recovery import ATTEMPTS_AT_MOST
 from tests.live.commands import ROOT
+from tests.live.panel import FINAL, NODE, PAGE, Account, Panel
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 NAMES = [name for name, _where in FAILPOINTS]
@@ -150,13 +151,37 @@ def test_a_worker_that_dies_while_it_recovers_is_recovered_from(panel: Panel, ne
     with panel.visitor.probing(neighbour.site):
         die(panel, account, "runner.stage_done")
         for name in ("activation.leading", "rollback.begin", "rollback.applied"):
-            assert panel.start_worker(**armed(name)).ended().status == -signal.SIGKILL
+            panel.manage("worker", "--recover", expect=-signal.SIGKILL, environment=armed(name))
         with panel.worker():
             operation = panel.ended("twice")
     assert operation["state"] == "rolled_back"
     assert operation["attempts"] == 5
     assert_whole(panel, account, operation)
     panel.node.exec(["rm", obstacle], check=True)
+
+
+def test_an_operation_that_kills_all_its_workers_is_given_up_and_says_how_to_go_on(
+    panel: Panel, neighbour: Account
+) -> None:
+    account = Account("deadly", "deadly.killed.test")
+    with panel.visitor.probing(neighbour.site):
+        die(panel, account, "runner.applied")
+        while panel.last("deadly")["attempts"] < ATTEMPTS_AT_MOST:
+            recover(panel, armed("runner.activated"), expect=-signal.SIGKILL)
+        recover(panel, armed("runner.activated"), expect=0)
+        given_up = panel.last("deadly")
+        assert given_up["state"] == "rollback_failed"
+        assert given_up["error"]["code"] == "worker_died"
+        assert panel.left_open() == []
+        panel.manage("service_apply", "deadly", "--yes")
+    assert panel.visitor.get(account.domain).status == 200
+    assert panel.is_as_wanted("deadly")
+    assert panel.drift() == []
+
+
+def recover(panel: Panel, environment: dict[str, str], *, expect: int) -> None:
+    """``manage.py worker --recover``, which finishes or undoes in its own process what the dead left."""
+    panel.manage("worker", "--recover", plain=True, expect=expect, environment=environment)
 
 
 def test_a_queue_process_that_dies_is_recovered_from_by_its_worker(panel: Panel, neighbour: Account) -> None:
@@ -197,12 +222,12 @@ def test_a_whole_worker_that_is_killed_leaves_what_a_new_one_finishes(panel: Pan
 def test_a_database_account_made_by_a_killed_process_has_its_password(panel: Panel, neighbour: Account) -> None:
     account = Account("dbkill", "dbkill.killed.test")
     panel.create(account)
-    # The database is the first operation; its account is the second, and its only stage is struck.
+    # The database is the first stage; its account is the second, and that one is struck.
     strike = armed("runner.applied", "kill@2")
     password = panel.database("dbkill", "main", expect=-signal.SIGKILL, environment=strike)
     with panel.worker():
         operation = panel.ended("dbkill")
-    assert operation["kind"] == "database_user_change"
+    assert operation["kind"] == "database_add"
     assert operation["state"] == "succeeded"
     assert_whole(panel, account, operation)
     page = f"<?php echo (new mysqli('localhost', 'dbkill_main', '{password}', 'dbkill_main'))->host_info;"

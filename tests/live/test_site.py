@@ -83,7 +83,7 @@ def test_a_page_shows_what_it_reads_from_its_own_database(panel: Panel, shop: Ac
 
 
 def test_a_database_password_that_was_made_is_shown_once_and_works(panel: Panel, shop: Account) -> None:
-    done = panel.manage("database_create", "shop", "blog", plain=True)
+    done = panel.manage("database_create", "shop", "blog", "--yes", plain=True)
     shown = re.search(r"\(shown once\): (\S+)", done.out)
     assert shown is not None
     words = secrets.token_hex(8)

@@ -92,7 +92,9 @@ class Prober:
     def judge(self) -> None:
         """Fail if any answer was wrong."""
         assert self.count, f"{self.site.host} was never asked"
-        assert not self.faults, f"{len(self.faults)} of {self.count} probes of {self.site.host} failed: {self.faults[:5]}"
+        assert not self.faults, (
+            f"{len(self.faults)} of {self.count} probes of {self.site.host} failed: {self.faults[:5]}"
+        )
 
     @property
     def rate(self) -> float:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import requests
 
-from tests.live.panel import Panel
 from tests.live.commands import ROOT
+from tests.live.panel import Panel
 
 PATIENCE_S = 60.0
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -46,7 +46,7 @@ def web(panel: Panel) -> Iterator[str]:
     """gunicorn as ``make run`` starts it, without the worker's keys; gives its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        bind = "127.0.0.1:{}".format(probe.getsockname()[1])
+        bind = f"127.0.0.1:{probe.getsockname()[1]}"
     log = panel.folder / "log" / "web.log"
     names = {"NPANEL_INTERFACE": "admin", "NPANEL_BIND": bind, "NPANEL_LOG_FILE": str(log), "NPANEL_WEB_PROCESSES": "1"}
     keys = {"NPANEL_WORKER_PRIVATE_KEYS": f"{_NOWHERE}/worker.key", "NPANEL_QUEUE_KEY_FILE": f"{_NOWHERE}/queue.key"}

@@ -7,19 +7,23 @@ from django.db import connection
 
 _NAME = "audit_event_refused_by_a_test"
 _TRIGGERS = {
-    "sqlite": f"CREATE TRIGGER {_NAME} BEFORE INSERT ON audit_event BEGIN SELECT RAISE(ABORT, 'refused'); END",
+    "sqlite": "CREATE TRIGGER {} BEFORE INSERT ON audit_event WHEN {} BEGIN SELECT RAISE(ABORT, 'refused'); END",
     "mysql": (
-        f"CREATE TRIGGER {_NAME} BEFORE INSERT ON audit_event FOR EACH ROW "
-        "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused'"
+        "CREATE TRIGGER {} BEFORE INSERT ON audit_event FOR EACH ROW "
+        "IF {} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused'; END IF"
     ),
 }
 
 
 @contextmanager
-def events_refused() -> Iterator[None]:
-    """Have the database refuse each audit event of a block (outside a transaction: MariaDB commits at CREATE)."""
+def events_refused(which: str = "NEW.outcome <> ''") -> Iterator[None]:
+    """Have the database refuse audit events in a block (outside a transaction: MariaDB commits at CREATE).
+
+    Args:
+        which: an SQL condition on the event, ``NEW``; all of them unless told.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_TRIGGERS[connection.vendor])
+        cursor.execute(_TRIGGERS[connection.vendor].format(_NAME, which))
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
+from audit import triggers
 from audit.doctor import examine
 from audit.grants import FORBIDDEN, application_grants, effective_rights
 from audit.models import Event
@@ -181,3 +182,12 @@ def test_triggers_stay_in_force_for_the_owner(transactional_db: None) -> None:
     Event.objects.create(verb="a.b", actor_type="user", outcome="succeeded")
     with connection.cursor() as cursor, pytest.raises(OperationalError, match="append-only"):
         cursor.execute("DELETE FROM audit_event")
+
+
+def test_an_account_that_may_not_read_trigger_bodies_sees_that_they_are_there(web_account: Any) -> None:
+    schema = str(connection.settings_dict["NAME"])
+    grant(application_grants(account=WEB, schema=schema, tables=connection.introspection.table_names()))
+    rows = triggers._mariadb_triggers(web_account().cursor())
+    assert {name for name, _sql in rows} == set(triggers.expected_triggers(connection))
+    assert {sql for _name, sql in rows} == {None}
+    assert triggers._body(None) == triggers.UNREADABLE

@@ -9,6 +9,7 @@ from hosting.choices import EntryState, NodeState, OperationKind, OperationState
 from hosting.connections.base import Remove, Reply, Request, Run
 from hosting.connections.fake import FakeConnection
 from hosting.connections.fake_node import FakeNode
+from hosting.errors import HostingError
 from hosting.models import ActivationTicket, JournalEntry, Node, Operation
 from hosting.operations import journal, nodes, runner
 from hosting.operations.locks import claim
@@ -133,6 +134,19 @@ def test_what_was_meant_for_a_service_that_is_gone_touches_nobody(world: ToyWorl
     world.run(orphan)
     assert (orphan.state, orphan.error["code"]) == (OperationState.FAILED, "service_gone")
     assert world.fake.exists(f"{NOTES}/alice.hello")
+
+
+def test_nothing_is_rolled_back_while_a_later_operation_waits(world: ToyWorld) -> None:
+    world.want("alice", hello="old")
+    world.run(world.ask("alice"))
+    world.want("alice", hello="new")
+    change = world.run(world.ask("alice"))
+    later = world.ask("alice")
+    with pytest.raises(HostingError) as refusal:
+        rollback_operation(actor=operator(), operation=change)
+    assert refusal.value.code == "busy"
+    world.run(later)
+    assert rollback_operation(actor=operator(), operation=change).reverts == change
 
 
 # --- bootstraps ----------------------------------------------------------------------------------------------------

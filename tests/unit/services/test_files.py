@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from audit import spool
+from audit.errors import AuditWriteFailed
 from audit.models import Event
 from hosting.choices import NodeState
 from hosting.errors import HostingError
@@ -42,8 +43,20 @@ def test_an_upload_that_fails_is_recorded_as_failed(world: World) -> None:
 def test_an_upload_that_can_not_be_requested_is_not_made(world: World, settings: Any, tmp_path: Path) -> None:
     settings.NPANEL_AUDIT_SPOOL_DIR = tmp_path
     service = world.host("example.com", username="alice")
-    with events_refused(), pytest.raises(Exception, match="could not be written"):
-        upload_file(actor=world.actor, domain=domain_of("example.com"), path="index.html", data=b"hello")
-    assert not world.server.exists(f"{service.home}/{domain_of('example.com').root}/index.html")
+    with events_refused(), pytest.raises(AuditWriteFailed):
+        upload_file(actor=world.actor, domain=domain_of("example.com"), path="new.html", data=b"hello")
+    assert not world.server.exists(f"{service.home}/{domain_of('example.com').root}/new.html")
     world.node.refresh_from_db()
     assert (spool.waiting(), world.node.state) == (0, NodeState.READY)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_whose_outcome_is_only_spooled_pauses_the_node(world: World, settings: Any, tmp_path: Path) -> None:
+    settings.NPANEL_AUDIT_SPOOL_DIR = tmp_path
+    world.host("example.com", username="alice")
+    with events_refused("NEW.outcome = 'succeeded'"):
+        upload_file(actor=world.actor, domain=domain_of("example.com"), path="new.html", data=b"hello")
+    world.node.refresh_from_db()
+    assert world.node.state == NodeState.PAUSED and "audit_replay" in world.node.note
+    assert spool.replay().inserted == 1
+    assert [outcome for outcome, _path in outcomes()] == ["requested", "succeeded"]
