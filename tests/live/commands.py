@@ -213,7 +213,7 @@ def _command(wish: dict[str, Any], given: IO[bytes], out: IO[bytes], err: IO[byt
         execute_from_command_line(["manage.py", *wish["argv"]])
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever ends the command ends it as it would end an interpreter
         sys.excepthook(*sys.exc_info())  # as the interpreter would
         status = 1
     sys.stdout.flush()

@@ -11,7 +11,7 @@ from tests.live.panel import Panel
 
 @pytest.fixture(scope="session")
 def panel(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:  # noqa: F811
-    """A panel with a node of its own, bootstrapped by the panel's own commands. Tests add services, and leave it whole."""
+    """A panel with a node of its own, bootstrapped by its own commands. Tests add services, and leave it whole."""
     with lent(lab, prefer=2) as node:
         panel = Panel(tmp_path_factory.mktemp("panel"), node)
         try:

@@ -1,4 +1,4 @@
-"""A whole panel for the live tests: its commands, its worker, its database and log files, and one bootstrapped lab node."""
+"""A whole panel for the live tests: commands, worker, database, log files, and one bootstrapped lab node."""
 
 import contextlib
 import json
@@ -168,7 +168,7 @@ class Panel:
     # Its worker
 
     def start_worker(self, **environment: str) -> WorkerProcess:
-        """Start ``manage.py worker``; it recovers before it gives its first sign of life, for which ``worker`` waits."""
+        """Start ``manage.py worker``; ``worker`` waits for its first sign of life."""
         return WorkerProcess(self._workers.start(["worker"], "", environment))
 
     @contextlib.contextmanager

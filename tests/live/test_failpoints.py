@@ -1,4 +1,4 @@
-"""Workers and agents die at every failpoint there is; what is left is finished or undone, and neighbours never notice."""
+"""Workers and agents die at every failpoint; what is left is finished or undone, and neighbours never notice."""
 
 import json
 import os

@@ -1,4 +1,5 @@
 """What is broken by hand on a node harms nobody else: neighbours are served without a gap while others come and go."""
+# ruff: noqa: E501 - configuration and PHP as somebody types them
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""The story of a site: from a wish to a served page with a database and a name, through its life, to its end and back."""
+"""The story of a site: from a wish to a served page with database and name, through its life, to its end and back."""
+# ruff: noqa: E501 - configuration and PHP as somebody types them
 
 import re
 import secrets
