@@ -1,6 +1,6 @@
 """Hosting plans: the limits that are sold, edited directly and recorded."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
@@ -9,12 +9,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.actors import actor_from_request
 from accounts.console import FactsAdmin
-from audit.verbs import Verb
 from hosting.choices import ServiceState
 from hosting.models import HostingPlan
+from hosting.services.plans import change_plan, create_plan, delete_plan
 from hosting.templatetags.console import limit, megabytes
-from hosting.verbs import PLAN_CHANGE, PLAN_CREATE, PLAN_DELETE
 
 _LIMITS = (
     "disk_mb", "domains", "databases", "database_users", "dns_records", "mailboxes", "ftp_accounts",
@@ -35,16 +35,18 @@ class HostingPlanAdmin(FactsAdmin):
         (_("Limits"), {"fields": _LIMITS[:7], "description": _("An empty limit means unlimited.")}),
         (_("Computing"), {"fields": _LIMITS[7:]}),
     )
-    recorded = ("name", *_LIMITS)
-    verbs: ClassVar[dict[str, Verb]] = {"create": PLAN_CREATE, "change": PLAN_CHANGE, "delete": PLAN_DELETE}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostingPlan]:
         live = ~Q(services__state=ServiceState.TERMINATED) & Q(services__isnull=False)
         return super().get_queryset(request).annotate(service_count=Count("services", filter=live))
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
-        """Save, record, and say which services do not know the new limits yet."""
-        super().save_model(request, obj, form, change)
+        """Let the service function save, and say which services do not know the new limits yet."""
+        actor = actor_from_request(request)
+        if change:
+            change_plan(actor=actor, plan=obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+        else:
+            obj.pk = create_plan(actor=actor, **form.cleaned_data).pk
         used = obj.services.exclude(state=ServiceState.TERMINATED).count()
         if change and used and {"disk_mb", "php_processes", "memory_mb"} & set(form.changed_data):
             text = ngettext(
@@ -53,6 +55,10 @@ class HostingPlanAdmin(FactsAdmin):
                 used,
             )
             messages.info(request, text % used)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Let the service function delete."""
+        delete_plan(actor=actor_from_request(request), plan=obj)
 
     @admin.display(description=_("name"), ordering="name")
     def label(self, plan: HostingPlan) -> str:

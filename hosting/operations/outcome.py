@@ -95,13 +95,15 @@ def _commit(
         node=operation.node.name if operation.node else "",
     )
     if event is None:
-        _pause_node(operation)
+        pause_node(operation.node)
 
 
-def _pause_node(operation: Operation) -> None:
+def pause_node(node: Node | None) -> None:
     """What was done could only be spooled: nothing more is done on the node until the audit log takes events again."""
+    if node is None:
+        return
     note = "Audit events could not be written. Run manage.py audit_replay, then manage.py node_resume."
-    Node.objects.filter(operations=operation).update(state=NodeState.PAUSED, note=note)
+    Node.objects.filter(pk=node.pk).update(state=NodeState.PAUSED, note=note)
 
 
 def _settle_facts(operation: Operation, state: OperationState, observed: Mapping[Ref, Resource] | None) -> None:
@@ -114,7 +116,7 @@ def _settle_facts(operation: Operation, state: OperationState, observed: Mapping
         _settle_success(operation, service, refs, observed)
     elif not _changed_nothing(operation, state):
         service.mark_unsynced(refs or {"*"})
-        if operation.kind == OperationKind.CREATE:
+        if operation.kind == OperationKind.CREATE and service.is_live:  # one that is to be deleted stays so
             service.state = ServiceState.ERROR
     service.save()
     if state == OperationState.SUCCEEDED:

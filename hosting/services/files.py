@@ -6,11 +6,11 @@ import re
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import record, record_outcome
-from hosting.choices import NodeState
 from hosting.connections.base import Context, Stat, Write
 from hosting.errors import HostingError
-from hosting.models import Domain, HostingService, Node
+from hosting.models import Domain, HostingService
 from hosting.operations.nodes import connect
+from hosting.operations.outcome import pause_node
 from hosting.verbs import FILE_UPLOAD
 from observability.context import current
 
@@ -72,5 +72,4 @@ def _record_end(
         node=service.node.name,
     )
     if event is None:
-        note = "Audit events could not be written. Run manage.py audit_replay, then manage.py node_resume."
-        Node.objects.filter(pk=service.node_id).update(state=NodeState.PAUSED, note=note)
+        pause_node(service.node)

@@ -21,7 +21,7 @@ from tests.live.visitor import Site, Visitor
 
 NODE = "lab"
 PLAN = "basic"
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 FINAL = ("succeeded", "rolled_back", "failed", "rollback_failed", "cancelled")
 #: A page of a customer: it runs as PHP, and its text says whose it is.
 PAGE = "<?php echo 'page of ', posix_getpwuid(posix_geteuid())['name'];"

@@ -151,7 +151,7 @@ def test_a_worker_that_dies_while_it_recovers_is_recovered_from(panel: Panel, ne
     with panel.visitor.probing(neighbour.site):
         die(panel, account, "runner.stage_done")
         for name in ("activation.leading", "rollback.begin", "rollback.applied"):
-            panel.manage("worker", "--recover", expect=-signal.SIGKILL, environment=armed(name))
+            recover(panel, armed(name), expect=-signal.SIGKILL)
         with panel.worker():
             operation = panel.ended("twice")
     assert operation["state"] == "rolled_back"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hosting.choices import EntryState, NodeState, OperationKind, OperationState, Phase
-from hosting.connections.base import Remove, Reply, Request, Run
+from hosting.connections.base import Read, Remove, Reply, Request, Run
 from hosting.connections.fake import FakeConnection
 from hosting.connections.fake_node import FakeNode
 from hosting.errors import HostingError
@@ -111,6 +111,23 @@ def test_an_unreadable_journal_fails_only_its_own_operation(world: ToyWorld) -> 
     assert operation.state == OperationState.SUCCEEDED, operation.error
     ticket = ticket_of(broken)
     assert ticket.done and ticket.error is not None and ticket.error["code"] == "journal_unreadable"
+
+
+def test_a_strangers_broken_file_does_not_bring_rolled_back_files_back(world: ToyWorld) -> None:
+    world.want("bob", note="fine")
+    world.run(world.ask("bob"))
+    world.want("alice", hello="UNREADABLE")
+
+    def break_while_probing(requests: list[Request]) -> None:
+        if any(isinstance(request, Read) for request in requests):
+            world.plant("someone.else", "BROKEN by hand")
+
+    before_each(world.fake, break_while_probing)
+    operation = world.run(world.ask("alice"))
+    assert (operation.state, operation.error["code"]) == (OperationState.ROLLED_BACK, "probe_failed")
+    assert not world.fake.exists(f"{NOTES}/alice.hello") and not world.fake.exists(f"{NOTES}/someone.else")
+    assert world.fake.exists("/var/quarantine/someone.else")
+    assert world.published() == "bob.note=fine"
 
 
 def test_an_apply_that_never_reached_its_node_marks_nothing_out_of_sync(world: ToyWorld) -> None:

@@ -7,7 +7,6 @@ import pytest
 from django.core.management import call_command
 
 from hosting.choices import DriftState, OperationKind, OperationState, ServiceState
-from hosting.connections.base import Http, Reply, Request
 from hosting.errors import HostingError
 from hosting.models import Domain, HostingService, Operation
 from hosting.operations import drift
@@ -39,21 +38,18 @@ pytestmark = pytest.mark.django_db
 DATA = "/home/alice/sites/a.test/public/data.php"
 PASSWORD = "correct horse battery"
 VHOST = "/etc/nginx/npanel/sites/alice.a.test.conf"
-FILES = (VHOST, "/etc/php/8.2/fpm/pool.d/npanel-alice.conf", "/etc/php/8.4/fpm/pool.d/npanel-alice.conf")
 
 
-def around(world: World, *, before: Callable[[Request], None] | None = None, after: Callable[[], None]) -> None:
-    """Let the node do something by itself: at each request before it is answered, and after each batch."""
+def after_each_batch(world: World, hook: Callable[[], None]) -> None:
+    """Let something happen to the node after each batch that it answered."""
     original = world.server.batch
 
-    def batch(requests: Any, **options: Any) -> list[Any]:
-        for request in requests if before else ():
-            before(request)  # type: ignore[misc]
-        answers = original(requests, **options)
-        after()
+    def batch(*arguments: Any, **options: Any) -> list[Any]:
+        answers = original(*arguments, **options)
+        hook()
         return answers
 
-    world.server.batch = batch  # type: ignore[method-assign,assignment]
+    world.server.batch = batch  # type: ignore[method-assign]
 
 
 def refused(code: str, act: Callable[..., object], world: World, **arguments: object) -> HostingError:
@@ -138,6 +134,21 @@ def test_trying_again_for_a_service_that_is_gone_touches_nobody(world: World) ->
     assert world.status("victim.test") == 200 and "victim" in world.server.accounts.accounts
 
 
+@pytest.mark.parametrize("wait", [False, True], ids=["at once", "to be approved"])
+def test_deleting_what_was_never_made_makes_nothing(world: World, wait: bool) -> None:
+    service = world.ask("a.test", username="alice").service
+    assert service is not None
+    deletion = delete_service(actor=world.actor, service=service, wait_for_approval=wait)
+    world.work()
+    deletion.refresh_from_db()
+    assert deletion.plan["changes"] == []
+    if wait:
+        assert state(service) == ServiceState.SOFT_DELETED
+        approved(world, deletion)
+    assert state(service) == ServiceState.TERMINATED
+    assert world.status("a.test") == 0 and "alice" not in world.server.accounts.accounts
+
+
 # --- rollbacks of creations ----------------------------------------------------------------------------------------
 
 
@@ -175,24 +186,6 @@ def test_what_lost_its_user_name_to_another_service_is_not_brought_back(world: W
     assert world.status("b.test") == 200
 
 
-def test_a_strangers_broken_file_does_not_bring_rolled_back_files_back(world: World) -> None:
-    world.host("other.test", username="other")
-    operation = world.ask("a.test", username="alice")
-
-    def break_it(request: Request) -> None:
-        if isinstance(request, Http) and "//a.test/" in request.url:
-            world.server.break_nginx()
-            world.server.http_handlers["http://a.test/"] = lambda _node, _request: Reply(status=500)
-
-    around(world, before=break_it, after=lambda: None)
-    world.run(operation)
-    assert (operation.state, operation.error["code"]) == (OperationState.ROLLED_BACK, "probe_failed")
-    assert "alice" not in world.server.accounts.accounts
-    assert not any(world.server.exists(path) for path in FILES)
-    assert not world.server.exists("/etc/nginx/conf.d/broken.conf")
-    assert (world.status("other.test"), world.status("a.test")) == (200, 0)
-
-
 # --- plans that nobody has approved --------------------------------------------------------------------------------
 
 
@@ -218,6 +211,16 @@ def test_the_last_operation_is_the_same_after_a_rollback_that_came_to_nothing(wo
     assert again != rollback and again.reverts == newest
     done(world, again)
     assert rolled_back_by_command(service).reverts == creation(service)
+
+
+def test_the_last_operation_is_the_same_while_its_rollback_waits(world: World, capsys: Any) -> None:
+    service = world.host("a.test", username="alice")
+    newest = done(world, create_database(actor=world.actor, service=service, name="one"))
+    planned(world, rollback_operation(actor=world.actor, operation=newest, wait_for_approval=True))
+    with pytest.raises(SystemExit):
+        rolled_back_by_command(service)
+    assert "busy" in "".join(capsys.readouterr())
+    assert not Operation.objects.filter(reverts=creation(service)).exists()
 
 
 def test_a_service_whose_deletion_is_only_planned_is_not_removed_by_an_apply(world: World) -> None:
@@ -385,7 +388,7 @@ def test_two_steps_are_rolled_back_one_after_the_other(world: World) -> None:
 def test_a_half_done_deletion_goes_on_as_itself_and_can_still_be_rolled_back(world: World) -> None:
     service = with_data(world)
     deletion = delete_service(actor=world.actor, service=service)
-    around(world, after=lambda: None if world.server.exists("/home/alice") else world.server.refuse())
+    after_each_batch(world, lambda: None if world.server.exists("/home/alice") else world.server.refuse())
     assert tried_to_the_end(world, deletion).state == OperationState.ROLLBACK_FAILED
     del world.server.batch
     world.server.accept()
