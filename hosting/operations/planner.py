@@ -97,7 +97,7 @@ def goal_before(operation: Operation, begun: Sequence[Change]) -> Goal:
     """How everything was before the first of these changes: what a rollback wants.
 
     Raises:
-        HostingError: ``not_ours``: the journal names a file of the node that NPanel does not write.
+        HostingError: ``not_ours``: the journal names a file, package or unit that NPanel does not look after.
     """
     facts = facts_for(_node(operation))
     target = before_states(begun)
@@ -111,12 +111,12 @@ def goal_before(operation: Operation, begun: Sequence[Change]) -> Goal:
 
 
 def _check_ours(facts: NodeFacts, touched: Iterable[Ref]) -> None:
-    """A journal row must not make root write a file that no adapter asks for, whoever wrote the row."""
+    """A journal row must not make root touch a file, package or unit that no adapter asks for, whoever wrote it."""
     ours = {*setup_resources(facts), *(link.ref for link in _unwanted())}
     for ref in touched:
-        if ref.kind in (NodeFile.kind, NodeLink.kind) and ref not in ours:
+        if ref.kind in _NODE_KINDS and ref not in ours:
             raise HostingError(
-                f"{ref} is not (or no more) a file that NPanel writes.",
+                f"{ref} is not (or no more) one that NPanel looks after.",
                 code="not_ours",
                 hint="Bootstrap the node again instead of rolling back.",
             )

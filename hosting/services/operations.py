@@ -149,6 +149,7 @@ def retry_operation(*, actor: Actor, operation: Operation) -> Operation:
 
 def _go_on(actor: Actor, operation: Operation) -> Operation:
     """Let a half-done operation be carried out again: its journal knows how everything was, and where it is kept."""
+    _check_untouched_since(operation, {Ref(entry.kind, entry.key) for entry in operation.journal.all()})
     Operation.objects.filter(pk=operation.pk, state=OperationState.ROLLBACK_FAILED).update(
         state=OperationState.PENDING,
         phase=Phase.QUEUED,
@@ -248,6 +249,19 @@ def rollback_operation(
         reason=reason,
         wanted={"rolls_back": str(operation.pk)},
     )
+
+
+def last_in_force(service: HostingService) -> Operation:
+    """The newest operation of a service that changed something and was not taken back: what a rollback is meant for.
+
+    Raises:
+        HostingError: ``nothing_to_roll_back``.
+    """
+    done = service.operations.filter(state=OperationState.SUCCEEDED, journal__isnull=False).distinct()
+    for operation in done.exclude(kind=OperationKind.ROLLBACK).prefetch_related("reverted_by").order_by("-created_at"):
+        if _in_force(operation):
+            return operation
+    raise HostingError(f"Nothing of {service.username} can be rolled back.", code="nothing_to_roll_back")
 
 
 def _restore_facts(service: HostingService, operation: Operation) -> None:

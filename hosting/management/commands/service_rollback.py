@@ -3,13 +3,10 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.db.models import Exists, OuterRef
 
-from hosting.choices import OperationKind, OperationState
-from hosting.errors import HostingError
 from hosting.management.door import OperationCommand
-from hosting.models import HostingService, JournalEntry, Operation
-from hosting.services.operations import rollback_operation
+from hosting.models import Operation
+from hosting.services.operations import last_in_force, rollback_operation
 
 
 class Command(OperationCommand):
@@ -29,19 +26,8 @@ class Command(OperationCommand):
         operation = (
             self.find(Operation, "service_plan", pk=options["operation"], service=service)
             if options["operation"]
-            else _last(service)
+            else last_in_force(service)
         )
         return rollback_operation(
             actor=self.actor, operation=operation, reason=options["reason"], wait_for_approval=wait_for_approval
         )
-
-
-def _last(service: HostingService) -> Operation:
-    """The newest operation that changed something and is still in force: only a rollback that succeeded undid one."""
-    undone = Operation.objects.filter(reverts=OuterRef("pk"), state=OperationState.SUCCEEDED)
-    changed = JournalEntry.objects.filter(operation=OuterRef("pk"), backward=False)
-    done = service.operations.filter(~Exists(undone), Exists(changed), state=OperationState.SUCCEEDED)
-    last = done.exclude(kind=OperationKind.ROLLBACK).order_by("-created_at").first()
-    if last is None:
-        raise HostingError(f"Nothing of {service.username} can be rolled back.", code="nothing_to_roll_back")
-    return last

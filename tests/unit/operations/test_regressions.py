@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from hosting.choices import EntryState, NodeState, OperationKind, OperationState, Phase
-from hosting.connections.base import Read, Remove, Reply, Request, Run
+from hosting.choices import EntryState, NodeState, OperationState, Phase
+from hosting.connections.base import Read, Remove, Reply, Request, Run, Write
 from hosting.connections.fake import FakeConnection
 from hosting.connections.fake_node import FakeNode
 from hosting.errors import HostingError
@@ -15,13 +15,21 @@ from hosting.operations import journal, nodes, runner
 from hosting.operations.locks import claim
 from hosting.services.nodes import bootstrap_node
 from hosting.services.operations import rollback_operation
-from hosting.state import Change, NodeFile, plan
+from hosting.state import Change, DaemonUnit, NodeFile, NodeLink, Package, Resource, plan
 from tests.factories import make_node
 from tests.people import operator
 from tests.unit.operations.conftest import ToyWorld
 from tests.unit.operations.toy import NOTES
 
 pytestmark = pytest.mark.django_db
+
+#: What no adapter asks for, but a forged journal may name.
+FORGED = [
+    NodeFile("/etc/cron.d/x", "* * * * * root id\n"),
+    NodeLink("/etc/cron.d/x", "/home/alice/x"),
+    Package("netcat"),
+    DaemonUnit("ssh.service"),
+]
 
 
 def before_each(connection: FakeConnection, hook: Callable[[list[Request]], None]) -> None:
@@ -128,6 +136,8 @@ def test_a_strangers_broken_file_does_not_bring_rolled_back_files_back(world: To
     assert not world.fake.exists(f"{NOTES}/alice.hello") and not world.fake.exists(f"{NOTES}/someone.else")
     assert world.fake.exists("/var/quarantine/someone.else")
     assert world.published() == "bob.note=fine"
+    written = [r.path for _context, r in world.fake.requests if isinstance(r, Write)]
+    assert written.count(f"{NOTES}/alice.hello") == 1  # never again once it was taken back
 
 
 def test_an_apply_that_never_reached_its_node_marks_nothing_out_of_sync(world: ToyWorld) -> None:
@@ -210,8 +220,9 @@ def test_a_bootstrap_that_fails_early_is_taken_back_only_in_what_it_had_begun(mo
     assert node.state == NodeState.NEW and "mariadb-server" not in fake.system.packages
 
 
-def test_a_bootstrap_is_rolled_back_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeNode()
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_bootstrap_is_rolled_back_on_demand(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    fake = FakeNode(installed=installed)
     node, operation = bootstrap(fake, monkeypatch)
     assert node.state == NodeState.READY
     rollback = carried_out(rollback_operation(actor=operator(), operation=operation))
@@ -223,16 +234,19 @@ def test_a_bootstrap_is_rolled_back_on_demand(monkeypatch: pytest.MonkeyPatch) -
     assert again.state == OperationState.SUCCEEDED, again.error
 
 
-def test_a_forged_journal_does_not_make_root_write_a_strangers_file(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("as_if", ["changed", "made"])
+@pytest.mark.parametrize("forged", FORGED, ids=lambda resource: resource.kind)
+def test_a_forged_journal_does_not_make_root_touch_what_is_not_ours(
+    monkeypatch: pytest.MonkeyPatch, forged: Resource, as_if: str
+) -> None:
     fake = FakeNode()
     _node, operation = bootstrap(fake, monkeypatch)
-    path = "/etc/cron.d/x"
-    forged = Change(NodeFile.kind, path, NodeFile(path, "* * * * * root id\n"), None)
+    change = Change(forged.kind, forged.key, *((forged, None) if as_if == "changed" else (None, forged)))
     JournalEntry.objects.create(
-        operation=operation, seq=1000, kind=NodeFile.kind, key=path, change=forged.to_json(), state=EntryState.APPLIED
-    )
+        operation=operation, seq=1000, kind=forged.kind, key=forged.key, change=change.to_json(),
+        state=EntryState.APPLIED,
+    )  # fmt: skip
     rollback = carried_out(rollback_operation(actor=operator(), operation=operation))
-    assert rollback.kind == OperationKind.ROLLBACK
     assert (rollback.state, rollback.error["code"]) == (OperationState.FAILED, "not_ours")
-    assert not fake.exists(path)
-    assert not any(getattr(request, "path", "") == path for _context, request in fake.requests)
+    assert not rollback.journal.exists() and fake.exists("/etc/nginx/conf.d/npanel.conf")
+    assert not fake.exists("/etc/cron.d/x") and "netcat" not in fake.system.packages
