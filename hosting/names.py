@@ -1,6 +1,7 @@
 """Host names and Linux user names: one spelling, and rules for what may be one. No Django."""
 
 import re
+import unicodedata
 
 import idna
 
@@ -90,7 +91,7 @@ def check_username(text: str) -> str:
 
 def suggest_username(domain: str, taken: frozenset[str] | set[str]) -> str:
     """A free user name made from a domain's first label."""
-    letters = re.sub(r"[^a-z0-9]", "", domain.partition(".")[0]).lstrip("0123456789")[:12]
+    letters = re.sub(r"[^a-z0-9]", "", _plain(domain.partition(".")[0])).lstrip("0123456789")[:12]
     stem = letters if len(letters) >= 2 and not letters.startswith(_RESERVED_PREFIX) else f"site{letters}"[:12]
     number = 0
     while True:
@@ -98,6 +99,16 @@ def suggest_username(domain: str, taken: frozenset[str] | set[str]) -> str:
         if name not in taken and name not in RESERVED_USERNAMES:
             return name
         number += 1
+
+
+def _plain(label: str) -> str:
+    """A domain's label in letters that people would type: ``xn--bcher-kva`` becomes ``bucher``."""
+    try:
+        shown = idna.decode(label)
+    except idna.IDNAError:
+        return label
+    base = unicodedata.normalize("NFKD", shown.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
+    return base or label
 
 
 def _bad_name(text: str, reason: str) -> HostingError:

@@ -1,11 +1,31 @@
 """Files of ours that somebody edited by hand: kept aside when they are replaced, brought back byte for byte."""
 
+import difflib
 import hashlib
 
 from hosting.adapters.base import removed_path
 from hosting.connections.base import Context, Move, Read, Stat, Steps
 from hosting.errors import HostingError
 from hosting.state import Change, Resource
+
+#: Lines of a hand-made edit that are shown.
+_SHOWN = 40
+
+
+def edit_of(text: str, ours: str) -> str:
+    """What ``edited`` says of a file: a digest of its text, and below it the lines that are not as we write them.
+
+    Args:
+        text: the file as it is. ours: as NPanel would write it ("" where it can't be told).
+    """
+    lines = difflib.unified_diff(ours.splitlines(), text.splitlines(), lineterm="", n=0)
+    changed = [line for line in list(lines)[2:] if not line.startswith("@@")] if ours else []
+    return "\n".join([digest_of(text.encode()), *changed[:_SHOWN], *(["…"] if len(changed) > _SHOWN else [])])
+
+
+def digest_of(data: bytes) -> str:
+    """What tells one hand-made text from another: the first 12 hex digits of its SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def keep_edited(change: Change, path: str, context: Context) -> Steps[None]:
@@ -32,7 +52,7 @@ def bring_back_edited(change: Change, path: str, context: Context) -> Steps[bool
     if context.removed_id:
         yield [Move(_kept(change, context), path, replace=True)]
     (there,) = yield [Read(path)]
-    if hashlib.sha256(there.data).hexdigest()[:12] != getattr(change.after, "edited", ""):
+    if digest_of(there.data) != str(getattr(change.after, "edited", "")).partition("\n")[0]:
         raise HostingError(
             f"{change.ref} had been edited by hand, and that text is not kept.",
             code="edited_by_hand",

@@ -44,6 +44,7 @@ def approve_operation(*, actor: Actor, operation: Operation, digest: str, reason
         dispatched_at=None,
         attempts=0,
         error=None,
+        started_at=None,
         finished_at=None,
         reason=(reason or operation.reason)[:300],
     )

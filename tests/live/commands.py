@@ -7,8 +7,10 @@ the loaded process; it serves until its standard input ends.
 """
 
 import contextlib
+import importlib
 import json
 import os
+import pkgutil
 import selectors
 import signal
 import socket
@@ -155,6 +157,8 @@ def serve(path: str) -> None:
     from django.db import connections
 
     django.setup()
+    for command in pkgutil.iter_modules([str(ROOT / "hosting" / "management" / "commands")]):
+        importlib.import_module(f"hosting.management.commands.{command.name}")
     connections.close_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # helpers report to their client; nobody waits for them here
     listener = socket.socket(socket.AF_UNIX)

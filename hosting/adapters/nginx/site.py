@@ -1,11 +1,11 @@
 """A VirtualHost as the text of its file, and the text (whoever wrote it) as a VirtualHost."""
 
-import hashlib
 from dataclasses import replace
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hosting.adapters._edited import edit_of
 from hosting.adapters._values import ABSOLUTE_PATH, HOST_NAME, OWNER, SITE_NAME, all_checked, checked
 from hosting.adapters.nginx.syntax import Directive, SyntaxFault, parse
 from hosting.adapters.php_fpm.pool import PING_PATH
@@ -56,19 +56,21 @@ def render(site: VirtualHost) -> str:
 def parse_site(owner: str, name: str, text: str) -> VirtualHost:
     """The site that a file stands for.
 
-    ``edited`` holds a digest of the text unless it is, byte for byte, what :func:`render` makes of the other fields.
+    ``edited`` says what differs unless the text is, byte for byte, what :func:`render` makes of the other fields.
 
     Args:
         owner, name: as the file's name says.
         text: the file's content.
     """
+    ours = ""
     try:
         site = _site(parse(text))
-        if (site.owner, site.name) == (owner, name) and render(site) == text:
+        ours = render(site)
+        if (site.owner, site.name) == (owner, name) and ours == text:
             return site
     except (SyntaxFault, UnsafeValue):
         site = VirtualHost(owner, name, root="", php=False)
-    return replace(site, owner=owner, name=name, edited=hashlib.sha256(text.encode()).hexdigest()[:12])
+    return replace(site, owner=owner, name=name, edited=edit_of(text, ours))
 
 
 def _site(file: Directive) -> VirtualHost:

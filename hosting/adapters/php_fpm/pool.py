@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hosting.adapters._edited import edit_of
 from hosting.adapters._values import OWNER, PHP_VERSION, checked, home_checked, number_checked
 from hosting.errors import UnsafeValue
 from hosting.state import PhpPool
@@ -66,7 +67,7 @@ def _own_settings() -> frozenset[str]:
 def parse(owner: str, version: str, text: str) -> PhpPool:
     """The pool that a file stands for.
 
-    ``edited`` holds a digest of the text unless it is, byte for byte, what :func:`render` makes of the other fields.
+    ``edited`` says what differs unless the text is, byte for byte, what :func:`render` makes of the other fields.
 
     Args:
         owner, version: as the file's name and place say.
@@ -82,16 +83,18 @@ def parse(owner: str, version: str, text: str) -> PhpPool:
         memory_mb=_megabytes(values.get("php_admin_value[memory_limit]", "")),
         settings=tuple((name[10:-1], value) for name, value in values.items() if name.startswith("php_value[")),
     )
-    if pool.owner == owner and _renders_to(pool, text):
+    ours = _rendered(pool)
+    if pool.owner == owner and ours == text:
         return pool
-    return replace(pool, owner=owner, edited=hashlib.sha256(text.encode()).hexdigest()[:12])
+    return replace(pool, owner=owner, edited=edit_of(text, ours))
 
 
-def _renders_to(pool: PhpPool, text: str) -> bool:
+def _rendered(pool: PhpPool) -> str:
+    """The pool as NPanel would write it, "" where it would not."""
     try:
-        return render(pool) == text
+        return render(pool)
     except UnsafeValue:
-        return False
+        return ""
 
 
 def _megabytes(text: str) -> int:
