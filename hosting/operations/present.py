@@ -1,7 +1,5 @@
 """Operations as people read them: a plan as sentence and tree, its journal, what was probed. Pure, from rows."""
 
-import difflib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -13,6 +11,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from hosting.adapters.base import adapter_for, adapters
 from hosting.choices import EntryState, OperationKind, OperationState, Phase
 from hosting.models import JournalEntry, Operation
+from hosting.state.diff import diff
 
 SIGNS = {"create": "+", "update": "~", "delete": "−"}
 
@@ -201,12 +200,8 @@ def adapter_label(kind: str) -> str:
 
 
 def change_diff(change: Mapping[str, Any]) -> list[str]:
-    """The lines of :meth:`hosting.state.Change.diff` from a change's JSON, without the key to its secrets."""
-    sides = [_unsealed(change["before"]), _unsealed(change["after"])]
-    before, after = (_lines(side) for side in sides)
-    if before == after:
-        before, after = ([json.dumps(side)] for side in sides)
-    return list(difflib.unified_diff(before, after, lineterm="", n=3))[2:]
+    """The diff of a stored change; see :func:`hosting.state.diff.diff`."""
+    return diff(change["before"], change["after"])
 
 
 def diff_rows(lines: Sequence[str]) -> list[DiffRow]:
@@ -358,39 +353,3 @@ def _steps(operation: Operation) -> tuple[StepView, ...]:
         )
         for number, phase in enumerate(phases)
     )
-
-
-def _unsealed(value: Any) -> Any:
-    """The same JSON without sealed texts, which differ for equal secrets."""
-    if isinstance(value, dict):
-        return {name: _unsealed(item) for name, item in value.items() if name != "$sealed"}
-    return [_unsealed(item) for item in value] if isinstance(value, list) else value
-
-
-def _lines(resource: Mapping[str, Any] | None) -> list[str]:
-    lines: list[str] = []
-    for name, value in (resource or {}).items():
-        if name != "kind" and value not in ("", [], {"$secret": ""}):
-            lines.extend(_field_lines(name, value))
-    return lines
-
-
-def _field_lines(name: str, value: Any) -> list[str]:
-    if isinstance(value, str) and "\n" in value:
-        *lines, last = value.split("\n")
-        tail = [f"  {_scalar(last)} (no line end)"] if last else []
-        return [f"{name}:", *(f"  {_scalar(line)}" for line in lines), *tail]
-    if isinstance(value, list) and value:
-        return [f"{name}:", *(f"  {_scalar(item)}" for item in value)]
-    return [f"{name}: {_scalar(value)}"]
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, dict) and "$secret" in value:
-        return f"(secret {value['$secret']})" if value["$secret"] else "(none)"
-    if isinstance(value, dict):
-        return " ".join(_scalar(item) for item in value.values())
-    if isinstance(value, list):
-        return " ".join(_scalar(item) for item in value)
-    text = str(value)
-    return text if text.isprintable() else json.dumps(text)

@@ -1,6 +1,5 @@
 """Plans: what must change so that one set of Resources becomes another, in a stable order, with a digest."""
 
-import difflib
 import enum
 import hashlib
 import json
@@ -10,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from hosting.state.codec import Seal, decode, encode
+from hosting.state.diff import diff, printable
 from hosting.state.resources import Ref, Resource
 
 State = Mapping[Ref, Resource]
@@ -81,10 +81,7 @@ class Change:
 
         Only equal sides give no lines.
         """
-        before, after = _lines(self.before), _lines(self.after)
-        if before == after and self.before != self.after:
-            before, after = [_exact(self.before)], [_exact(self.after)]
-        return list(difflib.unified_diff(before, after, lineterm="", n=3))[2:]
+        return diff(*(None if side is None else encode(side) for side in (self.before, self.after)))
 
 
 @dataclass(frozen=True)
@@ -214,49 +211,6 @@ def _depth(ref: Ref, by_ref: Mapping[Ref, Change], known: dict[Ref, int], path: 
     return known[ref]
 
 
-def _exact(resource: Resource | None) -> str:
-    return json.dumps(None if resource is None else encode(resource))
-
-
-def _lines(resource: Resource | None) -> list[str]:
-    if resource is None:
-        return []
-    lines: list[str] = []
-    for name, value in encode(resource).items():
-        if name != "kind" and not _is_empty(value):
-            lines.extend(_field_lines(name, value))
-    return lines
-
-
-def _is_empty(value: Any) -> bool:
-    """Whether a field says nothing: people need not read it ("" or none; False and 0 do say something)."""
-    return value in ("", [], {"$secret": ""})
-
-
-def _field_lines(name: str, value: Any) -> list[str]:
-    if isinstance(value, str) and "\n" in value:
-        *lines, last = value.split("\n")
-        return [
-            f"{name}:",
-            *(f"  {_scalar(line)}" for line in lines),
-            *([f"  {_scalar(last)} (no line end)"] if last else []),
-        ]
-    if isinstance(value, list) and value:
-        return [f"{name}:", *(f"  {_scalar(item)}" for item in value)]
-    return [f"{name}: {_scalar(value)}"]
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, dict) and "$secret" in value:
-        return f"(secret {value['$secret']})" if value["$secret"] else "(none)"
-    if isinstance(value, dict):
-        return " ".join(_scalar(item) for item in value.values())
-    if isinstance(value, list):
-        return " ".join(_scalar(item) for item in value)
-    text = str(value)
-    return text if text.isprintable() else json.dumps(text)
-
-
 def _render(change: Change) -> str:
     sign = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}[change.action]
-    return "\n".join([f"{sign} {change.kind} {_scalar(change.key)}", *(f"    {line}" for line in change.diff())])
+    return "\n".join([f"{sign} {change.kind} {printable(change.key)}", *(f"    {line}" for line in change.diff())])

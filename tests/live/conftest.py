@@ -1,6 +1,6 @@
 """Fixtures of the live tests: lab nodes, and one panel with a bootstrapped node for the whole session."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,3 +19,18 @@ def panel(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]
             yield panel
         finally:
             panel.close()
+
+
+_LINES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Shows a line at the end of the run's output: figures that people want to see of tests that passed."""
+    return request.config.stash.setdefault(_LINES, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show what :func:`say` was given."""
+    for line in config.stash.get(_LINES, []):
+        terminalreporter.write_line(line)

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,13 @@ class Figures:
 
 
 @pytest.fixture(scope="module")
-def figures() -> Iterator[Figures]:
+def figures(say: Callable[[str], None]) -> Iterator[Figures]:
     """Collects; what is saved is a whole series only."""
     figures = Figures()
     yield figures
     if figures.tried == set(NAMES):
         figures.save()
-    print("\n" + figures.table())
+    say(figures.table())
 
 
 @pytest.fixture(scope="module")

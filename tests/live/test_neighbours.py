@@ -62,12 +62,13 @@ def create_beside(panel: Panel, neighbours: tuple[Account, Account], username: s
 
 @pytest.mark.parametrize("number, name", list(enumerate(BLUNDERS)), ids=list(BLUNDERS))
 def test_a_strangers_broken_file_is_moved_aside_and_named(
-    number: int, name: str, panel: Panel, neighbours: tuple[Account, Account]
+    number: int, name: str, panel: Panel, neighbours: tuple[Account, Account], say: Callable[[str], None]
 ) -> None:
     blunder, before = BLUNDERS[name], len(quarantined(panel))
     panel.node.write(blunder.path, blunder.text)
     probers = create_beside(panel, neighbours, f"third{number}")
-    print(f"{name}: {[f'{prober.count} probes, {prober.rate:.0f}/s' for prober in probers]}")
+    for prober in probers:
+        say(f"{name}: {prober.site.host} {prober.count} probes, {prober.rate:.0f}/s, {len(prober.faults)} failed")
     (moved,) = quarantined(panel)[before:]
     assert moved["path"] == blunder.path
     assert panel.node.read(moved["kept_at"]) == blunder.text
