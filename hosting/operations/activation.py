@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -131,11 +132,16 @@ def _release(node: Node, fence: int) -> None:
 
 
 def _gather(node: Node) -> None:
-    """Give operations that are still writing their files a moment to share this reload; nobody else: no wait."""
+    """Give operations that are about to need a reload a moment to share this one; where nobody is, there is no wait."""
     deadline = time.monotonic() + _GATHER_SECONDS
-    writing = Operation.objects.filter(node=node, state=OperationState.RUNNING, phase__in=_BEFORE_RELOAD)
-    waiting = Q(activationticket__done=False)
-    while time.monotonic() < deadline and writing.exclude(waiting).exists():
+    here = Operation.objects.filter(node=node)
+    writing = here.filter(state=OperationState.RUNNING, phase__in=_BEFORE_RELOAD).exclude(activationticket__done=False)
+    queued = here.filter(state=OperationState.PENDING, dispatched_at__isnull=False)
+    waiting = ActivationTicket.objects.filter(node=node, done=False)
+    while time.monotonic() < deadline:
+        # What is queued can only come while a worker process is free to take it.
+        if not writing.exists() and (not queued.exists() or waiting.count() >= settings.NPANEL_WORKERS):
+            return
         time.sleep(0.02)
 
 

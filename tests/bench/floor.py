@@ -39,7 +39,7 @@ run("useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", user)
 root = "/home/%s/sites/%s/public" % (user, domain)
 os.makedirs(root); write(root + "/index.html", "floor")
 write("/etc/php/8.2/fpm/pool.d/%s.conf" % user, "[%s]\nuser=%s\ngroup=%s\nlisten=/run/npanel/php/%s.sock\npm=ondemand\npm.max_children=5\n" % ((user,) * 4))
-write("/etc/nginx/npanel/sites/%s.%s.conf" % (user, domain), "server { include npanel/listen.conf; server_name %s; root %s; }\n" % (domain, root))
+write("/etc/nginx/npanel/sites/%s.%s.conf" % (user, domain), "server { listen 80; server_name %s; root %s; }\n" % (domain, root))
 sql = "CREATE DATABASE %s_m; CREATE USER %s_m@localhost IDENTIFIED BY 'x'; GRANT ALL ON %s_m.* TO %s_m@localhost;" % ((user,) * 4)
 run("mariadb", data=sql.encode())
 records = [{"name": domain + ".", "type": "A", "ttl": 3600, "changetype": "REPLACE", "records": [{"content": address, "disabled": False}]}]

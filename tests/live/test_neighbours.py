@@ -118,7 +118,11 @@ def append(path: str, text: str) -> Callable[[Panel], None]:
 
 def run(*argv: str, typed: str = "") -> Callable[[Panel], None]:
     """Somebody runs a command as root."""
-    return lambda panel: panel.node.exec(argv, input=typed, check=True) and None
+
+    def deed(panel: Panel) -> None:
+        panel.node.exec(argv, input=typed, check=True)
+
+    return deed
 
 
 def name_server(method: str, path: str, body: str = "") -> Callable[[Panel], None]:

@@ -134,5 +134,5 @@ def test_what_has_secrets_is_readable_by_its_owner_only(panel: Panel, planted: d
         public = path.suffix == ".pub"
         assert public or path.stat().st_mode & 0o077 == 0, path
     listing = panel.node.exec(["find", "/etc/powerdns/npanel", "-type", "f", "-perm", "/o+r"]).stdout.split()
-    for path in listing:
-        assert planted["powerdns api key"] not in panel.node.read(path), path
+    for file in listing:
+        assert planted["powerdns api key"] not in panel.node.read(file), file
