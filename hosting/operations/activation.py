@@ -37,7 +37,7 @@ _WAIT_SECONDS = 1800.0
 _WAIT_STEP = 0.15
 _QUARANTINES_AT_MOST = 20
 #: How long a leader waits for others that are about to need the same reload.
-_GATHER_SECONDS = 0.5
+_GATHER_SECONDS = 1.2
 _BEFORE_RELOAD = (Phase.PLANNING, Phase.APPLYING)
 
 log = get_logger("activation")
