@@ -117,7 +117,7 @@ def test_a_user_that_the_node_has_already_is_refused_and_left_alone(panel: Panel
 def test_a_full_disk_fails_with_its_reason_and_leaves_the_old_state(panel: Panel, resident: Account) -> None:
     place = "/etc/nginx/npanel/sites"
     kept = panel.node.exec(["tar", "--create", "--file=-", "--directory", place, "."], check=True).stdout
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", place]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "tmpfs", place]
     panel.node.exec(mount, check=True)
     try:
         panel.node.exec(["tar", "--extract", "--file=-", "--directory", place], input=kept, check=True)
