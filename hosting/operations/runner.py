@@ -11,7 +11,7 @@ from hosting.choices import OperationKind, OperationState, Phase
 from hosting.connections.base import converse
 from hosting.errors import ConnectionFailed, HostingError, OutcomeUnknown
 from hosting.failpoints import failpoint
-from hosting.models import JournalEntry, Node, Operation
+from hosting.models import Node, Operation
 from hosting.operations import discovery, journal
 from hosting.operations.activation import activate, context_of
 from hosting.operations.journal import RecordedConnection
@@ -173,13 +173,10 @@ class Attempt:
         if not backward:
             failpoint("runner.applied")
         errors = [outcome if isinstance(outcome, HostingError) else None for outcome in outcomes]
-        self._settle(entries, errors)
+        journal.settle(self.operation, entries, errors)
         for error in errors:
             if error is not None:
                 raise error
-
-    def _settle(self, entries: list[JournalEntry], errors: list[HostingError | None]) -> None:
-        journal.settle(self.operation, entries, errors)
 
     def _activate(self) -> list[str]:
         self._enter(Phase.ACTIVATING)
