@@ -318,9 +318,10 @@ def test_a_login_shell_that_talks_does_not_matter(connect: Connect, lab_node: No
 
 
 @pytest.fixture
-def deployer(lab_node: Node) -> Iterator[str]:
-    """A user that may sign in with NPanel's key and is not root."""
-    lab_node.exec(["useradd", "--create-home", "--shell", "/bin/bash", "deployer"], check=True)
+def deployer(request: pytest.FixtureRequest, lab_node: Node) -> Iterator[str]:
+    """A user that may sign in with NPanel's key and is not root, unless ``useradd`` options as parameter say so."""
+    options = getattr(request, "param", ())
+    lab_node.exec(["useradd", *options, "--create-home", "--shell", "/bin/bash", "deployer"], check=True)
     for argv in (
         ["mkdir", "/home/deployer/.ssh"],
         ["cp", "/root/.ssh/authorized_keys", "/home/deployer/.ssh/authorized_keys"],
@@ -351,9 +352,9 @@ SUDO = (
 )
 
 
+@pytest.mark.parametrize("deployer", [("--non-unique", "--uid", "0")], indirect=True)
 def test_a_user_whose_sudo_works_is_root(connect: Connect, deployer: str, lab_node: Node) -> None:
     lab_node.write("/usr/local/bin/sudo", SUDO, mode="755")
-    lab_node.exec(["usermod", "--non-unique", "--uid", "0", deployer], check=True)
     assert ask(connect(username=deployer), Run(("id", "-u"))).text == "0\n"
 
 
