@@ -34,6 +34,8 @@ PACKAGES=(
     "rsync|bulk copies to and from nodes do not work"
     "dnsutils|no dig to ask the panel's name server by hand"
     "curl|no curl to fetch a hosted page by hand"
+    "nginx-light|the panel's five ports are not mapped: the interfaces answer on ports of their own"
+    "gettext|translations cannot be collected or compiled: the panel speaks what is committed"
     "make|the commands of the README do not exist"
     "ca-certificates|Python packages cannot be fetched over https"
 )
