@@ -45,7 +45,8 @@ logger_class = JsonLogger
 
 def on_starting(server: Any) -> None:
     """Let the master process log as the panel does; each worker process configures itself with Django's settings."""
-    configure(service="npanel-admin", level=env.text("LOG_LEVEL", "INFO"), **_log_target())
+    name = "portal" if os.environ["NPANEL_INTERFACE"] == "customer" else "admin"
+    configure(service=f"npanel-{name}", level=env.text("LOG_LEVEL", "INFO"), **_log_target())
 
 
 def _log_target() -> dict[str, Any]:

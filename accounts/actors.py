@@ -42,6 +42,12 @@ def actor_from_terminal() -> Actor:
     return Actor(type=ActorType.SYSTEM, id=str(os.getuid()), login=login, role="admin", interface="command")
 
 
+def user_id(actor: Actor) -> int | None:
+    """The primary key of the account that acts, itself or by a token; None for the system and strangers."""
+    of_a_person = actor.type in (ActorType.USER, ActorType.TOKEN) and actor.id.isdigit()
+    return int(actor.id) if of_a_person else None
+
+
 def _unix_user() -> str:
     uid = os.getuid()
     try:

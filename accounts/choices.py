@@ -11,3 +11,15 @@ class Role(models.TextChoices):
     SUPPORT = "support", _("Support")
     RESELLER = "reseller", _("Reseller")
     CUSTOMER = "customer", _("Customer")
+
+
+class MemberAccess(models.TextChoices):
+    """How far a person may go for a customer."""
+
+    OWNER = "owner", _("Owner")
+    MANAGER = "manager", _("Manager")
+    VIEWER = "viewer", _("Viewer")
+
+
+#: What each access includes: an owner may what a manager may, and a manager what a viewer may.
+ACCESS_LEVELS = {MemberAccess.VIEWER: 1, MemberAccess.MANAGER: 2, MemberAccess.OWNER: 3}

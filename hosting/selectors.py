@@ -1,54 +1,125 @@
 """Reads, always scoped to an actor: what somebody may not see is not there."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from accounts.actors import user_id
 from accounts.choices import Role
-from accounts.models import Customer
+from accounts.models import Customer, Reseller, User
 from audit.actor import Actor
-from hosting.models import DnsRecord, Domain, DriftItem, HostingService, Node, Operation
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    DriftItem,
+    HostingPlan,
+    HostingService,
+    Node,
+    Operation,
+)
 
 _SEE_ALL = (Role.ADMIN, Role.SUPPORT)
+_NOBODY = Q(pk__in=())
 
 
-def _sees_all(actor: Actor) -> bool:
+def sees_all(actor: Actor) -> bool:
+    """Whether the actor is one of the operators, who see everything."""
     return actor.role in _SEE_ALL
 
 
+def _visible(actor: Actor, path: str) -> Q:
+    """The condition on rows whose customer, reached by ``path``, the actor may see.
+
+    Args:
+        path: lookup from the row to its customer with two underscores at the end, or "" for customers themselves.
+    """
+    if sees_all(actor):
+        return Q()
+    if _sells(actor):
+        return Q(**{f"{path}reseller__in": _reseller_of(actor)})
+    if actor.role == Role.CUSTOMER and user_id(actor) is not None:
+        mine = Customer.objects.filter(memberships__user=user_id(actor)).values("pk")
+        return Q(**{f"{path}pk__in": mine})
+    return _NOBODY
+
+
+def _sells(actor: Actor) -> bool:
+    return actor.role == Role.RESELLER and user_id(actor) is not None
+
+
+def _reseller_of(actor: Actor) -> QuerySet[Reseller]:
+    return Reseller.objects.filter(users=user_id(actor), is_active=True)
+
+
+def resellers(actor: Actor) -> QuerySet[Reseller]:
+    """Resellers the actor may see: all, or their own."""
+    if sees_all(actor):
+        return Reseller.objects.all()
+    return _reseller_of(actor) if _sells(actor) else Reseller.objects.none()
+
+
 def customers(actor: Actor) -> QuerySet[Customer]:
-    """Customers the actor may see."""
-    return Customer.objects.all() if _sees_all(actor) else Customer.objects.none()
+    """Customers the actor may see: all, those of their reseller, or those they are a member of."""
+    return Customer.objects.filter(_visible(actor, ""))
+
+
+def people(actor: Actor) -> QuerySet[User]:
+    """People the actor may see: all, or those of the customers they see."""
+    if sees_all(actor):
+        return User.objects.all()
+    return User.objects.filter(memberships__customer__in=customers(actor)).distinct()
+
+
+def plans(actor: Actor) -> QuerySet[HostingPlan]:
+    """Hosting plans the actor may see: all, those a reseller may sell, or those a customer is under."""
+    if sees_all(actor):
+        return HostingPlan.objects.all()
+    if _sells(actor):
+        return HostingPlan.objects.filter(
+            Q(reseller__in=_reseller_of(actor)) | Q(reseller__isnull=True, for_resellers=True)
+        )
+    return HostingPlan.objects.filter(pk__in=services(actor).values("plan"))
 
 
 def nodes(actor: Actor) -> QuerySet[Node]:
-    """Nodes the actor may see."""
-    return Node.objects.all() if _sees_all(actor) else Node.objects.none()
+    """Nodes the actor may see: an operator's only; others see the name of the one their service is on."""
+    return Node.objects.all() if sees_all(actor) else Node.objects.none()
 
 
 def services(actor: Actor) -> QuerySet[HostingService]:
     """Hosting services the actor may see, with customer, plan and node."""
     found = HostingService.objects.select_related("customer", "plan", "node")
-    return found if _sees_all(actor) else found.none()
+    return found.filter(_visible(actor, "customer__"))
 
 
 def domains(actor: Actor) -> QuerySet[Domain]:
     """Domains the actor may see."""
-    found = Domain.objects.select_related("service")
-    return found if _sees_all(actor) else found.none()
+    return Domain.objects.select_related("service").filter(_visible(actor, "service__customer__"))
 
 
 def dns_records(actor: Actor) -> QuerySet[DnsRecord]:
     """DNS records the actor may see."""
     found = DnsRecord.objects.select_related("domain__service")
-    return found if _sees_all(actor) else found.none()
+    return found.filter(_visible(actor, "domain__service__customer__"))
+
+
+def databases(actor: Actor) -> QuerySet[Database]:
+    """Databases the actor may see."""
+    return Database.objects.select_related("service").filter(_visible(actor, "service__customer__"))
+
+
+def database_users(actor: Actor) -> QuerySet[DatabaseUser]:
+    """Database accounts the actor may see."""
+    return DatabaseUser.objects.select_related("service").filter(_visible(actor, "service__customer__"))
 
 
 def operations(actor: Actor) -> QuerySet[Operation]:
-    """Operations the actor may see, newest first."""
+    """Operations the actor may see, newest first; those of nodes are the operators' alone."""
     found = Operation.objects.select_related("node", "service").order_by("-created_at")
-    return found if _sees_all(actor) else found.none()
+    return found.filter(_visible(actor, "service__customer__"))
 
 
 def drift_items(actor: Actor) -> QuerySet[DriftItem]:
-    """Drift the actor may see."""
+    """Drift the actor may see: the operators' alone."""
     found = DriftItem.objects.select_related("node", "service", "operation")
-    return found if _sees_all(actor) else found.none()
+    return found if sees_all(actor) else found.none()

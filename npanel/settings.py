@@ -6,21 +6,23 @@ from django.utils.translation import gettext_lazy as _
 
 from npanel import env
 from npanel.env import BASE_DIR
+from npanel.interfaces import INTERFACES, interface_settings
 from npanel.version import VERSION
 from observability.logging import configure
 
 ENVIRONMENT = NPANEL_ENVIRONMENT = env.choice("ENVIRONMENT", "development", ("development", "production"))
 PRODUCTION = ENVIRONMENT == "production"
 NPANEL_VERSION = VERSION
-#: Which door this process is: admin, worker or command. It names the service in logs and audit events.
-NPANEL_INTERFACE = env.choice("INTERFACE", "command", ("admin", "worker", "command"))
+NPANEL_INTERFACE = env.choice("INTERFACE", "command", INTERFACES)
 
 VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")
 KEY_DIR = env.path("KEY_DIR", VAR_DIR / "keys")
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = env.boolean("DEBUG", False)
-SECRET_KEY = env.secret("SECRET_KEY", generate_in=None if PRODUCTION else KEY_DIR / "web.secret")
+# Each interface signs with a key of its own; commands have the operators'.
+_key_name = "customer" if NPANEL_INTERFACE == "customer" else "web"
+SECRET_KEY = env.secret("SECRET_KEY", generate_in=None if PRODUCTION else KEY_DIR / f"{_key_name}.secret")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1],testserver")
 CSRF_TRUSTED_ORIGINS = env.words("TRUSTED_ORIGINS")
 
@@ -74,7 +76,7 @@ MIDDLEWARE = [
     "observability.middleware.PrometheusAfterMiddleware",
 ]
 
-ROOT_URLCONF = "npanel.urls_admin"
+globals().update(interface_settings(NPANEL_INTERFACE))
 WSGI_APPLICATION = "npanel.wsgi.application"
 TEMPLATES = [
     {
@@ -97,7 +99,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 AUTH_USER_MODEL = "accounts.User"
-LOGIN_URL = "admin:login"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -131,9 +132,6 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
 
-# Cookies ignore ports, so each interface has names of its own (SECURITY.md, "cross-origin between ports").
-SESSION_COOKIE_NAME = "npanel_admin_session"
-CSRF_COOKIE_NAME = "npanel_admin_csrf"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
@@ -187,7 +185,7 @@ if _log_file:
     Path(_log_file).parent.mkdir(parents=True, exist_ok=True)
 LOGGING_CONFIG = None
 configure(
-    service=f"npanel-{NPANEL_INTERFACE}",
+    service=f"npanel-{'portal' if NPANEL_INTERFACE == 'customer' else NPANEL_INTERFACE}",
     level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
     stream=None if _log_file else "stderr",
     file=_log_file or None,

@@ -4,8 +4,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from npanel.crossing import other_interface
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("observability.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("hosting.api.urls")),
+    path("v1/", include("hosting.api.urls", namespace="api-alias")),
+    path("portal/", other_interface),
+    path("portal/<path:rest>", other_interface),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from audit.testing import enable_test_flush
+from npanel.interfaces import interface_settings
 
 enable_test_flush()
 
@@ -25,6 +26,14 @@ def keys(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not settings.NPANEL_QUEUE_KEY_FILE.exists():
         settings.NPANEL_QUEUE_KEY_FILE.write_text("a queue key for tests only")
     return folder
+
+
+@pytest.fixture
+def customer_interface(settings: Any) -> None:
+    """This process serves the customers' interface: its URLs, cookies and sign-in."""
+    settings.NPANEL_INTERFACE = "customer"
+    for name, value in interface_settings("customer").items():
+        setattr(settings, name, value)
 
 
 @pytest.fixture(autouse=True)

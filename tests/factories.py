@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-from accounts.models import Customer
+from accounts.models import Customer, Reseller
 from hosting.choices import NodeState, OperationKind, OperationState, ServiceState
 from hosting.models import Domain, HostingPlan, HostingService, Node, Operation
 
@@ -13,6 +13,11 @@ _count = itertools.count(1)
 def make_customer(**fields: Any) -> Customer:
     """A customer with a name of its own."""
     return Customer.objects.create(**{"name": f"Customer {next(_count)}"} | fields)
+
+
+def make_reseller(**fields: Any) -> Reseller:
+    """A reseller with a name of its own."""
+    return Reseller.objects.create(**{"name": f"Reseller {next(_count)}"} | fields)
 
 
 def make_plan(**fields: Any) -> HostingPlan:

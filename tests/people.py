@@ -1,7 +1,9 @@
-"""Three people every door is tried with: an operator, a colleague who may only look, a stranger."""
+"""The people every door is tried with: operators, a colleague who only looks, a stranger; customers', resellers'."""
 
-from accounts.choices import Role
-from accounts.models import User
+from typing import Any
+
+from accounts.choices import MemberAccess, Role
+from accounts.models import Customer, Membership, Reseller, User
 from audit.actor import Actor, ActorType
 
 PASSWORD = "correct horse battery staple"
@@ -22,9 +24,26 @@ def stranger() -> User:
     return _person("stranger@panel.test", Role.CUSTOMER)
 
 
-def _person(email: str, role: str) -> User:
+def member(customer: Customer, access: str = MemberAccess.OWNER) -> User:
+    """A person of a customer: its owner, its manager or its viewer (each made once)."""
+    user = _person(f"{access}-{customer.pk}@customer.test", Role.CUSTOMER)
+    Membership.objects.get_or_create(user=user, customer=customer, defaults={"access": access})
+    return user
+
+
+def reseller(of: Reseller) -> User:
+    """A person who works for a reseller (made once)."""
+    return _person(f"sales-{of.pk}@reseller.test", Role.RESELLER, reseller=of)
+
+
+def actor(user: User, interface: str = "customer") -> Actor:
+    """A person as services and audit events see them."""
+    return Actor(type=ActorType.USER, id=str(user.pk), login=user.email, role=user.role, interface=interface)
+
+
+def _person(email: str, role: str, **fields: Any) -> User:
     found = User.objects.filter(email=email).first()
-    return found or User.objects.create_user(email, PASSWORD, role=role, is_superuser=role == Role.ADMIN)
+    return found or User.objects.create_user(email, PASSWORD, role=role, is_superuser=role == Role.ADMIN, **fields)
 
 
 def operator() -> Actor:

@@ -49,7 +49,7 @@ class CustomerByName(forms.CharField):
     def clean(self, value: Any) -> Any:
         """The customer of that name."""
         name = super().clean(value)
-        customer = Customer.objects.filter(name=name).first() if name else None
+        customer = Customer.objects.filter(name=name, reseller=None).first() if name else None
         if name and customer is None:
             raise forms.ValidationError(_("There is no customer of this name."), code="unknown_customer")
         return customer
@@ -57,7 +57,7 @@ class CustomerByName(forms.CharField):
     @property
     def suggestions(self) -> list[str]:
         """Names to offer."""
-        return list(Customer.objects.order_by("name").values_list("name", flat=True)[:_SUGGESTED])
+        return list(Customer.objects.filter(reseller=None).order_by("name").values_list("name", flat=True)[:_SUGGESTED])
 
 
 class ServiceForm(AskForm):

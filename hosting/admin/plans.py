@@ -31,7 +31,7 @@ class HostingPlanAdmin(FactsAdmin):
     search_fields = ("name__startswith",)
     search_help_text = _("Name, from the beginning")
     fieldsets = (
-        (None, {"fields": ("name",)}),
+        (None, {"fields": ("name", "for_resellers")}),
         (_("Limits"), {"fields": _LIMITS[:7], "description": _("An empty limit means unlimited.")}),
         (_("Computing"), {"fields": _LIMITS[7:]}),
     )

@@ -3,11 +3,25 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Reseller, check_name_is_free
+
 
 class HostingPlan(models.Model):
     """A named set of limits; an empty limit means unlimited."""
 
-    name = models.CharField(_("name"), max_length=80, unique=True)
+    name = models.CharField(_("name"), max_length=80)
+    reseller = models.ForeignKey(
+        Reseller,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="plans",
+        verbose_name=_("reseller"),
+        help_text=_("Who sells it; empty for the operator's own."),
+    )
+    for_resellers = models.BooleanField(
+        _("resellers may sell it"), default=False, help_text=_("Counts for the operator's own plans.")
+    )
     disk_mb = models.PositiveIntegerField(_("disk space (MiB)"), null=True, blank=True)
     domains = models.PositiveIntegerField(_("domains"), null=True, blank=True, default=1)
     databases = models.PositiveIntegerField(_("databases"), null=True, blank=True, default=1)
@@ -23,6 +37,17 @@ class HostingPlan(models.Model):
         verbose_name = _("hosting plan")
         verbose_name_plural = _("hosting plans")
         ordering = ("name",)
+        constraints = (models.UniqueConstraint(fields=["reseller", "name"], name="plan_name_once"),)
+        indexes = (models.Index(fields=["name"]),)
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """One name is one plan, among a reseller's and among the operator's own.
+
+        Raises:
+            ValidationError: the name is taken.
+        """
+        super().clean()
+        check_name_is_free(self)

@@ -2,24 +2,30 @@
 
 from django.db import transaction
 
-from accounts.models import Customer
-from accounts.services import create_customer as _create
-from accounts.services import delete_customer as _delete
+from accounts.models import Customer, Reseller
+from accounts.services.customers import create_customer as _create
+from accounts.services.customers import delete_customer as _delete
 from audit.actor import Actor
 from hosting.choices import FINAL_STATES, ServiceState
 from hosting.errors import HostingError
+from hosting.services.limits import check_reseller_limit
 from hosting.services.sites import forget_terminated
 from hosting.services.validation import validated
 
 
-def create_customer(*, actor: Actor, name: str, email: str = "", notes: str = "") -> Customer:
-    """Add a customer.
+@transaction.atomic
+def create_customer(
+    *, actor: Actor, name: str, email: str = "", notes: str = "", reseller: Reseller | None = None
+) -> Customer:
+    """Add a customer, of the operator's own or of a reseller.
 
     Raises:
-        HostingError: ``invalid`` (the name is taken, or the address is none).
+        HostingError: ``invalid`` (the name is taken, or the address is none), ``limit_reached`` (the reseller's).
     """
+    if reseller is not None:
+        check_reseller_limit(reseller, "max_customers", lambda row: row.customers.count())
     with validated():
-        return _create(actor=actor, name=name, email=email, notes=notes)
+        return _create(actor=actor, name=name, email=email, notes=notes, reseller=reseller)
 
 
 @transaction.atomic

@@ -1,5 +1,10 @@
 """Plan limits, checked under a lock so that two requests at once can't both take the last place."""
 
+from collections.abc import Callable
+
+from django.db.models import QuerySet, Sum
+
+from accounts.models import Reseller
 from hosting.choices import ServiceState
 from hosting.errors import HostingError
 from hosting.models import HostingPlan, HostingService
@@ -49,3 +54,67 @@ def check_limit(service: HostingService, name: str, used: int) -> None:
             code="limit_reached",
             hint="Remove one, or ask for a larger limit.",
         )
+
+
+def check_reseller_limit(reseller: Reseller, name: str, used: Callable[[Reseller], int], more: int = 1) -> None:
+    """Refuse more of something when a reseller's terms have no room for it. Call in the transaction that adds it.
+
+    Args:
+        name: a limit's field of the reseller, e.g. ``max_customers``.
+        used: counts how much there is, once the reseller's row is locked.
+        more: how much is to be added.
+
+    Raises:
+        HostingError: ``limit_reached``.
+    """
+    row = Reseller.objects.select_for_update().get(pk=reseller.pk)
+    limit = getattr(row, name)
+    if limit is None or used(row) + more <= limit:
+        return
+    label = str(getattr(Reseller._meta.get_field(name), "verbose_name", name))
+    raise HostingError(
+        f"{row.name} may have {limit} {label}, and this would be more.",
+        code="limit_reached",
+        hint="Remove one, or ask the operator for a larger limit.",
+    )
+
+
+def check_reseller_room(service: HostingService) -> None:
+    """Refuse a new service, or a larger plan for one, that a reseller's terms have no room for.
+
+    Raises:
+        HostingError: ``limit_reached``, ``foreign_plan`` (a plan that this reseller may not sell).
+    """
+    reseller, plan = service.customer.reseller, service.plan
+    if plan.reseller_id is not None and plan.reseller_id != service.customer.reseller_id:
+        raise _foreign_plan(plan)
+    if reseller is None:
+        return
+    if plan.reseller_id is None and not plan.for_resellers:
+        raise _foreign_plan(plan)
+    others = HostingService.objects.filter(customer__reseller=reseller).exclude(state=ServiceState.TERMINATED)
+    others = others.exclude(pk=service.pk)
+    check_reseller_limit(reseller, "max_services", lambda row: others.count())
+    if reseller.max_disk_mb is not None:
+        _check_sold_disk(reseller, plan, others)
+
+
+def _check_sold_disk(reseller: Reseller, plan: HostingPlan, others: QuerySet[HostingService]) -> None:
+    if plan.disk_mb is None:
+        raise HostingError(
+            f"The plan {plan.name} has unlimited disk space, and {reseller.name} may sell only so much.",
+            code="limit_reached",
+            hint="Choose a plan with a limit on disk space.",
+            field="plan",
+        )
+    sold = others.aggregate(sold=Sum("plan__disk_mb"))["sold"] or 0
+    check_reseller_limit(reseller, "max_disk_mb", lambda row: sold, plan.disk_mb)
+
+
+def _foreign_plan(plan: HostingPlan) -> HostingError:
+    return HostingError(
+        f"The plan {plan.name} is not for this customer.",
+        code="foreign_plan",
+        hint="Choose a plan of the customer's own provider.",
+        field="plan",
+    )

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import ProtectedError
 
+from accounts.models import Reseller
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
@@ -18,23 +19,32 @@ from hosting.transactions import retried
 from hosting.verbs import PLAN_CHANGE, PLAN_CREATE, PLAN_DELETE
 
 #: Names of the limits, as fields, command-line flags and audit events spell them.
-LIMITS = tuple(field.name for field in HostingPlan._meta.concrete_fields if field.name not in ("id", "name"))
+LIMITS = tuple(
+    field.name
+    for field in HostingPlan._meta.concrete_fields
+    if field.name not in ("id", "name", "reseller", "for_resellers")
+)
+#: What can be changed of a plan; whose it is stays.
+CHANGEABLE = frozenset({"name", "for_resellers", *LIMITS})
 
 #: The limits that nodes enforce, and the kind of Resource that carries each.
 _ON_NODES = {"php_processes": PhpPool.kind, "memory_mb": PhpPool.kind, "disk_mb": SystemUser.kind}
 
 
 @transaction.atomic
-def create_plan(*, actor: Actor, name: str, **limits: int | None) -> HostingPlan:
-    """Add a plan.
+def create_plan(
+    *, actor: Actor, name: str, reseller: Reseller | None = None, for_resellers: bool = False, **limits: Any
+) -> HostingPlan:
+    """Add a plan, of the operator's own or of a reseller.
 
     Args:
+        for_resellers: whether resellers may sell it (of the operator's own).
         limits: by the names in :data:`LIMITS`; None is unlimited.
 
     Raises:
         HostingError: ``invalid``.
     """
-    plan = HostingPlan(name=name.strip(), **limits)
+    plan = HostingPlan(name=name.strip(), reseller=reseller, for_resellers=for_resellers and reseller is None, **limits)
     save_valid(plan)
     record(verb=PLAN_CREATE, actor=actor, target=plan, outcome=Outcome.SUCCEEDED, after=_shown(plan))
     return plan
@@ -53,6 +63,8 @@ def change_plan(*, actor: Actor, plan: HostingPlan, **values: Any) -> HostingPla
     row = reread(plan, lock=True)
     before = _shown(row)
     for name, value in values.items():
+        if name not in CHANGEABLE:
+            raise ValueError(f"{name} of a plan can't be changed")
         setattr(row, name, value)
     save_valid(row)
     after = _shown(row)
@@ -91,4 +103,4 @@ def delete_plan(*, actor: Actor, plan: HostingPlan) -> None:
 
 
 def _shown(plan: HostingPlan) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in ("name", *LIMITS)}
+    return {name: getattr(plan, name) for name in ("name", "for_resellers", *LIMITS)}

@@ -11,7 +11,7 @@ from hosting.names import check_username, host_name, suggest_username
 from hosting.operations.carried import add_address_records, parent_zone, remove_address_records
 from hosting.operations.requests import request_operation
 from hosting.services.databases import attach_database, attach_database_user
-from hosting.services.limits import check_limit, locked_service
+from hosting.services.limits import check_limit, check_reseller_room, locked_service
 from hosting.services.validation import save_valid
 from hosting.services.zones import check_carries_nobody, check_others_do_not_need, check_zone_of
 from hosting.state import DnsZone, DocumentRoot, PhpPool, Ref, VirtualHost
@@ -43,7 +43,7 @@ def create_service(
 
     Raises:
         HostingError: ``weak_password``, ``bad_name``, ``domain_taken``, ``bad_username``, ``reserved_username``,
-            ``username_taken``, ``node_not_ready``, ``php_not_installed``, ``limit_reached``.
+            ``username_taken``, ``node_not_ready``, ``php_not_installed``, ``limit_reached``, ``foreign_plan``.
     """
     _check_node(node)
     name = host_name(domain)
@@ -56,6 +56,7 @@ def create_service(
         state=ServiceState.PROVISIONING,
     )
     service.username_key = service.username
+    check_reseller_room(service)
     save_valid(service)
     check_limit(service, "domains", 0)
     _attach(service, name, is_primary=True, www=True, php=True)

@@ -44,7 +44,7 @@ def test_a_taken_customer_name_is_said_at_the_field(admin_client: Client) -> Non
     """The name's own error, without the service's prefix."""
     factories.make_customer(name="Ada")
     answer = admin_client.post("/admin/accounts/customer/add/", {"name": "Ada", "email": "a@example.com"})
-    assert "already exists" in words(answer) and 'value="a@example.com"' in answer.content.decode()
+    assert "This name is taken." in words(answer) and 'value="a@example.com"' in answer.content.decode()
 
 
 def test_plans_are_recorded(admin_client: Client, service: HostingService) -> None:

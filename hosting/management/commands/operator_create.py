@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from accounts.choices import Role
 from accounts.models import User
-from accounts.services import create_operator
+from accounts.services.people import create_operator
 from hosting.management.door import HostingCommand
 from hosting.services.validation import validated
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from accounts.models import User
-from accounts.services import set_operator_password
+from accounts.services.people import set_operator_password
 from hosting.management.door import HostingCommand
 from hosting.services.validation import validated
 

@@ -23,10 +23,10 @@ class Command(HostingCommand):
 
     def act(self, options: dict[str, Any]) -> int:
         """Add it, or say that it is there."""
-        plan = HostingPlan.objects.filter(name=options["name"]).first()
+        plan = HostingPlan.objects.filter(name=options["name"], reseller=None).first()
         if plan is None:
             given = {name: options[name] for name in LIMITS if options[name] is not None}
-            limits = {name: None if value == -1 else value for name, value in given.items()}
+            limits: dict[str, Any] = {name: None if value == -1 else value for name, value in given.items()}
             plan = create_plan(actor=self.actor, name=options["name"], **limits)
         self.show({"plan": plan.name}, f"Plan {plan.name} is there.")
         return 0

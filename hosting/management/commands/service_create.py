@@ -30,9 +30,9 @@ class Command(OperationCommand):
     @retried
     def request(self, options: dict[str, Any], *, wait_for_approval: bool) -> Operation:
         """Ask for the service, in one transaction with its customer: a refusal leaves neither."""
-        plan = self.find(HostingPlan, "plan_create", name=options["plan"])
+        plan = self.find(HostingPlan, "plan_create", name=options["plan"], reseller=None)
         node = self.node(options["node"])
-        customer = Customer.objects.filter(name=options["customer"]).first()
+        customer = Customer.objects.filter(name=options["customer"], reseller=None).first()
         return create_service(
             actor=self.actor,
             customer=customer or create_customer(actor=self.actor, name=options["customer"]),

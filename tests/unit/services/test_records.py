@@ -6,7 +6,7 @@ import pytest
 from django.db.models import ProtectedError
 
 from accounts.models import Customer, User
-from accounts.services import create_operator
+from accounts.services.people import create_operator
 from audit.models import Event
 from hosting.choices import ServiceState
 from hosting.errors import HostingError

@@ -1,13 +1,15 @@
-"""People and the customers they act for."""
+"""People who sign in."""
 
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import Role
+from accounts.models.customer import Reseller
 
 
 class UserManager(BaseUserManager["User"]):
@@ -32,6 +34,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail address"), unique=True, max_length=190)
     name = models.CharField(_("name"), max_length=120, blank=True)
     role = models.CharField(_("role"), max_length=16, choices=Role.choices, default=Role.CUSTOMER)
+    reseller = models.ForeignKey(
+        Reseller,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="users",
+        verbose_name=_("reseller"),
+        help_text=_("Whose customers this person looks after; for the role reseller only."),
+    )
+    language = models.CharField(_("language"), max_length=8, blank=True)
     is_active = models.BooleanField(_("may sign in"), default=True)
     date_joined = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -54,23 +66,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.role in (Role.ADMIN, Role.SUPPORT)
 
     def clean(self) -> None:
-        """Keep the address in one spelling."""
+        """Keep the address in one spelling, and a reseller's person with a reseller.
+
+        Raises:
+            ValidationError: role and reseller do not fit.
+        """
         super().clean()
         self.email = self.email.strip().lower()
-
-
-class Customer(models.Model):
-    """A person or company that owns hosting services."""
-
-    name = models.CharField(_("name"), max_length=120, unique=True)
-    email = models.EmailField(_("contact e-mail"), max_length=190, blank=True)
-    notes = models.TextField(_("notes"), blank=True, max_length=4000)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("customer")
-        verbose_name_plural = _("customers")
-        ordering = ("name",)
-
-    def __str__(self) -> str:
-        return self.name
+        if (self.role == Role.RESELLER) != (self.reseller is not None):
+            raise ValidationError({"reseller": _("The role reseller needs one, and no other role has one.")})

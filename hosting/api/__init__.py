@@ -1,0 +1,1 @@
+"""The programs' door: REST, for every interface."""

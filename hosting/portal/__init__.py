@@ -1,0 +1,1 @@
+"""The customers' door: server-rendered pages for customers and resellers."""

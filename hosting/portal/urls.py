@@ -1,0 +1,7 @@
+"""URLs of the portal."""
+
+from django.urls import URLPattern, URLResolver
+
+app_name = "portal"
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,73 @@
+"""What can be done, in one table: each use case with its service function, its subject, and who may ask for it.
+
+Doors call :func:`hosting.policies.perform` with a name from here, which asks the policy and calls the function.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from accounts.choices import MemberAccess
+from hosting.services import customers, databases, dns, drift, nodes, operations, plans, sites
+
+_MANAGER, _OWNER = MemberAccess.MANAGER, MemberAccess.OWNER
+
+
+@dataclass(frozen=True, slots=True)
+class UseCase:
+    """One thing that can be done.
+
+    Args:
+        name: ``subject.act``; the part before the dot is also what an API token's scope names.
+        function: the service function; keyword-only, with ``actor``.
+        subject: the keyword under which the function takes what it acts on, or "" when it makes something from nothing.
+        access: the least access with which a customer's member may ask for it; None: not for customers.
+        reseller: whether a reseller may ask for it, for customers of their own.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    subject: str = ""
+    access: MemberAccess | None = None
+    reseller: bool = False
+
+
+_TABLE = (
+    UseCase("customer.create", customers.create_customer, reseller=True),
+    UseCase("customer.delete", customers.delete_customer, "customer", reseller=True),
+    UseCase("plan.create", plans.create_plan, reseller=True),
+    UseCase("plan.change", plans.change_plan, "plan", reseller=True),
+    UseCase("plan.delete", plans.delete_plan, "plan", reseller=True),
+    UseCase("service.create", sites.create_service, "customer", reseller=True),
+    UseCase("service.apply", sites.apply_service, "service", _MANAGER, reseller=True),
+    UseCase("service.suspend", sites.suspend_service, "service", reseller=True),
+    UseCase("service.resume", sites.resume_service, "service", reseller=True),
+    UseCase("service.delete", sites.delete_service, "service", reseller=True),
+    UseCase("service.php", sites.change_php, "service", _MANAGER, reseller=True),
+    UseCase("domain.add", sites.add_domain, "service", _MANAGER, reseller=True),
+    UseCase("domain.remove", sites.remove_domain, "domain", _MANAGER, reseller=True),
+    UseCase("record.add", dns.add_record, "domain", _MANAGER, reseller=True),
+    UseCase("record.change", dns.change_record, "record", _MANAGER, reseller=True),
+    UseCase("record.delete", dns.delete_record, "record", _MANAGER, reseller=True),
+    UseCase("database.create", databases.create_database, "service", _MANAGER, reseller=True),
+    UseCase("database.create_with_user", databases.create_database_with_user, "service", _MANAGER, reseller=True),
+    UseCase("database.delete", databases.delete_database, "database", _MANAGER, reseller=True),
+    UseCase("database_user.create", databases.create_database_user, "service", _MANAGER, reseller=True),
+    UseCase("database_user.password", databases.set_password, "user", _MANAGER, reseller=True),
+    UseCase("database_user.delete", databases.delete_database_user, "user", _MANAGER, reseller=True),
+    UseCase("operation.approve", operations.approve_operation, "operation", _MANAGER, reseller=True),
+    UseCase("operation.cancel", operations.cancel_operation, "operation", _MANAGER, reseller=True),
+    UseCase("operation.retry", operations.retry_operation, "operation", _MANAGER, reseller=True),
+    UseCase("operation.discard", operations.discard_changes, "operation", _MANAGER, reseller=True),
+    UseCase("operation.rollback", operations.rollback_operation, "operation", _MANAGER, reseller=True),
+    UseCase("node.add", nodes.add_node),
+    UseCase("node.pin", nodes.pin_host_keys, "node"),
+    UseCase("node.authorize", nodes.authorize_key, "node"),
+    UseCase("node.bootstrap", nodes.bootstrap_node, "node"),
+    UseCase("node.resume", nodes.resume_node, "node"),
+    UseCase("node.scan", drift.request_scan, "node"),
+    UseCase("drift.repair", drift.repair, "item"),
+    UseCase("drift.adopt", drift.adopt, "item"),
+)
+
+USE_CASES: dict[str, UseCase] = {use.name: use for use in _TABLE}

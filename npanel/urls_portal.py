@@ -1,0 +1,16 @@
+"""URLs of the customers' interface."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from npanel.crossing import other_interface
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="portal:home")),
+    path("", include("observability.urls")),
+    path("portal/", include("hosting.portal.urls")),
+    path("api/v1/", include("hosting.api.urls")),
+    path("v1/", include("hosting.api.urls", namespace="api-alias")),
+    path("admin/", other_interface),
+    path("admin/<path:rest>", other_interface),
+]
