@@ -44,12 +44,13 @@ SKELETON = (("sites", 0o755), ("logs", 0o750), ("tmp", 0o700))
 _RUN = "/run/npanel"
 # useradd and its kin wait for each other at most 15 s and then fail; among ourselves we queue without limit to that.
 _QUEUED = ("/usr/bin/flock", "--timeout", "120", f"{_RUN}/passwd.lock")
+_ACCOUNT_FILES = (Read("/etc/passwd"), Read("/etc/shadow"), Read("/etc/group"))
 _LOCKED_SINCE = "1"  # days since 1970: an account that expired then admits nobody by any way of signing in
 
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """One line of passwd(5) with what shadow(5) adds."""
+    """One line of passwd(5) with what shadow(5) adds; ``whole`` when it has its lines in shadow(5) and group(5) too."""
 
     name: str
     uid: int
@@ -59,6 +60,7 @@ class _Account:
     shell: str
     password: str
     expires: str
+    whole: bool = True
 
     @property
     def ours(self) -> bool:
@@ -75,14 +77,16 @@ def _gecos(user: SystemUser) -> str:
     return f"{GECOS_NAME},,,,quota={user.quota_mb}" if user.quota_mb else GECOS_NAME
 
 
-def _accounts(passwd: str, shadow: str) -> dict[str, _Account]:
+def _accounts(passwd: str, shadow: str, group: str) -> dict[str, _Account]:
+    groups = {tuple(line.split(":")[:3:2]) for line in group.splitlines()}
     secrets = {fields[0]: fields for fields in (line.split(":") for line in shadow.splitlines()) if len(fields) == 9}
     found = {}
     for fields in (line.split(":") for line in passwd.splitlines()):
         if len(fields) == 7 and fields[2].isdecimal() and fields[3].isdecimal():
             name, _, uid, gid, gecos, home, shell = fields
             secret = secrets.get(name, [""] * 9)
-            found[name] = _Account(name, int(uid), int(gid), gecos, home, shell, secret[1], secret[7])
+            whole = name in secrets and (name, gid) in groups
+            found[name] = _Account(name, int(uid), int(gid), gecos, home, shell, secret[1], secret[7], whole)
     return found
 
 
@@ -108,11 +112,11 @@ class SystemUserAdapter(Adapter):
         where = [Stat(f"/home/{scope.owner}")] if scope.owner else [List("/home")]
         quota = scope.facts.discovered.get(self.kind, {})
         limits = [_quota_report(quota["homes"])] if quota.get("quota") == "user" else []
-        replies = yield [Read("/etc/passwd"), Read("/etc/shadow"), *where, *limits]
-        accounts = [a for a in _accounts(replies[0].text, replies[1].text).values() if a.ours]
+        replies = yield [*_ACCOUNT_FILES, *where, *limits]
+        accounts = [a for a in _accounts(*(reply.text for reply in replies[:3])).values() if a.ours]
         accounts = [a for a in accounts if not scope.owner or a.name == scope.owner]
-        homes = {scope.owner: replies[2]} if scope.owner else replies[2].entries
-        enforced = _limits(replies[3].text) if limits else None
+        homes = {scope.owner: replies[3]} if scope.owner else replies[3].entries
+        enforced = _limits(replies[4].text) if limits else None
         elsewhere = yield from _homes_elsewhere(accounts)
         seen = [_observed(a, elsewhere.get(a.name) or homes.get(a.name), enforced) for a in accounts]
         return tuple(user for user in seen if scope.covers(user))
@@ -121,10 +125,10 @@ class SystemUserAdapter(Adapter):
         user = of_type(SystemUser, change.resource)
         _check(user)
         kept = [path + suffix for path in _kept_at(user, context) for suffix in ("", ".account")]
-        replies = yield [Read("/etc/passwd"), Read("/etc/shadow"), Read("/etc/group"), Stat(user.home)] + [
+        replies = yield [*_ACCOUNT_FILES, Stat(user.home)] + [
             Read(path) if path.endswith(".account") else Stat(path) for path in kept
         ]
-        account = _accounts(replies[0].text, replies[1].text).get(user.owner)
+        account = _accounts(*(reply.text for reply in replies[:3])).get(user.owner)
         if account is not None and not account.ours:
             raise _taken(f"The node already has a user {user.owner!r} that NPanel did not make.")
         if change.after is None:
@@ -210,6 +214,9 @@ def homes_removed(home: str, removed_id: str) -> str:
 def _requests(user: SystemUser, account: _Account | None, home: Reply, backup: _Backup) -> list[Request]:
     """All that makes the account and its home as wanted, in order, for one round trip."""
     requests: list[Request] = [MakeDirectory(_RUN, mode=0o711)]
+    if account is not None and not account.whole:
+        requests += _undone(account)
+        account, backup = None, replace(backup, account=_record(account))
     if account is None:
         requests += _creation(user, backup)
         account = _Account(user.owner, 0, 0, _gecos(user), user.home, user.shell, "*", "")
@@ -220,6 +227,18 @@ def _requests(user: SystemUser, account: _Account | None, home: Reply, backup: _
     if not home.exists and not backup.home:
         requests += [MakeDirectory(f"{user.home}/{name}", mode=mode, user=user.owner) for name, mode in SKELETON]
     return requests
+
+
+def _undone(account: _Account) -> list[Request]:
+    """Take away what a useradd(8) that was killed between two files has left, to make it again with the same uid."""
+    return [
+        Run((*_QUEUED, "/usr/sbin/userdel", "--force", account.name), ok=(0, 6)),
+        Run((*_QUEUED, "/usr/sbin/groupdel", account.name), ok=(0, 6)),
+    ]
+
+
+def _record(account: _Account) -> str:
+    return f"{account.uid}:{account.gid}:{account.password}\n"
 
 
 def _creation(user: SystemUser, backup: _Backup) -> list[Request]:
@@ -286,9 +305,8 @@ def _put_aside(user: SystemUser, account: _Account, home: Reply, context: Contex
 
 
 def _keep(user: SystemUser, account: _Account, place: str) -> list[Request]:
-    record = f"{account.uid}:{account.gid}:{account.password}\n".encode()
     return [
-        Write(f"{place}.account", record, mode=0o600, parents=True),
+        Write(f"{place}.account", _record(account).encode(), mode=0o600, parents=True),
         Move(_crontab(user), f"{place}.crontab"),
         Move(user.home, place),
     ]
@@ -314,6 +332,8 @@ def _observed(account: _Account, home: Reply | None, enforced: Mapping[int, int]
 
 
 def _oddity(home: Reply | None, account: _Account) -> str:
+    if not account.whole:
+        return "the account is half made: its group or its line in /etc/shadow is missing"
     if home is None or not home.exists:
         return "the home is missing"
     found = (home.type, home.mode & 0o7777, home.owner, home.group)

@@ -164,6 +164,26 @@ def test_workers_do_not_get_in_each_others_way(node: Node, connection: Connectio
     unmake(connection, *users)
 
 
+@pytest.mark.parametrize("file", ["/etc/group", "/etc/shadow"])
+def test_what_a_killed_useradd_left_is_seen_and_made_whole(
+    node: Node, connection: Connection, set_up: SetUp, file: str
+) -> None:
+    """useradd writes passwd first, then the other files; killed in between, the account is there and of no use."""
+    facts = set_up("system_user")
+    make(connection, user("gerd"))
+    uid = node.exec(["id", "--user", "gerd"], check=True).stdout
+    node.exec(["sed", "--in-place", "/^gerd:/d", file], check=True)
+    (seen,) = perform(connection, adapters()["system_user"].observe(Scope(facts, owner="gerd")))
+    assert isinstance(seen, SystemUser)
+    assert "half made" in seen.edited
+    carry_out(connection, plan(state_of([seen]), state_of([user("gerd")])))
+    assert perform(connection, adapters()["system_user"].observe(Scope(facts, owner="gerd"))) == (user("gerd"),)
+    assert node.exec(["id", "--user", "gerd"], check=True).stdout == uid
+    assert node.exec(["stat", "-c", "%U:%G", "/home/gerd/tmp"], check=True).stdout == "gerd:gerd\n"
+    unmake(connection, user("gerd"))
+    assert node.exec(["grep", "^gerd:", "/etc/passwd", "/etc/shadow", "/etc/group"]).stdout == ""
+
+
 def test_a_home_that_somebody_opened_shows_up_and_is_closed_again(
     node: Node, connection: Connection, set_up: SetUp
 ) -> None:
