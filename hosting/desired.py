@@ -24,6 +24,7 @@ from hosting.state import Database as DatabaseResource
 from hosting.state import DatabaseUser as DatabaseUserResource
 from hosting.state import DnsRecord as Record
 from hosting.state.zones import canonical_record
+from hosting.texts import N_
 
 
 def node_facts(node: Node, secrets: Mapping[str, str] | None = None) -> NodeFacts:
@@ -320,5 +321,7 @@ _ADOPTERS: dict[str, Callable[[HostingService, Change], None]] = {
 
 def _not_adoptable(found: Change, reason: str) -> HostingError:
     return HostingError(
-        f"{found.ref} can't be adopted: {reason}.", code="not_adoptable", hint="Repair it, or change the facts first."
+        N_("%(ref)s can't be adopted: %(reason)s.", ref=found.ref, reason=reason),
+        code="not_adoptable",
+        hint=N_("Repair it, or change the facts first."),
     )

@@ -6,6 +6,7 @@ import unicodedata
 import idna
 
 from hosting.errors import HostingError
+from hosting.texts import N_
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _USERNAME = re.compile(r"[a-z][a-z0-9]{1,15}")
@@ -74,16 +75,16 @@ def check_username(text: str) -> str:
     """
     if not _USERNAME.fullmatch(text):
         raise HostingError(
-            f"{text[:40]!r} can't be a user name.",
+            N_("%(text)s can't be a user name.", text=repr(text[:40])),
             code="bad_username",
-            hint="Use 2 to 16 lower-case letters and digits, beginning with a letter.",
+            hint=N_("Use 2 to 16 lower-case letters and digits, beginning with a letter."),
             field="username",
         )
     if text in RESERVED_USERNAMES or text.startswith(_RESERVED_PREFIX):
         raise HostingError(
-            f"The user name {text!r} is reserved for the system.",
+            N_("The user name %(text)s is reserved for the system.", text=repr(text)),
             code="reserved_username",
-            hint="Choose another one.",
+            hint=N_("Choose another one."),
             field="username",
         )
     return text
@@ -113,8 +114,8 @@ def _plain(label: str) -> str:
 
 def _bad_name(text: str, reason: str) -> HostingError:
     return HostingError(
-        f"{text.strip()[:80]!r} is not a host name: {reason}.",
+        N_("%(text)s is not a host name: %(reason)s.", text=repr(text.strip()[:80]), reason=reason),
         code="bad_name",
-        hint="Type it like example.com or shop.example.com.",
+        hint=N_("Type it like example.com or shop.example.com."),
         field="domain",
     )

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from hosting.errors import UnsafeValue
 from hosting.state import Resource
+from hosting.texts import N_
 
 R = TypeVar("R", bound=Resource)
 
@@ -39,7 +40,10 @@ def checked(value: str, grammar: re.Pattern[str], what: str) -> str:
         UnsafeValue: it holds a line end or NUL, or does not match.
     """
     if not _LINE_ENDS.isdisjoint(value) or grammar.fullmatch(value) is None:
-        raise UnsafeValue(f"{what} {value!r} can't be written to a node", hint="Correct the value and try again.")
+        raise UnsafeValue(
+            N_("%(what)s %(value)s can't be written to a node", what=what, value=repr(value)),
+            hint=N_("Correct the value and try again."),
+        )
     return value
 
 
@@ -55,7 +59,15 @@ def number_checked(value: int, low: int, high: int, what: str) -> int:
         UnsafeValue: it does not.
     """
     if isinstance(value, bool) or not low <= value <= high:
-        raise UnsafeValue(f"{what} {value!r} is not between {low} and {high}")
+        raise UnsafeValue(
+            N_(
+                "%(what)s %(value)s is not between %(low)s and %(high)s",
+                what=what,
+                value=repr(value),
+                low=low,
+                high=high,
+            )
+        )
     return value
 
 
@@ -67,7 +79,7 @@ def home_checked(home: str, owner: str) -> str:
     """
     checked(home, ABSOLUTE_PATH, "home")
     if home.rpartition("/")[2] != checked(owner, OWNER, "owner") or home.count("/") < 2:
-        raise UnsafeValue(f"home {home!r} is not a directory of {owner}'s own")
+        raise UnsafeValue(N_("home %(home)s is not a directory of %(owner)s's own", home=repr(home), owner=owner))
     return home
 
 

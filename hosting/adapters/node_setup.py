@@ -10,6 +10,7 @@ from hosting.adapters.base import Adapter, Scope, register
 from hosting.connections.base import Context, Read, Remove, Reply, Request, Run, Stat, Steps, Symlink, Write
 from hosting.errors import CommandFailed, HostingError
 from hosting.state import Change, DaemonUnit, NodeFile, NodeLink, Package, Resource, Secret
+from hosting.texts import N_
 
 #: The word in a NodeFile's content that its secret takes the place of.
 SECRET_WORD = "@SECRET@"  # noqa: S105 (no secret: a placeholder)
@@ -114,7 +115,9 @@ def _seen_file(wanted: NodeFile, reply: Reply) -> NodeFile | None:
     try:
         text = reply.data.decode()
     except UnicodeDecodeError:
-        raise HostingError(f"{wanted.path} on the node is not text.", code="not_text", hint="Move it away.") from None
+        raise HostingError(
+            N_("%(path)s on the node is not text.", path=wanted.path), code="not_text", hint=N_("Move it away.")
+        ) from None
     content, secret = _without_secret(wanted, text)
     mode = reply.mode & 0o7777
     return replace(wanted, content=content, secret=secret, mode=mode, user=reply.owner, group=reply.group)

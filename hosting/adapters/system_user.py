@@ -25,6 +25,7 @@ from hosting.connections.base import (
 )
 from hosting.errors import HostingError, NodeFileError
 from hosting.state import Change, Package, Resource, SystemUser
+from hosting.texts import N_
 
 #: Names that daemons and Debian's base-passwd use, or that would mislead people.
 RESERVED = frozenset(
@@ -150,15 +151,15 @@ def _check(user: SystemUser) -> None:
     number_checked(user.quota_mb, 0, 1 << 40, "quota")
     if user.owner in RESERVED:
         raise HostingError(
-            f"The user name {user.owner!r} is reserved.",
+            N_("The user name %(owner)s is reserved.", owner=repr(user.owner)),
             code="user_reserved",
-            hint="Choose another user name.",
+            hint=N_("Choose another user name."),
             field="username",
         )
 
 
 def _taken(detail: str) -> HostingError:
-    return HostingError(detail, code="user_taken", hint="Choose another user name.", field="username")
+    return HostingError(detail, code="user_taken", hint=N_("Choose another user name."), field="username")
 
 
 def _refuse_foreign(user: SystemUser, groups: str, home: Reply) -> None:

@@ -12,6 +12,7 @@ from hosting.connections import protocol
 from hosting.connections.agent import wire
 from hosting.connections.base import Context, Reply, Request
 from hosting.errors import AgentUnavailable, ConnectionTimedOut, HostingError, OutcomeUnknown
+from hosting.texts import N_
 
 START_SECONDS = 20.0
 _NOISE_MAX = 65536
@@ -98,7 +99,7 @@ class AgentClient:
         number, deadline = next(self._numbers), time.monotonic() + seconds
         data = protocol.encode_batch(number, requests, context, stop_on_error=stop_on_error, failpoint=failpoint)
         if not self._room.acquire(timeout=seconds):
-            raise ConnectionTimedOut("The node is busy: too many batches wait for their answers.")
+            raise ConnectionTimedOut(N_("The node is busy: too many batches wait for their answers."))
         try:
             self._wake()
             waiter = self._send(number, data)
@@ -109,7 +110,7 @@ class AgentClient:
             return protocol.decode_replies(answer, requests)
         except protocol.ProtocolError as error:
             self._lose(str(error))
-            raise OutcomeUnknown(f"The node's answer made no sense: {error}.") from error
+            raise OutcomeUnknown(N_("The node's answer made no sense: %(error)s.", error=error)) from error
 
     def close(self) -> None:
         """End the agent."""
@@ -129,8 +130,11 @@ class AgentClient:
                 self._pipe.write(program)
             if not greeting.ready.wait(START_SECONDS) or greeting.message is None:
                 raise AgentUnavailable(
-                    f"The agent did not start on the node: {self._why(greeting.lost or 'it said nothing')}.",
-                    hint="The node needs Python 3.9 or newer as python3, and root (or sudo without a password).",
+                    N_(
+                        "The agent did not start on the node: %(why)s.",
+                        why=self._why(greeting.lost or "it said nothing"),
+                    ),
+                    hint=N_("The node needs Python 3.9 or newer as python3, and root (or sudo without a password)."),
                 )
             self.hello = _checked_hello(greeting.message)
         except BaseException:
@@ -186,8 +190,8 @@ class AgentClient:
                 self._ping()
         if waiter.message is None:
             raise OutcomeUnknown(
-                f"The connection was lost after the request was sent: {waiter.lost}.",
-                hint="It may have run: NPanel looks at the node before it tries again.",
+                N_("The connection was lost after the request was sent: %(lost)s.", lost=waiter.lost),
+                hint=N_("It may have run: NPanel looks at the node before it tries again."),
             )
         return waiter.message
 
@@ -247,7 +251,7 @@ class AgentClient:
 def _checked_hello(message: dict[str, Any]) -> dict[str, Any]:
     hello = message.get("hello")
     if not isinstance(hello, dict) or hello.get("version") != wire.VERSION:
-        raise AgentUnavailable("The agent on the node speaks another version of the protocol.")
+        raise AgentUnavailable(N_("The agent on the node speaks another version of the protocol."))
     return hello
 
 

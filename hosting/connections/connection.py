@@ -11,6 +11,7 @@ from hosting.connections import bootstrap, protocol
 from hosting.connections.base import Context, Move, Remove, Reply, Request, Symlink, Write
 from hosting.connections.channel import AgentClient, NotSent, Pipe
 from hosting.errors import AgentUnavailable, ConnectionFailed, HostingError
+from hosting.texts import N_
 
 _NOW = Context()
 
@@ -61,7 +62,7 @@ class AgentConnection(ABC):
             finally:
                 self._count()
             return answers
-        raise ConnectionFailed(f"The connection to the node does not last: {reason}.")
+        raise ConnectionFailed(N_("The connection to the node does not last: %(reason)s.", reason=reason))
 
     def close(self) -> None:
         """End the agent; another batch would open a new one."""
@@ -106,7 +107,7 @@ class AgentConnection(ABC):
         client = AgentClient(self._open(), bootstrap.program(), silence=self._silence)
         if self._needs_root and client.hello.get("uid") != 0:
             client.close()
-            raise AgentUnavailable("The agent on the node is not root.", hint="Let NPanel sign in as root.")
+            raise AgentUnavailable(N_("The agent on the node is not root."), hint=N_("Let NPanel sign in as root."))
         return client
 
     def _forget(self) -> None:

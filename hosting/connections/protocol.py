@@ -8,6 +8,7 @@ from typing import Any
 from hosting.connections.agent import wire
 from hosting.connections.base import Context, Http, ReadAll, Remove, Reply, Request, Run, Tcp
 from hosting.errors import CommandFailed, CommandTimedOut, HostingError, NodeFileError
+from hosting.texts import N_
 
 MESSAGE_MAX = 500
 # Seconds one request may take on the node when it names no timeout of its own.
@@ -53,7 +54,9 @@ def encode_batch(
     try:
         return wire.frame(wire.encode(message))
     except (wire.MalformedFrame, ValueError, TypeError) as error:
-        raise HostingError(f"The requests cannot be sent to the node: {error}.", code="batch_too_large") from error
+        raise HostingError(
+            N_("The requests cannot be sent to the node: %(error)s.", error=error), code="batch_too_large"
+        ) from error
 
 
 def allowed_seconds(requests: Sequence[Request]) -> float:
@@ -153,10 +156,14 @@ def _error(error: Any, request: Request) -> HostingError:
     if isinstance(request, Run) and code not in _NOT_FILES:
         return _command_error(code, message, error, request)
     if code == "not_run":
-        return HostingError(f"Not run: {message}.", code="not_run", permanent=False)
+        return HostingError(N_("Not run: %(message)s.", message=message), code="not_run", permanent=False)
     if code in _NOT_FILES:
-        return HostingError(f"The node answered: {message}.", code=f"node_{code}", permanent=False)
-    return NodeFileError(f"The node refused a file request: {message}.", hint=_HINTS.get(code, ""))
+        return HostingError(
+            N_("The node answered: %(message)s.", message=message), code=f"node_{code}", permanent=False
+        )
+    return NodeFileError(
+        N_("The node refused a file request: %(message)s.", message=message), hint=_HINTS.get(code, "")
+    )
 
 
 def _command_error(code: str, message: str, error: Mapping[str, Any], request: Run) -> CommandFailed:

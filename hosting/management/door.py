@@ -20,6 +20,7 @@ from hosting.models import HostingService, Node, Operation
 from hosting.operations import recovery, runner
 from hosting.operations.present import plan_view
 from hosting.services.operations import approve_operation, cancel_operation, wait_for
+from hosting.texts import N_
 from observability.context import bind_trace
 
 M = TypeVar("M", bound=models.Model)
@@ -71,9 +72,9 @@ class HostingCommand(BaseCommand):
         if found is None:
             wish = ", ".join(str(value) for value in lookup.values())
             raise HostingError(
-                f"There is no {model._meta.verbose_name} {wish}.",
+                N_("There is no %(verbose_name)s %(wish)s.", verbose_name=model._meta.verbose_name, wish=wish),
                 code="not_found",
-                hint=f"manage.py {hint} shows or adds.",
+                hint=N_("manage.py %(hint)s shows or adds.", hint=hint),
             )
         return found
 

@@ -10,6 +10,7 @@ from hosting.operations import drift
 from hosting.operations.doorbell import ring
 from hosting.operations.requests import request_operation
 from hosting.state import DaemonUnit, NodeFile, NodeLink, Package, Ref
+from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.verbs import DRIFT_ADOPT
 
@@ -91,16 +92,18 @@ def adopt(*, actor: Actor, item: DriftItem) -> DriftItem:
 
 def _not_adoptable(item: DriftItem, reason: str) -> HostingError:
     return HostingError(
-        f"{item.kind}:{item.key} {reason}.", code="not_adoptable", hint="Repair it, or leave it as it is."
+        N_("%(kind)s:%(key)s %(reason)s.", kind=item.kind, key=item.key, reason=reason),
+        code="not_adoptable",
+        hint=N_("Repair it, or leave it as it is."),
     )
 
 
 def _check_open(item: DriftItem) -> None:
     if item.state != DriftState.OPEN:
         raise HostingError(
-            f"This difference is {item.get_state_display().lower()} already.",
+            N_("This difference is %(state)s already.", state=item.get_state_display().lower()),
             code="wrong_state",
-            hint="Scan the node again.",
+            hint=N_("Scan the node again."),
         )
 
 

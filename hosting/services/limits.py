@@ -3,6 +3,7 @@
 from hosting.choices import ServiceState
 from hosting.errors import HostingError
 from hosting.models import HostingPlan, HostingService
+from hosting.texts import N_
 
 
 def lock(service: HostingService) -> HostingService:
@@ -23,9 +24,9 @@ def locked_service(service: HostingService) -> HostingService:
     row = lock(service)
     if row.state in (ServiceState.SOFT_DELETED, ServiceState.TERMINATED):
         raise HostingError(
-            f"The service {row.username} is {row.get_state_display().lower()}.",
+            N_("The service %(username)s is %(state)s.", username=row.username, state=row.get_state_display().lower()),
             code="service_gone",
-            hint="Create a new one, or roll its deletion back.",
+            hint=N_("Create a new one, or roll its deletion back."),
         )
     return row
 
@@ -45,7 +46,13 @@ def check_limit(service: HostingService, name: str, used: int) -> None:
     if limit is not None and used >= limit:
         label = str(getattr(field, "verbose_name", name))
         raise HostingError(
-            f"The plan {service.plan.name} allows {limit} {label}, and {used} are in use.",
+            N_(
+                "The plan %(name)s allows %(limit)s %(label)s, and %(used)s are in use.",
+                name=service.plan.name,
+                limit=limit,
+                label=label,
+                used=used,
+            ),
             code="limit_reached",
-            hint="Remove one, or ask for a larger limit.",
+            hint=N_("Remove one, or ask for a larger limit."),
         )

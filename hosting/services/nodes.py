@@ -28,6 +28,7 @@ from hosting.operations.requests import request_operation
 from hosting.sealing import seal
 from hosting.services.validation import save_valid, validated
 from hosting.state import Plan
+from hosting.texts import N_
 from hosting.validators import validate_domain
 from hosting.verbs import NODE_ADD, NODE_AUTHORIZE, NODE_PIN, NODE_RESUME
 
@@ -190,10 +191,12 @@ def resume_node(*, actor: Actor, node: Node) -> None:
         HostingError: ``wrong_state``, ``audit_waiting`` (spooled events are not in the audit log yet).
     """
     if node.state != NodeState.PAUSED:
-        raise HostingError(f"The node {node.name} is not paused.", code="wrong_state")
+        raise HostingError(N_("The node %(name)s is not paused.", name=node.name), code="wrong_state")
     if waiting():
         raise HostingError(
-            "Audit events still wait on this machine.", code="audit_waiting", hint="Run manage.py audit_replay first."
+            N_("Audit events still wait on this machine."),
+            code="audit_waiting",
+            hint=N_("Run manage.py audit_replay first."),
         )
     node.state, node.note = NodeState.READY, ""
     node.save(update_fields=["state", "note"])

@@ -19,6 +19,7 @@ from hosting.services.limits import lock
 from hosting.services.sites import delete_service
 from hosting.services.zones import check_others_do_not_need
 from hosting.state import Ref
+from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.verbs import OPERATION_APPROVE, OPERATION_CANCEL, OPERATION_VERBS
 
@@ -35,7 +36,9 @@ def approve_operation(*, actor: Actor, operation: Operation, digest: str, reason
     """
     if operation.plan_digest != digest:
         raise HostingError(
-            "The plan is not the one you saw.", code="stale_plan", hint="Look at the new plan and approve that one."
+            N_("The plan is not the one you saw."),
+            code="stale_plan",
+            hint=N_("Look at the new plan and approve that one."),
         )
     approved = Operation.objects.filter(pk=operation.pk, state=OperationState.PLANNED, plan_digest=digest).update(
         state=OperationState.PENDING,
@@ -114,7 +117,10 @@ def _take_names_back(service: HostingService) -> None:
     taken = HostingService.objects.filter(username_key=service.username).exists()
     if taken or not service.domains.exists():
         raise HostingError(
-            f"The service {service.username} can't be brought back: its names were given to another one.",
+            N_(
+                "The service %(username)s can't be brought back: its names were given to another one.",
+                username=service.username,
+            ),
             code="forgotten",
         )
     service.username_key = service.username
@@ -229,7 +235,7 @@ def rollback_operation(
         raise _wrong_state(operation, "rolled back")
     touched = {Ref(entry.kind, entry.key) for entry in operation.journal.filter(backward=False)}
     if not touched:
-        raise HostingError("This operation changed nothing.", code="nothing_to_roll_back")
+        raise HostingError(N_("This operation changed nothing."), code="nothing_to_roll_back")
     service, states = operation.service, None
     if service is not None:
         service = lock(service)
@@ -262,7 +268,9 @@ def last_in_force(service: HostingService) -> Operation:
     for operation in done.exclude(kind=OperationKind.ROLLBACK).prefetch_related("reverted_by").order_by("-created_at"):
         if _in_force(operation):
             return operation
-    raise HostingError(f"Nothing of {service.username} can be rolled back.", code="nothing_to_roll_back")
+    raise HostingError(
+        N_("Nothing of %(username)s can be rolled back.", username=service.username), code="nothing_to_roll_back"
+    )
 
 
 def _restore_facts(service: HostingService, operation: Operation) -> None:
@@ -281,7 +289,9 @@ def _check_untouched_since(operation: Operation, touched: set[Ref]) -> None:
     for other in later.prefetch_related("reverted_by").select_related("reverts").order_by("-created_at"):
         if other.state not in FINAL_STATES:
             raise HostingError(
-                f"“{other}” waits or runs.", code="busy", hint="Wait for it, or cancel it, then roll back."
+                N_("“%(other)s” waits or runs.", other=other),
+                code="busy",
+                hint=N_("Wait for it, or cancel it, then roll back."),
             )
         if not _in_force(other) or (other.reverts is not None and other.reverts.created_at > operation.created_at):
             continue
@@ -300,10 +310,12 @@ def _in_force(operation: Operation) -> bool:
 
 def _changed_since(operation: Operation, other: Operation, what: str) -> HostingError:
     if operation.kind == OperationKind.CREATE:
-        hint = "Delete the service instead: its data is kept aside, and a deletion can be rolled back."
+        hint = N_("Delete the service instead: its data is kept aside, and a deletion can be rolled back.")
     else:
-        hint = "Roll that operation back first."
-    return HostingError(f"{what} was changed since by “{other}”.", code="changed_since", hint=hint)
+        hint = N_("Roll that operation back first.")
+    return HostingError(
+        N_("%(what)s was changed since by “%(other)s”.", what=what, other=other), code="changed_since", hint=hint
+    )
 
 
 def wait_for(
@@ -346,7 +358,7 @@ def _record(verb: Verb, actor: Actor, operation: Operation, reason: str, after: 
 
 def _wrong_state(operation: Operation, wish: str) -> HostingError:
     return HostingError(
-        f"The operation is {operation.get_state_display().lower()} and can't be {wish}.",
+        N_("The operation is %(state)s and can't be %(wish)s.", state=operation.get_state_display().lower(), wish=wish),
         code="wrong_state",
-        hint="Reload the page; somebody may have been faster.",
+        hint=N_("Reload the page; somebody may have been faster."),
     )

@@ -8,6 +8,7 @@ from django.db import IntegrityError, models
 from django.utils.translation import gettext as _
 
 from hosting.errors import HostingError
+from hosting.texts import N_
 from hosting.validators import refuse_control_characters
 
 
@@ -33,9 +34,12 @@ def save_valid(instance: models.Model) -> None:
         instance.save()
     except IntegrityError as error:
         raise HostingError(
-            f"Somebody else has just taken what this {instance._meta.verbose_name} needs.",
+            N_(
+                "Somebody else has just taken what this %(verbose_name)s needs.",
+                verbose_name=instance._meta.verbose_name,
+            ),
             code="taken",
-            hint="Try again.",
+            hint=N_("Try again."),
             permanent=False,
         ) from error
 
@@ -76,4 +80,4 @@ def _as_hosting_error(error: ValidationError) -> HostingError:
     text = " ".join(errors)
     if field == NON_FIELD_ERRORS:
         return HostingError(text, code="invalid")
-    return HostingError(f"{field}: {text}", code="invalid", field=field)
+    return HostingError(N_("%(field)s: %(text)s", field=field, text=text), code="invalid", field=field)

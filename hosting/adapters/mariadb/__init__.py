@@ -10,6 +10,7 @@ from hosting.adapters.mariadb.client import run, said
 from hosting.connections.base import Context, Run, Steps
 from hosting.errors import CommandFailed, ConfigurationInvalid, HostingError, ProbeFailed
 from hosting.state import Change, DaemonUnit, Database, DatabaseUser, NodeFile, Resource
+from hosting.texts import N_
 
 _NO_TABLE = re.compile(r"ERROR (1146|1049) ")
 _ANY_STATUS = tuple(range(256))
@@ -86,7 +87,9 @@ class MariaDb(Adapter):
         try:
             replies = yield [run(question)]
         except CommandFailed as error:
-            raise ProbeFailed(f"MariaDB does not answer for {resource.key}: {said(error).detail}") from error
+            raise ProbeFailed(
+                N_("MariaDB does not answer for %(key)s: %(detail)s", key=resource.key, detail=said(error).detail)
+            ) from error
         return _answer(resource, replies[0].text.split())
 
 
@@ -111,8 +114,8 @@ def _refusal(change: Change, error: CommandFailed) -> HostingError | None:
     if not (match := _TAKEN.search(error.detail)):
         return None
     what = "database" if match[1] == Database.kind else "database account"
-    detail = f"MariaDB has a {what} {change.key} already that NPanel did not make."
-    return HostingError(detail, code=match[0], hint="Choose another name, or remove it by hand.")
+    detail = N_("MariaDB has a %(what)s %(key)s already that NPanel did not make.", what=what, key=change.key)
+    return HostingError(detail, code=match[0], hint=N_("Choose another name, or remove it by hand."))
 
 
 def _configures(changes: Sequence[Change]) -> bool:
@@ -128,7 +131,7 @@ def _question(resource: Resource) -> str:
 def _answer(resource: Resource, words: list[str]) -> str:
     if isinstance(resource, Database):
         if words != [resource.name, "42"]:
-            raise ProbeFailed(f"MariaDB answers strangely in {resource.name}.")
+            raise ProbeFailed(N_("MariaDB answers strangely in %(name)s.", name=resource.name))
         return f"{resource.name} answers"
     assert isinstance(resource, DatabaseUser)  # noqa: S101 (as _question says)
     want = ["1", "1", "1" if resource.locked else "0", str(len(resource.grants))]

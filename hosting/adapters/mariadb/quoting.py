@@ -5,6 +5,7 @@ import re
 from hosting.adapters._values import OWNER, checked
 from hosting.errors import UnsafeValue
 from hosting.state import Database, DatabaseUser
+from hosting.texts import N_
 
 #: Rights on one database, as SHOW GRANTS names them, by their columns in the table mysql.db (MariaDB 10.11).
 PRIVILEGES = {
@@ -92,11 +93,15 @@ def check_user(user: DatabaseUser) -> None:
     """
     check_name(user)
     if not _HASH.fullmatch(user.password_hash.value):
-        raise UnsafeValue(f"The password hash of {user.key} is not '*' and 40 upper-case hexadecimal digits.")
+        raise UnsafeValue(
+            N_("The password hash of %(key)s is not '*' and 40 upper-case hexadecimal digits.", key=user.key)
+        )
     for grant in user.grants:
         _check_name(grant.database, user.owner, DATABASE_NAME, "database name")
         if not grant.privileges or (grant.privileges != ALL and not set(grant.privileges) <= set(PRIVILEGES.values())):
-            raise UnsafeValue(f"{', '.join(grant.privileges) or 'nothing'} is no right on a database.")
+            raise UnsafeValue(
+                N_("%(privileges)s is no right on a database.", privileges=", ".join(grant.privileges) or "nothing")
+            )
 
 
 def check_name(user: DatabaseUser) -> None:
@@ -109,7 +114,9 @@ def _check_name(name: str, owner: str, grammar: re.Pattern[str], what: str) -> N
     checked(owner, OWNER, "user name")
     checked(name, grammar, what)
     if not name.startswith(f"{owner}_") or len(name) == len(owner) + 1:
-        raise UnsafeValue(f"The {what} {name!r} does not start with {owner}_.")
+        raise UnsafeValue(
+            N_("The %(what)s %(name)s does not start with %(owner)s_.", what=what, name=repr(name), owner=owner)
+        )
 
 
 def role(name: str) -> str:

@@ -8,6 +8,7 @@ from hosting.adapters.php_fpm.pool import PING_PATH
 from hosting.connections.base import Http, Reply, Request, Run, Stat, Steps
 from hosting.errors import HostingError, NodeFileError, ProbeFailed
 from hosting.state import VirtualHost
+from hosting.texts import N_
 
 #: A listener or pool that has just been reloaded may take a moment under load.
 ATTEMPTS = 10
@@ -42,8 +43,8 @@ def ask(site: VirtualHost, facts: NodeFacts) -> Steps[str]:
         fault = _fault(site, replies[-len(questions) :])
         if not fault:
             return _words(site)
-    detail = f"{site.name} is not served as it should be: {fault}"
-    raise ProbeFailed(detail, hint="See the site's error log on the node.")
+    detail = N_("%(name)s is not served as it should be: %(fault)s", name=site.name, fault=fault)
+    raise ProbeFailed(detail, hint=N_("See the site's error log on the node."))
 
 
 def _questions(site: VirtualHost, address: str) -> list[Request]:

@@ -11,6 +11,7 @@ from hosting.adapters.nginx.syntax import Directive, SyntaxFault, parse
 from hosting.adapters.php_fpm.pool import PING_PATH
 from hosting.errors import UnsafeValue
 from hosting.state import VirtualHost
+from hosting.texts import N_
 
 ROOT = "/etc/nginx/npanel"
 SITES = f"{ROOT}/sites"
@@ -48,7 +49,9 @@ def render(site: VirtualHost) -> str:
     all_checked(site.aliases, SITE_NAME, "host name")
     checked(site.root, ABSOLUTE_PATH, "document root")
     if f"/{site.owner}/" not in site.root:
-        raise UnsafeValue(f"the document root {site.root!r} does not lie in {site.owner}'s home")
+        raise UnsafeValue(
+            N_("the document root %(root)s does not lie in %(owner)s's home", root=repr(site.root), owner=site.owner)
+        )
     socket = f"/run/npanel/php/{site.owner}.sock"
     return text_of("site.conf", site=site, logs=logs_of(site), socket=socket, ping_path=PING_PATH)
 

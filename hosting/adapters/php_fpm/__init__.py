@@ -27,6 +27,7 @@ from hosting.connections.base import (
 )
 from hosting.errors import CommandFailed, ConfigurationInvalid, ProbeFailed
 from hosting.state import Change, DaemonUnit, NodeFile, Package, PhpPool, Ref, Resource
+from hosting.texts import N_
 
 ROOT = "/etc/php"
 SOCKETS = "/run/npanel/php"
@@ -141,7 +142,7 @@ class PhpFpmAdapter(Adapter):
                 yield [Run((_binary(version), "--test"), timeout=120)]
             except CommandFailed as error:
                 path = yield from _culprit(version, error.detail)
-                hint = f"Correct or remove {path or 'the pool at fault'} on the node."
+                hint = N_("Correct or remove %(path)s on the node.", path=path or "the pool at fault")
                 raise ConfigurationInvalid(_reason(error.detail), path=path, hint=hint) from error
 
     def activate(self, changes: Sequence[Change]) -> Steps[None]:
@@ -172,7 +173,10 @@ class PhpFpmAdapter(Adapter):
         (reply,) = yield [Stat(resource.socket)]
         seen = f"{reply.owner} {reply.mode & 0o7777:04o}" if reply.exists else "missing"
         if seen != "www-data 0600":
-            raise ProbeFailed(f"The socket {resource.socket} is {seen}.", hint="See the log of php-fpm on the node.")
+            raise ProbeFailed(
+                N_("The socket %(socket)s is %(seen)s.", socket=resource.socket, seen=seen),
+                hint=N_("See the log of php-fpm on the node."),
+            )
         return f"PHP {resource.version} listens"
 
 

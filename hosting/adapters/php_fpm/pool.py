@@ -14,6 +14,7 @@ from hosting.adapters._edited import edit_of
 from hosting.adapters._values import OWNER, PHP_VERSION, checked, home_checked, number_checked
 from hosting.errors import UnsafeValue
 from hosting.state import PhpPool
+from hosting.texts import N_
 
 #: Where nginx asks the pool itself (not a script of the customer's) whether it lives.
 PING_PATH = "/.well-known/npanel-php"
@@ -44,7 +45,10 @@ def render(pool: PhpPool) -> str:
     for name, value in pool.settings:
         checked(value, _VALUE, checked(name, _NAME, "PHP setting"))
         if name in _own_settings():
-            raise UnsafeValue(f"the PHP setting {name!r} belongs to NPanel", hint="Remove it from the settings.")
+            raise UnsafeValue(
+                N_("the PHP setting %(name)s belongs to NPanel", name=repr(name)),
+                hint=N_("Remove it from the settings."),
+            )
     return _text(pool)
 
 
