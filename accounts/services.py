@@ -4,6 +4,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import ProtectedError
+from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import Role
 from accounts.models import Customer, User
@@ -44,7 +45,7 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
     try:
         customer.delete()
     except ProtectedError as error:
-        raise ValidationError("This customer still has hosting services; delete those first.") from error
+        raise ValidationError(_("This customer still has hosting services; delete those first.")) from error
     record(verb=CUSTOMER_DELETE, actor=actor, target=target, outcome=Outcome.SUCCEEDED)
 
 

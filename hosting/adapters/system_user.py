@@ -25,7 +25,7 @@ from hosting.connections.base import (
 )
 from hosting.errors import HostingError, NodeFileError
 from hosting.state import Change, Package, Resource, SystemUser
-from hosting.texts import N_
+from hosting.texts import N_, Text
 
 #: Names that daemons and Debian's base-passwd use, or that would mislead people.
 RESERVED = frozenset(
@@ -127,7 +127,7 @@ class SystemUserAdapter(Adapter):
         ]
         account = _accounts(replies[0].text, replies[1].text).get(user.owner)
         if account is not None and not account.ours:
-            raise _taken(f"The node already has a user {user.owner!r} that NPanel did not make.")
+            raise _taken(N_("The node already has a user %(name)s that NPanel did not make.", name=repr(user.owner)))
         if change.after is None:
             yield from _remove(user, account, replies[3], context)
             return
@@ -158,15 +158,15 @@ def _check(user: SystemUser) -> None:
         )
 
 
-def _taken(detail: str) -> HostingError:
+def _taken(detail: Text) -> HostingError:
     return HostingError(detail, code="user_taken", hint=N_("Choose another user name."), field="username")
 
 
 def _refuse_foreign(user: SystemUser, groups: str, home: Reply) -> None:
     if any(line.startswith(f"{user.owner}:") for line in groups.splitlines()):
-        raise _taken(f"The node already has a group {user.owner!r} that NPanel did not make.")
+        raise _taken(N_("The node already has a group %(name)s that NPanel did not make.", name=repr(user.owner)))
     if home.exists:
-        raise _taken(f"The node already has a directory {user.home!r}.")
+        raise _taken(N_("The node already has a directory %(path)s.", path=repr(user.home)))
 
 
 @dataclass(frozen=True, slots=True)

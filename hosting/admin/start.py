@@ -17,6 +17,7 @@ from hosting.admin.cells import address_of
 from hosting.admin.nodes import SILENT_AFTER
 from hosting.choices import DriftState, NodeState, OperationState, ServiceState
 from hosting.models import Database, HostingPlan, Operation
+from hosting.translated import translated
 
 #: Lines of one sort; more are a link away.
 SHOWN = 8
@@ -171,7 +172,7 @@ def _failed(operation: Operation) -> Line:
         "bad" if bad else "warn",
         "circle-x" if bad else "undo-2",
         f"{operation.get_kind_display()}: {operation.get_state_display().lower()}",
-        _where(operation, str((operation.error or {}).get("detail", ""))),
+        _where(operation, translated(operation.error)[0]),
         operation.finished_at or operation.created_at,
         address_of(operation),
         _("Look"),

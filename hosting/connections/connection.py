@@ -11,7 +11,7 @@ from hosting.connections import bootstrap, protocol
 from hosting.connections.base import Context, Move, Remove, Reply, Request, Symlink, Write
 from hosting.connections.channel import AgentClient, NotSent, Pipe
 from hosting.errors import AgentUnavailable, ConnectionFailed, HostingError
-from hosting.texts import N_
+from hosting.texts import N_, NOTHING
 
 _NOW = Context()
 
@@ -49,7 +49,7 @@ class AgentConnection(ABC):
             return []
         seconds = protocol.allowed_seconds(requests) + self._margin
         failpoint = failpoints.agent_failpoint() if _changes_files(requests) else ""
-        reason = ""
+        reason = NOTHING
         for _ in range(2):
             client = self._ready()
             try:
@@ -57,7 +57,7 @@ class AgentConnection(ABC):
                     requests, context, seconds=seconds, stop_on_error=stop_on_error, failpoint=failpoint
                 )
             except NotSent as error:
-                reason = str(error)
+                reason = error.reason
                 continue
             finally:
                 self._count()
@@ -89,7 +89,7 @@ class AgentConnection(ABC):
             if self._client is not None and not self._client.lost:
                 return self._client
             if self._attempts != attempts and self._failure is not None:
-                raise type(self._failure)(self._failure.detail, hint=self._failure.hint)
+                raise type(self._failure)(self._failure.detail_text, hint=self._failure.hint_text)
             return self._connect()
 
     def _connect(self) -> AgentClient:

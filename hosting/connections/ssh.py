@@ -29,7 +29,7 @@ from hosting.errors import (
     HostKeyChanged,
     UnknownHostKey,
 )
-from hosting.texts import N_
+from hosting.texts import N_, Text
 
 # paramiko logs what goes wrong with whole traces; here it arrives as typed errors.
 _LOG = "paramiko.npanel"
@@ -99,7 +99,13 @@ class SSHConnection(AgentConnection):
     def _check_host_key(self, transport: paramiko.Transport) -> None:
         key = transport.get_remote_server_key()
         if (key.get_name(), key.get_base64()) not in self._pinned:
-            raise _changed(self._address[0], f"It is {fingerprint(key.asbytes())} now.")
+            raise _changed(
+                N_(
+                    "%(host)s answered with another host key than the pinned one. It is %(fingerprint)s now.",
+                    host=self._address[0],
+                    fingerprint=fingerprint(key.asbytes()),
+                )
+            )
 
     def _authenticate(self, transport: paramiko.Transport) -> None:
         try:
@@ -170,9 +176,9 @@ def parse_host_keys(text: str) -> list[tuple[str, str]]:
     return [(match["type"], match["key"]) for _, match in matches if match is not None]
 
 
-def _changed(host: str, what: str) -> HostKeyChanged:
+def _changed(detail: Text) -> HostKeyChanged:
     return HostKeyChanged(
-        f"{host} answered with another host key than the pinned one. {what}".strip(),
+        detail,
         hint=N_("If the node was reinstalled, compare its fingerprint on its console and pin the new key."),
     )
 
@@ -203,14 +209,19 @@ def _negotiate(address: tuple[str, int], kinds: Sequence[str], timeout: float) -
     except (paramiko.SSHException, OSError, EOFError) as error:
         transport.close()
         if isinstance(error, IncompatiblePeer) and "host key" in str(error):
-            raise _changed(address[0], "It has no key of that type.") from error
+            raise _changed(
+                N_(
+                    "%(host)s answered with another host key than the pinned one. It has no key of that type.",
+                    host=address[0],
+                )
+            ) from error
         if time.monotonic() >= deadline:
             raise _timed_out(address) from error
         raise ConnectionFailed(
             N_(
-                "%(address)s port %(address2)s does not answer as an SSH server: %(error)s.",
+                "%(address)s port %(port)s does not answer as an SSH server: %(error)s.",
                 address=address[0],
-                address2=address[1],
+                port=address[1],
                 error=error,
             )
         ) from error
@@ -219,7 +230,7 @@ def _negotiate(address: tuple[str, int], kinds: Sequence[str], timeout: float) -
 
 def _timed_out(address: tuple[str, int]) -> ConnectionTimedOut:
     return ConnectionTimedOut(
-        N_("%(address)s port %(address2)s did not answer in time.", address=address[0], address2=address[1])
+        N_("%(address)s port %(port)s did not answer in time.", address=address[0], port=address[1])
     )
 
 
@@ -232,9 +243,9 @@ def _dial(address: tuple[str, int], timeout: float) -> socket.socket:
         reason = error.strerror or str(error)
         raise ConnectionRefused(
             N_(
-                "%(address)s port %(address2)s cannot be reached: %(reason)s.",
+                "%(address)s port %(port)s cannot be reached: %(reason)s.",
                 address=address[0],
-                address2=address[1],
+                port=address[1],
                 reason=reason,
             )
         ) from error

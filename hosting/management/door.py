@@ -21,6 +21,7 @@ from hosting.operations import recovery, runner
 from hosting.operations.present import plan_view
 from hosting.services.operations import approve_operation, cancel_operation, wait_for
 from hosting.texts import N_
+from hosting.translated import english, translated
 from observability.context import bind_trace
 
 M = TypeVar("M", bound=models.Model)
@@ -72,9 +73,9 @@ class HostingCommand(BaseCommand):
         if found is None:
             wish = ", ".join(str(value) for value in lookup.values())
             raise HostingError(
-                N_("There is no %(verbose_name)s %(wish)s.", verbose_name=model._meta.verbose_name, wish=wish),
+                N_("There is no %(kind)s %(wish)s.", kind=english(model._meta.verbose_name), wish=wish),
                 code="not_found",
-                hint=N_("manage.py %(hint)s shows or adds.", hint=hint),
+                hint=N_("manage.py %(command)s shows or adds.", command=hint),
             )
         return found
 
@@ -90,9 +91,10 @@ class HostingCommand(BaseCommand):
     def _refuse(self, error: HostingError) -> int:
         if self.as_json:
             self.stdout.write(json.dumps({"error": error.as_dict()}, indent=2))
-        self.stderr.write(self.style.ERROR(f"{error.code}: {error.detail}"))
-        if error.hint:
-            self.stderr.write(f"  {error.hint}")
+        detail, hint = translated(error)
+        self.stderr.write(self.style.ERROR(f"{error.code}: {detail}"))
+        if hint:
+            self.stderr.write(f"  {hint}")
         return 1
 
 
@@ -150,7 +152,7 @@ class OperationCommand(HostingCommand):
 
     def _progress(self, operation: Operation) -> None:
         if not self.as_json:
-            waits = f" ({operation.error['detail']})" if operation.error and not operation.is_final else ""
+            waits = f" ({translated(operation.error)[0]})" if operation.error and not operation.is_final else ""
             self.say(f"  {operation}: {operation.get_state_display()}, {operation.get_phase_display()}{waits}")
 
     def _show_plan(self, operation: Operation) -> None:
@@ -194,6 +196,7 @@ def report_text(operation: Operation) -> str:
     lines = [f"{operation}: {operation.get_state_display()}{seconds} (trace {operation.trace_id})"]
     lines.extend(f"  probed {probe['ref']}: {probe['answer']}" for probe in operation.result.get("probes", []))
     if operation.error:
-        lines.append(f"  {operation.error['code']}: {operation.error['detail']}")
-        lines.append(f"  {operation.error['hint']}")
+        detail, hint = translated(operation.error)
+        lines.append(f"  {operation.error['code']}: {detail}")
+        lines.append(f"  {hint}")
     return "\n".join(line for line in lines if line.strip())

@@ -90,9 +90,9 @@ class NameLock(models.Model):
 def _answered_twice(name: str, other: Domain) -> HostingError:
     return HostingError(
         N_(
-            "%(name)s and %(name2)s of the same customer would both answer for one www name.",
+            "%(name)s and %(other)s of the same customer would both answer for one www name.",
             name=name,
-            name2=other.name,
+            other=other.name,
         ),
         code="domain_taken",
         hint=N_("Remove the other domain, or let the shorter one not answer for www."),

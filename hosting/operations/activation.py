@@ -95,9 +95,9 @@ def activate(
             time.sleep(pause)
             pause = min(pause * 1.5, _WAIT_STEP)
     if ticket.error:
-        raise HostingError(
-            ticket.error["detail"], code=ticket.error["code"], hint=ticket.error["hint"], permanent=False
-        )
+        refusal = HostingError.from_stored(ticket.error)
+        refusal.permanent = False
+        raise refusal
     return list(ticket.reloads)
 
 

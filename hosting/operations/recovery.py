@@ -105,7 +105,7 @@ def worker_lives() -> bool:
 
 def _give_up(operation: Operation) -> None:
     error = HostingError(
-        N_("Its worker died %(attempts_at_most)s times while carrying it out.", attempts_at_most=ATTEMPTS_AT_MOST),
+        N_("Its worker died %(count)s times while carrying it out.", count=ATTEMPTS_AT_MOST),
         code="worker_died",
         hint=N_("Look into the worker's log for the trace id, then plan the service again."),
     )

@@ -10,7 +10,7 @@ from hosting.choices import FINAL_STATES, ServiceState
 from hosting.errors import HostingError
 from hosting.services.sites import forget_terminated
 from hosting.services.validation import validated
-from hosting.texts import N_
+from hosting.texts import N_, NN_
 
 
 def create_customer(*, actor: Actor, name: str, email: str = "", notes: str = "") -> Customer:
@@ -33,7 +33,12 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
     live = customer.services.exclude(state=ServiceState.TERMINATED).count()
     if live:
         raise HostingError(
-            N_("%(name)s still has %(live)s hosting service(s).", name=customer.name, live=live),
+            NN_(
+                "%(name)s still has %(count)s hosting service(s).",
+                "%(name)s still has %(count)s hosting service(s).",
+                live,
+                name=customer.name,
+            ),
             code="customer_in_use",
             hint=N_("Delete those first; what they leave in the audit log stays."),
         )

@@ -207,7 +207,7 @@ def _full_name(service: HostingService, name: str) -> str:
 def _check_password(password: str) -> None:
     if len(password) < PASSWORD_LENGTH:
         raise HostingError(
-            N_("The password is shorter than %(password_length)s characters.", password_length=PASSWORD_LENGTH),
+            N_("The password is shorter than %(count)s characters.", count=PASSWORD_LENGTH),
             code="weak_password",
             hint=N_("Use a longer one, or have one made."),
             field="password",

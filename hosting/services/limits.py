@@ -4,6 +4,7 @@ from hosting.choices import ServiceState
 from hosting.errors import HostingError
 from hosting.models import HostingPlan, HostingService
 from hosting.texts import N_
+from hosting.translated import english, shown
 
 
 def lock(service: HostingService) -> HostingService:
@@ -24,7 +25,7 @@ def locked_service(service: HostingService) -> HostingService:
     row = lock(service)
     if row.state in (ServiceState.SOFT_DELETED, ServiceState.TERMINATED):
         raise HostingError(
-            N_("The service %(username)s is %(state)s.", username=row.username, state=row.get_state_display().lower()),
+            N_("The service %(username)s is %(state)s.", username=row.username, state=shown(row, "state")),
             code="service_gone",
             hint=N_("Create a new one, or roll its deletion back."),
         )
@@ -44,7 +45,7 @@ def check_limit(service: HostingService, name: str, used: int) -> None:
     field = HostingPlan._meta.get_field(name)
     limit = getattr(service.plan, name)
     if limit is not None and used >= limit:
-        label = str(getattr(field, "verbose_name", name))
+        label = english(getattr(field, "verbose_name", name))
         raise HostingError(
             N_(
                 "The plan %(name)s allows %(limit)s %(label)s, and %(used)s are in use.",

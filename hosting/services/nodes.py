@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.choices import Outcome
@@ -86,12 +87,18 @@ def _check_lists(node: Node) -> None:
             if getattr(ipaddress.ip_address(address), "scope_id", None):
                 raise ValueError("an address with a zone is no public one")
         except ValueError as error:
-            raise ValidationError({"public_addresses": f"{address[:60]!r} is not an IP address."}) from error
+            raise ValidationError(
+                {
+                    "public_addresses": ValidationError(
+                        _("%(address)s is not an IP address."), params={"address": repr(address[:60])}
+                    )
+                }
+            ) from error
     for server in node.nameservers:
         try:
             validate_domain(server)
         except ValidationError as error:
-            raise ValidationError({"nameservers": error.messages}) from error
+            raise ValidationError({"nameservers": error}) from error
 
 
 def _give_keys(node: Node) -> None:

@@ -19,8 +19,9 @@ from hosting.services.limits import lock
 from hosting.services.sites import delete_service
 from hosting.services.zones import check_others_do_not_need
 from hosting.state import Ref
-from hosting.texts import N_
+from hosting.texts import N_, Text
 from hosting.transactions import retried
+from hosting.translated import shown
 from hosting.verbs import OPERATION_APPROVE, OPERATION_CANCEL, OPERATION_VERBS
 
 
@@ -52,7 +53,7 @@ def approve_operation(*, actor: Actor, operation: Operation, digest: str, reason
         reason=(reason or operation.reason)[:300],
     )
     if not approved:
-        raise _wrong_state(operation, "approved")
+        raise _wrong_state(operation, N_("approved"))
     _record(OPERATION_APPROVE, actor, operation, reason, {"plan": digest})
     transaction.on_commit(ring)
     operation.refresh_from_db()
@@ -69,7 +70,7 @@ def cancel_operation(*, actor: Actor, operation: Operation, reason: str = "") ->
     waiting = (OperationState.PENDING, OperationState.PLANNED)
     untouched = Operation.objects.filter(pk=operation.pk, state__in=waiting).exclude(journal__isnull=False)
     if not untouched.update(state=OperationState.CANCELLED, finished_at=timezone.now(), needs_approval=False):
-        raise _wrong_state(operation, "cancelled")
+        raise _wrong_state(operation, N_("cancelled"))
     _record(OPERATION_CANCEL, actor, operation, reason, None)
     operation.refresh_from_db()
     _take_back_wish(actor, operation)
@@ -138,7 +139,7 @@ def retry_operation(*, actor: Actor, operation: Operation) -> Operation:
     """
     failed = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
     if operation.state not in failed or operation.node is None or not _still_wanted(operation):
-        raise _wrong_state(operation, "tried again")
+        raise _wrong_state(operation, N_("tried again"))
     if operation.state == OperationState.ROLLBACK_FAILED:
         return _go_on(actor, operation)
     states = operation.result.get("state_before"), operation.result.get("state_wanted")
@@ -199,10 +200,10 @@ def discard_changes(*, actor: Actor, operation: Operation) -> Operation:
     """
     failed = (OperationState.FAILED, OperationState.ROLLED_BACK)
     if operation.state not in failed or operation.service is None:
-        raise _wrong_state(operation, "discarded")
+        raise _wrong_state(operation, N_("discarded"))
     service = lock(operation.service)
     if not _left_open(service, operation):
-        raise _wrong_state(operation, "discarded any more")
+        raise _wrong_state(operation, N_("discarded any more"))
     if operation.kind == OperationKind.CREATE:
         return delete_service(actor=actor, service=service)
     _restore_state(service, operation)
@@ -232,7 +233,7 @@ def rollback_operation(
             ``busy`` (one that waits or runs may), ``forgotten``.
     """
     if operation.state != OperationState.SUCCEEDED or operation.node is None:
-        raise _wrong_state(operation, "rolled back")
+        raise _wrong_state(operation, N_("rolled back"))
     touched = {Ref(entry.kind, entry.key) for entry in operation.journal.filter(backward=False)}
     if not touched:
         raise HostingError(N_("This operation changed nothing."), code="nothing_to_roll_back")
@@ -289,7 +290,7 @@ def _check_untouched_since(operation: Operation, touched: set[Ref]) -> None:
     for other in later.prefetch_related("reverted_by").select_related("reverts").order_by("-created_at"):
         if other.state not in FINAL_STATES:
             raise HostingError(
-                N_("“%(other)s” waits or runs.", other=other),
+                N_("“%(other)s” waits or runs.", other=_called(other)),
                 code="busy",
                 hint=N_("Wait for it, or cancel it, then roll back."),
             )
@@ -314,8 +315,15 @@ def _changed_since(operation: Operation, other: Operation, what: str) -> Hosting
     else:
         hint = N_("Roll that operation back first.")
     return HostingError(
-        N_("%(what)s was changed since by “%(other)s”.", what=what, other=other), code="changed_since", hint=hint
+        N_("%(what)s was changed since by “%(other)s”.", what=what, other=_called(other)),
+        code="changed_since",
+        hint=hint,
     )
+
+
+def _called(operation: Operation) -> Text:
+    kind = shown(operation, "kind", lower=False)
+    return N_("%(operation)s %(target)s", operation=kind, target=operation.target_label)
 
 
 def wait_for(
@@ -356,9 +364,9 @@ def _record(verb: Verb, actor: Actor, operation: Operation, reason: str, after: 
     )
 
 
-def _wrong_state(operation: Operation, wish: str) -> HostingError:
+def _wrong_state(operation: Operation, wish: Text) -> HostingError:
     return HostingError(
-        N_("The operation is %(state)s and can't be %(wish)s.", state=operation.get_state_display().lower(), wish=wish),
+        N_("The operation is %(state)s and can't be %(wish)s.", state=shown(operation, "state"), wish=wish),
         code="wrong_state",
         hint=N_("Reload the page; somebody may have been faster."),
     )

@@ -27,7 +27,7 @@ def reread(instance: M, *related: str, lock: bool = False) -> M:
         return (rows.select_for_update() if lock else rows).get(pk=instance.pk)
     except ObjectDoesNotExist as error:
         raise HostingError(
-            N_("%(instance)s is not there any more.", instance=instance),
+            N_("%(what)s is not there any more.", what=instance),
             code="not_found",
             hint=N_("Somebody has just deleted it. Look at the list again."),
         ) from error

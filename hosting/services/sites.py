@@ -15,8 +15,9 @@ from hosting.services.limits import check_limit, locked_service
 from hosting.services.validation import save_valid
 from hosting.services.zones import check_carries_nobody, check_others_do_not_need, check_zone_of
 from hosting.state import DnsZone, DocumentRoot, PhpPool, Ref, VirtualHost
-from hosting.texts import N_
+from hosting.texts import N_, plain
 from hosting.transactions import retried
+from hosting.translated import english, shown
 
 
 @retried
@@ -77,11 +78,11 @@ def create_service(
 def _check_node(node: Node) -> None:
     if node.state != NodeState.READY:
         raise HostingError(
-            N_("The node %(name)s is not ready (%(state)s).", name=node.name, state=node.get_state_display().lower()),
+            N_("The node %(name)s is not ready (%(state)s).", name=node.name, state=shown(node, "state")),
             code="node_not_ready",
             hint=N_("Run manage.py node_bootstrap %(name)s first.", name=node.name)
             if node.state == NodeState.NEW
-            else node.note,
+            else plain(node.note),
             field="node",
         )
 
@@ -119,9 +120,9 @@ def _php_version(node: Node, wish: str) -> str:
     version = wish or (installed[0] if installed else "")
     if version not in installed:
         raise HostingError(
-            N_("PHP %(version)s is not installed on %(name)s.", version=version or "(any)", name=node.name),
+            N_("PHP %(version)s is not installed on %(name)s.", version=version or N_("(any)"), name=node.name),
             code="php_not_installed",
-            hint=N_("Installed there: %(installed)s.", installed=", ".join(installed) or "none"),
+            hint=N_("Installed there: %(installed)s.", installed=", ".join(installed) or N_("none")),
             field="php_version",
         )
     return version
@@ -206,10 +207,10 @@ def _switch(
     if row.state != before:
         raise HostingError(
             N_(
-                "The service %(username)s is %(state)s, not %(label)s.",
+                "The service %(username)s is %(state)s, not %(wanted)s.",
                 username=row.username,
-                state=row.get_state_display().lower(),
-                label=before.label.lower(),
+                state=shown(row, "state"),
+                wanted=english(before.label, lower=True),
             ),
             code="wrong_state",
             hint=N_("Reload the page; somebody may have been faster."),

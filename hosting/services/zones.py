@@ -23,7 +23,7 @@ def check_carries_nobody(domain: Domain, others: QuerySet[Domain]) -> None:
     for other in below.select_related("service").order_by("name"):
         if parent_zone(other) == domain:
             raise HostingError(
-                N_("The records of %(name)s are in the zone of %(name2)s.", name=other.name, name2=domain.name),
+                N_("The records of %(name)s are in the zone of %(parent)s.", name=other.name, parent=domain.name),
                 code="zone_in_use",
                 hint=N_("Remove %(name)s first.", name=other.name),
             )

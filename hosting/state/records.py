@@ -10,7 +10,7 @@ import dns.rdatatype
 
 from hosting.errors import HostingError, UnsafeValue
 from hosting.state.resources import DnsRecord
-from hosting.texts import N_
+from hosting.texts import N_, NOTHING, Text
 
 #: Types a zone may hold beside its SOA. No ALIAS, DNAME or LUA: somebody else would decide what is answered.
 RECORD_TYPES = tuple("A AAAA CAA CNAME DS HTTPS MX NAPTR NS PTR SRV SSHFP SVCB TLSA TXT".split())
@@ -37,7 +37,7 @@ class ZoneInvalid(HostingError):
 
     code = "zone_invalid"
 
-    def __init__(self, detail: str, *, code: str = "", hint: str = "", record: DnsRecord | None = None) -> None:
+    def __init__(self, detail: Text, *, code: str = "", hint: Text = NOTHING, record: DnsRecord | None = None) -> None:
         super().__init__(detail, code=code, hint=hint, field="records")
         self.record = record
 
@@ -86,9 +86,9 @@ def canonical_record(name: str, type: str, content: str, ttl: int, zone: str) ->
             hint=N_("Put it on one plain line."),
         )
     if kind not in RECORD_TYPES:
-        hint = N_("Known types: %(record_types)s.", record_types=", ".join(RECORD_TYPES))
+        hint = N_("Known types: %(types)s.", types=", ".join(RECORD_TYPES))
         raise ZoneInvalid(
-            N_("Records of type %(kind)s are not supported.", kind=kind or "(none)"), code="record_type", hint=hint
+            N_("Records of type %(kind)s are not supported.", kind=kind or N_("(none)")), code="record_type", hint=hint
         )
     owner = canonical_name(name, zone)
     record = DnsRecord(owner, kind, _content(owner, kind, content.strip(), zone), ttl)
@@ -152,18 +152,18 @@ def _content(name: str, kind: str, content: str, zone: str) -> str:
         detail = N_(
             "The %(kind)s record of %(name)s is not valid: %(reason)s", kind=kind, name=name, reason=_reason(error)
         )
-        raise ZoneInvalid(detail, code="record_invalid", hint=_HINTS.get(kind, "")) from error
+        raise ZoneInvalid(detail, code="record_invalid", hint=_HINTS.get(kind, NOTHING)) from error
     return _PLAIN_PARAMETER.sub(r"\1=\2", data.to_text()) if kind in ("HTTPS", "SVCB") else data.to_text()
 
 
 _HINTS = {
-    "A": "An A record holds one IPv4 address, for example 192.0.2.10.",
-    "AAAA": "An AAAA record holds one IPv6 address, for example 2001:db8::10.",
-    "CAA": 'A CAA record is: flags tag "value", for example 0 issue "letsencrypt.org".',
-    "CNAME": "A CNAME record holds one host name, for example www.example.com.",
-    "MX": "An MX record is: priority host, for example 10 mail.example.com.",
-    "NS": "An NS record holds one host name, for example ns1.example.com.",
-    "SRV": "An SRV record is: priority weight port target, for example 10 5 5060 sip.example.com.",
+    "A": N_("An A record holds one IPv4 address, for example 192.0.2.10."),
+    "AAAA": N_("An AAAA record holds one IPv6 address, for example 2001:db8::10."),
+    "CAA": N_('A CAA record is: flags tag "value", for example 0 issue "letsencrypt.org".'),
+    "CNAME": N_("A CNAME record holds one host name, for example www.example.com."),
+    "MX": N_("An MX record is: priority host, for example 10 mail.example.com."),
+    "NS": N_("An NS record holds one host name, for example ns1.example.com."),
+    "SRV": N_("An SRV record is: priority weight port target, for example 10 5 5060 sip.example.com."),
 }
 
 
@@ -230,7 +230,7 @@ def _escape(byte: int) -> str:
 
 def _check_ttl(record: DnsRecord) -> None:
     if not MIN_TTL <= record.ttl <= MAX_TTL:
-        hint = N_("Use %(min_ttl)s seconds to %(max_ttl)s seconds (28 days).", min_ttl=MIN_TTL, max_ttl=MAX_TTL)
+        hint = N_("Use %(least)s seconds to %(most)s seconds (28 days).", least=MIN_TTL, most=MAX_TTL)
         raise ZoneInvalid(
             N_("A TTL of %(ttl)s is out of range.", ttl=record.ttl), code="ttl_out_of_range", hint=hint, record=record
         )

@@ -68,11 +68,11 @@ def _check_start_of_authority(zone: DnsZone) -> None:
         raise UnsafeValue(N_("The zone's name or SOA holds a control character."))
     if not all(map(HOST_LABEL.fullmatch, zone.name.split("."))) or not 1 <= len(zone.name) <= 253:
         raise ZoneInvalid(N_("%(name)s is not a zone name.", name=repr(zone.name)), code="name_invalid")
-    for what, host in (("primary name server", zone.primary), ("hostmaster", zone.hostmaster)):
+    primary = N_("The primary name server %(host)s is not a domain name.", host=repr(zone.primary))
+    hostmaster = N_("The hostmaster %(host)s is not a domain name.", host=repr(zone.hostmaster))
+    for detail, host in ((primary, zone.primary), (hostmaster, zone.hostmaster)):
         if len(host) > 253 or not all(map(LABEL.fullmatch, host.split("."))):
-            raise ZoneInvalid(
-                N_("The %(what)s %(host)s is not a domain name.", what=what, host=repr(host)), code="soa_invalid"
-            )
+            raise ZoneInvalid(detail, code="soa_invalid")
     if not 1 <= zone.retry <= zone.refresh < zone.expire <= 2**31 - 1 or not MIN_TTL <= zone.minimum <= MAX_TTL:
         hint = N_("retry ≤ refresh < expire (RFC 1912 §2.2), minimum within the TTL range.")
         raise ZoneInvalid(N_("The SOA's timers make no sense together."), code="soa_invalid", hint=hint)
@@ -80,9 +80,7 @@ def _check_start_of_authority(zone: DnsZone) -> None:
 
 def _check_canonical(zone: DnsZone) -> None:
     if len(zone.records) > MAX_RECORDS:
-        raise ZoneInvalid(
-            N_("A zone holds at most %(max_records)s records.", max_records=MAX_RECORDS), code="zone_too_large"
-        )
+        raise ZoneInvalid(N_("A zone holds at most %(count)s records.", count=MAX_RECORDS), code="zone_too_large")
     for record in zone.records:
         check_name(record.name, zone.name)
         form = canonical_record(record.name, record.type, record.content, record.ttl, zone.name)
@@ -109,10 +107,11 @@ def _check_apex(zone: DnsZone, names: _Names) -> None:
 def _check_aliases(records: list[DnsRecord]) -> None:
     alias = next((record for record in records if record.type == "CNAME"), None)
     if alias is not None and len(records) > 1:
-        other = next((f"a {record.type}" for record in records if record.type != "CNAME"), "another CNAME")
-        detail = N_(
-            "%(name)s has a CNAME record, so it cannot have %(other)s record too.", name=alias.name, other=other
-        )
+        detail = N_("%(name)s has a CNAME record, so it cannot have another CNAME record too.", name=alias.name)
+        if other := next((record.type for record in records if record.type != "CNAME"), ""):
+            detail = N_(
+                "%(name)s has a CNAME record, so it cannot have a %(type)s record too.", name=alias.name, type=other
+            )
         raise ZoneInvalid(detail, code="cname_conflict", hint=N_("Remove one of them (RFC 1034 §3.6.2)."), record=alias)
 
 

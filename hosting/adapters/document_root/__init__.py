@@ -62,8 +62,8 @@ class DocumentRootAdapter(Adapter):
         if not _is_there(resource, reply):
             raise ProbeFailed(
                 N_(
-                    "%(absolute)s is not a directory of %(owner)s's.",
-                    absolute=_absolute(resource),
+                    "%(path)s is not a directory of %(owner)s's.",
+                    path=_absolute(resource),
                     owner=resource.owner,
                 )
             )
@@ -126,11 +126,11 @@ def _make(root: DocumentRoot, context: Context) -> Steps[None]:
     if there.exists and not _is_there(root, there):
         raise HostingError(
             N_(
-                "%(absolute)s is a %(type)s of %(owner)s's, not a directory of %(owner2)s's.",
-                absolute=_absolute(root),
+                "%(path)s is a %(type)s of %(owner)s's, not a directory of %(wanted)s's.",
+                path=_absolute(root),
                 type=there.type,
                 owner=there.owner,
-                owner2=root.owner,
+                wanted=root.owner,
             ),
             code="path_taken",
             hint=N_("Move it away or choose another document root."),

@@ -27,7 +27,7 @@ from hosting.connections.base import (
 )
 from hosting.errors import CommandFailed, ConfigurationInvalid, ProbeFailed
 from hosting.state import Change, DaemonUnit, NodeFile, Package, PhpPool, Ref, Resource
-from hosting.texts import N_
+from hosting.texts import N_, plain
 
 ROOT = "/etc/php"
 SOCKETS = "/run/npanel/php"
@@ -142,8 +142,8 @@ class PhpFpmAdapter(Adapter):
                 yield [Run((_binary(version), "--test"), timeout=120)]
             except CommandFailed as error:
                 path = yield from _culprit(version, error.detail)
-                hint = N_("Correct or remove %(path)s on the node.", path=path or "the pool at fault")
-                raise ConfigurationInvalid(_reason(error.detail), path=path, hint=hint) from error
+                hint = N_("Correct or remove %(path)s on the node.", path=path or N_("the pool at fault"))
+                raise ConfigurationInvalid(plain(_reason(error.detail)), path=path, hint=hint) from error
 
     def activate(self, changes: Sequence[Change]) -> Steps[None]:
         """Reload the touched versions, in one command, and wait until the sockets are as wanted."""
@@ -171,10 +171,10 @@ class PhpFpmAdapter(Adapter):
         """See that the socket is there for nginx alone (whether PHP answers, its sites are asked, through nginx)."""
         resource = of_type(PhpPool, resource)
         (reply,) = yield [Stat(resource.socket)]
-        seen = f"{reply.owner} {reply.mode & 0o7777:04o}" if reply.exists else "missing"
+        seen = f"{reply.owner} {reply.mode & 0o7777:04o}" if reply.exists else ""
         if seen != "www-data 0600":
             raise ProbeFailed(
-                N_("The socket %(socket)s is %(seen)s.", socket=resource.socket, seen=seen),
+                N_("The socket %(socket)s is %(seen)s.", socket=resource.socket, seen=seen or N_("missing")),
                 hint=N_("See the log of php-fpm on the node."),
             )
         return f"PHP {resource.version} listens"

@@ -11,7 +11,7 @@ from hosting.connections.base import Context, Http, Reply, Request, Run, Steps, 
 from hosting.errors import CommandFailed, ConfigurationInvalid, HostingError, ProbeFailed
 from hosting.state import Change, DnsZone, NodeFile, Resource
 from hosting.state.zones import check_zone
-from hosting.texts import N_
+from hosting.texts import N_, NOTHING
 
 _API = f"http://127.0.0.1:{setup.PORT}/api/v1/servers/localhost"
 _OWNER = re.compile(r"[a-z][a-z0-9]*")
@@ -67,7 +67,7 @@ class PowerDns(Adapter):
         try:
             yield [Run(("/usr/sbin/pdns_server", f"--config-dir={setup.CONFIGURATION_DIRECTORY}", "--config=check"))]
         except CommandFailed as error:
-            raise ConfigurationInvalid(error.detail, path=setup.CONFIGURATION) from error
+            raise ConfigurationInvalid(error.detail_text, path=setup.CONFIGURATION) from error
 
     def activate(self, changes: Sequence[Change]) -> Steps[None]:
         """Zone changes are served at once (the API empties the caches); a new configuration takes a restart."""
@@ -85,12 +85,12 @@ class PowerDns(Adapter):
         if not isinstance(resource, DnsZone):
             return ""
         address = setup.listen_addresses(facts)[0]
-        problem = ""
+        problem = NOTHING
         for _ in range(_ATTEMPTS):
             try:
                 replies = yield [_question(address, *asked) for asked in questions.questions(resource)]
             except HostingError as error:
-                problem = error.detail
+                problem = error.detail_text
                 continue
             answers = [reply.stdout for reply in replies]
             if not (problem := questions.complaint(resource, answers)):
@@ -165,9 +165,9 @@ def _own(zone: DnsZone) -> Steps[dict[str, Any] | None]:
     current: dict[str, Any] = _json(replies[0])
     if current["account"] != zone.owner:
         detail = N_(
-            "The zone %(name)s is on the name server already and belongs to %(current)s.",
+            "The zone %(name)s is on the name server already and belongs to %(account)s.",
             name=zone.name,
-            current=current["account"] or "nobody",
+            account=current["account"] or N_("nobody"),
         )
         raise HostingError(detail, code="zone_taken", hint=N_("Remove it there, or choose another domain."))
     return current
