@@ -47,6 +47,11 @@ class HostingError(Exception):
         return error
 
 
+def facts_of(stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A stored error as doors and the audit show it: without the parts that are kept for translation."""
+    return None if stored is None else {name: fact for name, fact in stored.items() if name != "texts"}
+
+
 def stored_texts(stored: Mapping[str, Any]) -> tuple[Text, Text]:
     """Detail and hint of a stored error; one from before texts were kept has its English words only."""
     texts = stored.get("texts")

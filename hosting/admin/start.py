@@ -203,7 +203,7 @@ def _nodes(actor: Actor) -> list[Line]:
         paused = node.state == NodeState.PAUSED
         what = _("%s is paused") % node if paused else _("%s has not answered lately") % node
         since = None if paused else node.last_seen_at
-        lines.append(Line("warn", "server", what, node.note or node.address, since, address_of(node), _("Look")))
+        lines.append(Line("warn", "server", what, _(node.note) or node.address, since, address_of(node), _("Look")))
     return lines
 
 

@@ -15,7 +15,7 @@ from django.db import models
 from accounts.actors import actor_from_terminal
 from audit.actor import Actor
 from hosting.choices import OperationState
-from hosting.errors import HostingError
+from hosting.errors import HostingError, facts_of
 from hosting.models import HostingService, Node, Operation
 from hosting.operations import recovery, runner
 from hosting.operations.present import plan_view
@@ -173,7 +173,7 @@ def describe(operation: Operation) -> dict[str, Any]:
         "trace_id": operation.trace_id,
         "seconds": operation.seconds,
         "round_trips": operation.round_trips,
-        "error": operation.error,
+        "error": facts_of(operation.error),
         "result": operation.result,
         "plan": dataclasses.asdict(plan_view(operation)),
     }

@@ -15,7 +15,7 @@ from hosting.services.limits import check_limit, locked_service
 from hosting.services.validation import save_valid
 from hosting.services.zones import check_carries_nobody, check_others_do_not_need, check_zone_of
 from hosting.state import DnsZone, DocumentRoot, PhpPool, Ref, VirtualHost
-from hosting.texts import N_, plain
+from hosting.texts import N_, Text
 from hosting.transactions import retried
 from hosting.translated import english, shown
 
@@ -82,7 +82,7 @@ def _check_node(node: Node) -> None:
             code="node_not_ready",
             hint=N_("Run manage.py node_bootstrap %(name)s first.", name=node.name)
             if node.state == NodeState.NEW
-            else plain(node.note),
+            else Text(node.note),
             field="node",
         )
 

@@ -93,5 +93,5 @@ def _text(error: ValidationError) -> Text:
     with override(None):
         words, template = " ".join(error.messages), str(error.message)
     values = error.params if isinstance(error.params, dict) else {}
-    text = N_(template, **values)
+    text = Text(template, {name: str(value) for name, value in values.items()})
     return text if str(text) == words else plain(words)
