@@ -25,7 +25,7 @@ class AuditUnavailableMiddleware(MiddlewareMixin):
 
 def _answer(request: HttpRequest, error: AuditWriteFailed) -> HttpResponse:
     if request.accepts("text/html"):
-        words = f"{_('Service unavailable.')} {_(error.hint)}\n"
-        return HttpResponse(words, status=503, content_type="text/plain")
+        words = " ".join((_("Service unavailable."), _(error.hint)))
+        return HttpResponse(f"{words}\n", status=503, content_type="text/plain; charset=utf-8")
     problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": error.code}
     return JsonResponse({**problem, "detail": _(error.hint)}, status=503, content_type="application/problem+json")

@@ -73,6 +73,12 @@ class TextFinder(ast.NodeVisitor):
                 self._check_label(node.value, _last_name(target))
         self.generic_visit(node)
 
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Call) and _last_name(part.func) in MARKERS | GETTEXT:
+                self._found(node, "a text within an f-string's braces is not extracted")
+        self.generic_visit(node)
+
     def visit_Call(self, node: ast.Call) -> None:
         name = _last_name(node.func)
         if name in self.family:

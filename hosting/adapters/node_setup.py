@@ -60,10 +60,10 @@ class NodeSetupAdapter(Adapter):
         if isinstance(resource, Package):
             yield from _apply_package(resource, wanted=change.after is not None)
         elif isinstance(resource, NodeFile):
-            checked(resource.path, ABSOLUTE_PATH, "path")
+            checked(resource.path, ABSOLUTE_PATH, N_("path"))
             yield [Remove(resource.path) if change.after is None else _write(resource)]
         elif isinstance(resource, NodeLink):
-            checked(resource.path, ABSOLUTE_PATH, "path")
+            checked(resource.path, ABSOLUTE_PATH, N_("path"))
             yield [Remove(resource.path) if change.after is None else Symlink(resource.path, resource.target)]
         elif isinstance(resource, DaemonUnit):
             yield from _apply_unit(resource, wanted=change.after is not None)
@@ -77,7 +77,7 @@ def _of(kind: type[T], scope: Scope) -> list[T]:
 
 
 def _installed(packages: Iterable[Package]) -> Run:
-    names = tuple(checked(package.name, _PACKAGE, "package") for package in packages)
+    names = tuple(checked(package.name, _PACKAGE, N_("package")) for package in packages)
     form = "--showformat=${Package} ${db:Status-Status}\\n"
     return Run(("/usr/bin/dpkg-query", "--show", form, *names), ok=(0, 1))
 
@@ -89,7 +89,7 @@ def _seen_packages(packages: Sequence[Package], reply: Reply) -> list[Package]:
 
 def _apply_package(package: Package, *, wanted: bool) -> Steps[None]:
     """Install; or, when an installation is taken back, remove it again (its configuration stays, as with dpkg)."""
-    name = checked(package.name, _PACKAGE, "package")
+    name = checked(package.name, _PACKAGE, N_("package"))
     if not wanted:
         yield [Run((*_QUIET, *_APT, "remove", name), timeout=_PATIENCE)]
         return
@@ -146,7 +146,7 @@ def _seen_link(wanted: NodeLink, reply: Reply) -> NodeLink | None:
 
 
 def _states(units: Iterable[DaemonUnit]) -> Run:
-    names = tuple(checked(unit.name, _UNIT, "unit") for unit in units)
+    names = tuple(checked(unit.name, _UNIT, N_("unit")) for unit in units)
     return Run(("/usr/bin/systemctl", "show", f"--property={','.join(_PROPERTIES)}", "--", *names))
 
 
@@ -164,7 +164,7 @@ def _seen_units(units: Sequence[DaemonUnit], reply: Reply) -> list[DaemonUnit]:
 
 def _apply_unit(unit: DaemonUnit, *, wanted: bool) -> Steps[None]:
     """Enable or disable, start or stop; a unit that is taken back (there was none before) is disabled and stopped."""
-    name = checked(unit.name, _UNIT, "unit")
+    name = checked(unit.name, _UNIT, N_("unit"))
     enabled, running = wanted and unit.enabled, wanted and unit.running
     missing = (0,) if wanted else (0, 1, 5)
     yield [

@@ -145,10 +145,10 @@ class SystemUserAdapter(Adapter):
 
 
 def _check(user: SystemUser) -> None:
-    checked(user.owner, OWNER, "user name")
+    checked(user.owner, OWNER, N_("user name"))
     home_checked(user.home, user.owner)
-    checked(user.shell, ABSOLUTE_PATH, "shell")
-    number_checked(user.quota_mb, 0, 1 << 40, "quota")
+    checked(user.shell, ABSOLUTE_PATH, N_("shell"))
+    number_checked(user.quota_mb, 0, 1 << 40, N_("quota"))
     if user.owner in RESERVED:
         raise HostingError(
             N_("The user name %(owner)s is reserved.", owner=repr(user.owner)),

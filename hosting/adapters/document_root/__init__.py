@@ -48,8 +48,8 @@ class DocumentRootAdapter(Adapter):
 
     def apply(self, change: Change, context: Context) -> Steps[None]:
         root = of_type(DocumentRoot, change.resource)
-        checked(root.owner, OWNER, "user name")
-        checked(root.path, RELATIVE_PATH, "document root")
+        checked(root.owner, OWNER, N_("user name"))
+        checked(root.path, RELATIVE_PATH, N_("document root"))
         if change.after is None:
             yield from _remove(root, context)
         else:

@@ -191,8 +191,12 @@ def _sort_key(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
+def _checked_version(version: str) -> str:
+    return checked(version, PHP_VERSION, N_("PHP version"))
+
+
 def _binary(version: str) -> str:
-    return f"/usr/sbin/php-fpm{checked(version, PHP_VERSION, 'PHP version')}"
+    return f"/usr/sbin/php-fpm{_checked_version(version)}"
 
 
 def _limits_of(version: str) -> str:
@@ -200,11 +204,12 @@ def _limits_of(version: str) -> str:
 
 
 def _pool_directory(version: str) -> str:
-    return f"{ROOT}/{checked(version, PHP_VERSION, 'PHP version')}/fpm/pool.d"
+    return f"{ROOT}/{_checked_version(version)}/fpm/pool.d"
 
 
 def _path(owner: str, version: str) -> str:
-    return f"{_pool_directory(version)}/npanel-{checked(owner, OWNER, 'user name')}.conf"
+    name = checked(owner, OWNER, N_("user name"))
+    return f"{_pool_directory(version)}/npanel-{name}.conf"
 
 
 def _add(pools: dict[str, PhpPool], pool: PhpPool) -> None:
