@@ -116,6 +116,8 @@ class TextFinder(ast.NodeVisitor):
             return
         if any(word.arg is None for word in node.keywords):
             return
+        for word in node.keywords:
+            self._check_value(word.value)
         places = {place for text in texts for place in _PLACE.findall(str(text))}
         given = {str(word.arg) for word in node.keywords}
         allowed = {"count"} if name == "NN_" else set()
@@ -124,6 +126,14 @@ class TextFinder(ast.NodeVisitor):
             self._found(node, f"places and values do not match: {', '.join(odd)}")
         if any(_BARE_PLACE.search(str(text)) for text in texts):
             self._found(node, "places need names: %(name)s")
+
+    def _check_value(self, value: ast.expr) -> None:
+        """Of a value that is one of several, a word of ours is a text of its own: ``owner or N_("nobody")``."""
+        parts = [value.body, value.orelse] if isinstance(value, ast.IfExp) else []
+        parts += value.values if isinstance(value, ast.BoolOp) else []
+        for part in parts:
+            if isinstance(part, ast.Constant) and _WORD.search(str(part.value or "")):
+                self._found(part, "this word is not marked for translation")
 
     def _check_label(self, value: ast.expr, what: str) -> None:
         text = _plain_text(value)

@@ -102,7 +102,7 @@ def check_user(user: DatabaseUser) -> None:
         _check_name(grant.database, user.owner, DATABASE_NAME, N_("database name"))
         if not grant.privileges or (grant.privileges != ALL and not set(grant.privileges) <= set(PRIVILEGES.values())):
             raise UnsafeValue(
-                N_("%(privileges)s is no right on a database.", privileges=", ".join(grant.privileges) or "nothing")
+                N_("%(privileges)s is no right on a database.", privileges=", ".join(grant.privileges) or N_("nothing"))
             )
 
 
