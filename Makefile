@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: setup run test check shots bench lock audit-deps clean help
+.PHONY: setup run test check messages shots bench lock audit-deps clean help
 
 setup: ## install what is missing: system packages (as root), .venv, locked Python packages
 	@scripts/setup.sh
@@ -13,8 +13,11 @@ run: setup ## start the panel with a lab node and a demo site; Ctrl-C stops ever
 test: setup ## run all tests; LAYER=unit|contract|web|live DB=sqlite|mariadb|both ARGS="-k word" narrow it
 	@exec $(PY) scripts/run_tests.py $(if $(LAYER),--layer $(LAYER)) $(if $(DB),--db $(DB)) $(if $(ARGS),-- $(ARGS))
 
-check: setup ## lint, types, import rules, migrations, production settings, templates, no shell
+check: setup ## lint, types, import rules, migrations, production settings, templates, no shell, texts
 	@exec $(PY) scripts/check.py
+
+messages: setup ## collect the texts for people into locale/ and compile their translations
+	@exec $(PY) scripts/messages.py
 
 shots: setup ## take screenshots of the pages into build/
 	@exec $(PY) -m tests.shots

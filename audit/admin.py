@@ -148,7 +148,9 @@ class EventAdmin(admin.ModelAdmin):
     @admin.display(description=_("actor"))
     def actor(self, event: Event) -> str:
         name = event.actor_login or event.actor_id or event.get_actor_type_display()
-        return f"{name} ({_('by')} {event.impersonator_login})" if event.impersonator_login else str(name)
+        if not event.impersonator_login:
+            return str(name)
+        return _("%(actor)s (by %(login)s)") % {"actor": name, "login": event.impersonator_login}
 
     @admin.display(description=_("before"))
     def before_json(self, event: Event) -> str:

@@ -1,5 +1,7 @@
 """What can go wrong with the record; doors turn the code and hint into their own kind of answer."""
 
+from django.utils.translation import gettext_noop
+
 
 class AuditError(Exception):
     """Base of all errors of this app; ``permanent`` says whether trying again can help."""
@@ -27,5 +29,5 @@ class AuditWriteFailed(AuditError):
     """The event could not be written, so what it records must not happen: doors answer 503."""
 
     code = "audit_unavailable"
-    hint = "The change was not made. Try again in a moment; if it persists, run `manage.py audit_doctor`."
+    hint = gettext_noop("The change was not made. Try again in a moment; if it persists, run `manage.py audit_doctor`.")
     permanent = False

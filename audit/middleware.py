@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext as _
 
 from audit.errors import AuditWriteFailed
 from observability.logging import get_logger
@@ -24,6 +25,7 @@ class AuditUnavailableMiddleware(MiddlewareMixin):
 
 def _answer(request: HttpRequest, error: AuditWriteFailed) -> HttpResponse:
     if request.accepts("text/html"):
-        return HttpResponse(f"Service unavailable. {error.hint}\n", status=503, content_type="text/plain")
+        words = " ".join((_("Service unavailable."), _(error.hint)))
+        return HttpResponse(f"{words}\n", status=503, content_type="text/plain; charset=utf-8")
     problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": error.code}
-    return JsonResponse({**problem, "detail": error.hint}, status=503, content_type="application/problem+json")
+    return JsonResponse({**problem, "detail": _(error.hint)}, status=503, content_type="application/problem+json")

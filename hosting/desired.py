@@ -24,6 +24,7 @@ from hosting.state import Database as DatabaseResource
 from hosting.state import DatabaseUser as DatabaseUserResource
 from hosting.state import DnsRecord as Record
 from hosting.state.zones import canonical_record
+from hosting.texts import N_, Text
 
 
 def node_facts(node: Node, secrets: Mapping[str, str] | None = None) -> NodeFacts:
@@ -192,7 +193,7 @@ def adopt(service: HostingService, found: Change) -> None:
         HostingError: ``not_adoptable``, when a service could not be what it is with that.
     """
     if found.kind not in _ADOPTERS:
-        raise _not_adoptable(found, "there is no setting that could hold it")
+        raise _not_adoptable(found, N_("there is no setting that could hold it"))
     _ADOPTERS[found.kind](service, found)
 
 
@@ -209,10 +210,10 @@ def adopt_all(service: HostingService, found: Iterable[Change]) -> None:
 
 def _adopt_pool(service: HostingService, found: Change) -> None:
     if not isinstance(found.after, PhpPool):
-        raise _not_adoptable(found, "a service can't be without its PHP pool")
+        raise _not_adoptable(found, N_("a service can't be without its PHP pool"))
     wanted = _php_pool(service)
     if found.after != _with_version(wanted, found.after.version):
-        raise _not_adoptable(found, "processes and memory come from the hosting plan")
+        raise _not_adoptable(found, N_("processes and memory come from the hosting plan"))
     service.php_version = found.after.version
     service.save(update_fields=["php_version"])
 
@@ -224,7 +225,7 @@ def _with_version(pool: PhpPool, version: str) -> PhpPool:
 def _adopt_root(service: HostingService, found: Change) -> None:
     wanted = any(f"{service.username}/{domain.root}" == found.key for domain in service.domains.all())
     if wanted != (found.after is not None):
-        raise _not_adoptable(found, "remove or add the domain instead")
+        raise _not_adoptable(found, N_("remove or add the domain instead"))
 
 
 def _adopt_host(service: HostingService, found: Change) -> None:
@@ -233,18 +234,18 @@ def _adopt_host(service: HostingService, found: Change) -> None:
         _forget_domain(domain, found)
         return
     if not isinstance(found.after, VirtualHost):
-        raise _not_adoptable(found, "it is no site")
+        raise _not_adoptable(found, N_("it is no site"))
     domain = domain or Domain(service=service, name=found.key, has_zone=False)
     domain.www, domain.php = bool(found.after.aliases), found.after.php
     if found.after != _site(service, domain)[1]:
-        raise _not_adoptable(found, "no setting can hold all of it (edited by hand, other names, or suspended)")
+        raise _not_adoptable(found, N_("no setting can hold all of it (edited by hand, other names, or suspended)"))
     domain.claim()
     domain.save()
 
 
 def _forget_domain(domain: Domain | None, found: Change) -> None:
     if domain is not None and domain.is_primary:
-        raise _not_adoptable(found, "a service can't be without its main domain")
+        raise _not_adoptable(found, N_("a service can't be without its main domain"))
     if domain is not None:
         domain.delete()
 
@@ -254,16 +255,16 @@ def _adopt_zone(service: HostingService, found: Change) -> None:
     if domain is None and found.after is None:
         return
     if domain is None:
-        raise _not_adoptable(found, "add the domain instead")
+        raise _not_adoptable(found, N_("add the domain instead"))
     if found.after is None:
         domain.has_zone = False
         domain.save(update_fields=["has_zone"])
         return
     if not isinstance(found.after, DnsZone):
-        raise _not_adoptable(found, "it is no zone")
+        raise _not_adoptable(found, N_("it is no zone"))
     own = set(zone_resource(service, domain, rows=()).records)
     if not own <= set(found.after.records):
-        raise _not_adoptable(found, "its name servers come from the node")
+        raise _not_adoptable(found, N_("its name servers come from the node"))
     domain.has_zone = True
     domain.save(update_fields=["has_zone"])
     domain.records.all().delete()
@@ -295,7 +296,7 @@ def _adopt_database_user(service: HostingService, found: Change) -> None:
         service.database_users.filter(name=name, host=host).delete()
         return
     if not isinstance(found.after, DatabaseUserResource) or found.after.locked != service.is_suspended:
-        raise _not_adoptable(found, "its lock follows the service's suspension")
+        raise _not_adoptable(found, N_("its lock follows the service's suspension"))
     user, _new = service.database_users.update_or_create(
         name=name, host=host, defaults={"password_hash": found.after.password_hash.value}
     )
@@ -303,7 +304,10 @@ def _adopt_database_user(service: HostingService, found: Change) -> None:
     for grant in found.after.grants:
         database = service.databases.filter(name=grant.database).first()
         if database is None:
-            raise _not_adoptable(found, f"it has rights on {grant.database}, which is not known; adopt that first")
+            raise _not_adoptable(
+                found,
+                N_("it has rights on %(database)s, which is not known; adopt that first", database=grant.database),
+            )
         DatabaseGrant.objects.create(user=user, database=database, privileges=list(grant.privileges))
 
 
@@ -318,7 +322,9 @@ _ADOPTERS: dict[str, Callable[[HostingService, Change], None]] = {
 }
 
 
-def _not_adoptable(found: Change, reason: str) -> HostingError:
+def _not_adoptable(found: Change, reason: Text) -> HostingError:
     return HostingError(
-        f"{found.ref} can't be adopted: {reason}.", code="not_adoptable", hint="Repair it, or change the facts first."
+        N_("%(ref)s can't be adopted: %(reason)s.", ref=found.ref, reason=reason),
+        code="not_adoptable",
+        hint=N_("Repair it, or change the facts first."),
     )

@@ -1,13 +1,21 @@
 """The one error that crosses NPanel's layers: what happened, what it means, what to do."""
 
+from collections.abc import Mapping
+from typing import Any, Self
+
+from hosting.texts import NOTHING, Text, as_text, restored
+
 
 class HostingError(Exception):
-    """A refusal or failure that a door can show to a person as it is.
+    """A refusal or failure that a door can show to a person, in any language (:mod:`hosting.translated`).
+
+    ``detail`` and ``hint`` are plain English, for logs, the audit and tests; ``detail_text`` and ``hint_text`` are
+    what is translated.
 
     Args:
+        detail: one sentence that says what happened, ``N_("The domain %(name)s is taken.", name=name)``.
         code: stable machine name, snake_case, e.g. ``domain_taken``.
-        detail: one sentence that says what happened.
-        hint: one sentence that says what to do next.
+        hint: one sentence that says what to do next, marked likewise.
         permanent: True when trying again unchanged cannot help.
         field: name of the input field at fault, if there is one.
     """
@@ -16,18 +24,40 @@ class HostingError(Exception):
     permanent = True
 
     def __init__(
-        self, detail: str, *, code: str = "", hint: str = "", permanent: bool | None = None, field: str = ""
+        self, detail: Text, *, code: str = "", hint: Text = NOTHING, permanent: bool | None = None, field: str = ""
     ) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail_text, self.hint_text = as_text(detail), as_text(hint)
+        self.detail, self.hint = str(self.detail_text), str(self.hint_text)
+        super().__init__(self.detail)
         self.code = code or type(self).code
-        self.hint = hint
         self.permanent = type(self).permanent if permanent is None else permanent
         self.field = field
 
     def as_dict(self) -> dict[str, str | bool]:
         """The error as JSON-ready facts (``code``, ``detail``, ``hint``, ``permanent``)."""
         return {"code": self.code, "detail": self.detail, "hint": self.hint, "permanent": self.permanent}
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> Self:
+        """The error that :func:`hosting.operations.journal.error_json` put down."""
+        detail, hint = stored_texts(stored)
+        error = cls(detail, hint=hint)
+        error.code = str(stored.get("code") or error.code)
+        error.permanent = bool(stored.get("permanent", error.permanent))
+        return error
+
+
+def facts_of(stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A stored error as doors and the audit show it: without the parts that are kept for translation."""
+    return None if stored is None else {name: fact for name, fact in stored.items() if name != "texts"}
+
+
+def stored_texts(stored: Mapping[str, Any]) -> tuple[Text, Text]:
+    """Detail and hint of a stored error; one from before texts were kept has its English words only."""
+    texts = stored.get("texts")
+    kept = texts if isinstance(texts, dict) else {}
+    detail, hint = restored(kept.get("detail")), restored(kept.get("hint"))
+    return detail or as_text(str(stored.get("detail", ""))), hint or as_text(str(stored.get("hint", "")))
 
 
 class ConnectionFailed(HostingError):
@@ -93,7 +123,9 @@ class CommandFailed(HostingError):
     code = "command_failed"
     permanent = False
 
-    def __init__(self, detail: str, *, argv: tuple[str, ...] = (), exit_status: int = -1, hint: str = "") -> None:
+    def __init__(
+        self, detail: Text, *, argv: tuple[str, ...] = (), exit_status: int = -1, hint: Text = NOTHING
+    ) -> None:
         super().__init__(detail, hint=hint)
         self.argv = argv
         self.exit_status = exit_status
@@ -117,7 +149,7 @@ class ConfigurationInvalid(HostingError):
 
     code = "configuration_invalid"
 
-    def __init__(self, detail: str, *, path: str = "", hint: str = "") -> None:
+    def __init__(self, detail: Text, *, path: str = "", hint: Text = NOTHING) -> None:
         super().__init__(detail, hint=hint, permanent=False)
         self.path = path
 

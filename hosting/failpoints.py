@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 
 from hosting.errors import HostingError
+from hosting.texts import N_
 
 # Every failpoint there is: (name, where). The drills kill at each of them.
 FAILPOINTS: tuple[tuple[str, str], ...] = (
@@ -69,7 +70,9 @@ def armed() -> Order | None:
         return None
     match = _ORDER.fullmatch(text)
     if match is None or match["name"] not in names():
-        raise HostingError(f"NPANEL_FAILPOINT={text!r} names no failpoint or no act.", code="failpoint_unknown")
+        raise HostingError(
+            N_("NPANEL_FAILPOINT=%(text)s names no failpoint or no act.", text=repr(text)), code="failpoint_unknown"
+        )
     return Order(match["name"], match["act"].partition(":")[0], float(match["seconds"] or 0), int(match["hit"] or 1))
 
 
@@ -80,14 +83,14 @@ def failpoint(name: str) -> None:
         HostingError: ``failpoint`` when the order says raise; ``failpoint_unknown`` when the name is not registered.
     """
     if name not in names():
-        raise HostingError(f"The failpoint {name!r} is not registered.", code="failpoint_unknown")
+        raise HostingError(N_("The failpoint %(name)s is not registered.", name=repr(name)), code="failpoint_unknown")
     order = armed()
     if order is None or order.name != name or not _is_due(order):
         return
     if order.act == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if order.act == "raise":
-        raise HostingError(f"A drill struck at {name}.", code="failpoint", permanent=False)
+        raise HostingError(N_("A drill struck at %(name)s.", name=name), code="failpoint", permanent=False)
     time.sleep(order.seconds)
 
 

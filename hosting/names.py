@@ -6,6 +6,7 @@ import unicodedata
 import idna
 
 from hosting.errors import HostingError
+from hosting.texts import N_, Text, plain
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _USERNAME = re.compile(r"[a-z][a-z0-9]{1,15}")
@@ -42,16 +43,16 @@ def host_name(text: str) -> str:
     name = text.strip().lower()
     name = name.removesuffix(name[-1]) if name.endswith(tuple(_DOTS)) else name
     if len(name) > _TYPED_AT_MOST:
-        raise _bad_name(text, "it is too long")
+        raise _bad_name(text, N_("it is too long"))
     try:
         ascii_name = idna.encode(name, uts46=True).decode() if not name.isascii() or "xn--" in name else name
     except (idna.IDNAError, UnicodeError) as error:
-        raise _bad_name(text, str(error)) from error
+        raise _bad_name(text, plain(error)) from error
     labels = ascii_name.split(".")
     if len(labels) < 2 or len(ascii_name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _bad_name(text, "it needs at least two parts of letters, digits and inner hyphens")
+        raise _bad_name(text, N_("it needs at least two parts of letters, digits and inner hyphens"))
     if labels[-1].isdigit():
-        raise _bad_name(text, "the last part can't be a number")
+        raise _bad_name(text, N_("the last part can't be a number"))
     return ascii_name
 
 
@@ -74,16 +75,16 @@ def check_username(text: str) -> str:
     """
     if not _USERNAME.fullmatch(text):
         raise HostingError(
-            f"{text[:40]!r} can't be a user name.",
+            N_("%(name)s can't be a user name.", name=repr(text[:40])),
             code="bad_username",
-            hint="Use 2 to 16 lower-case letters and digits, beginning with a letter.",
+            hint=N_("Use 2 to 16 lower-case letters and digits, beginning with a letter."),
             field="username",
         )
     if text in RESERVED_USERNAMES or text.startswith(_RESERVED_PREFIX):
         raise HostingError(
-            f"The user name {text!r} is reserved for the system.",
+            N_("The user name %(name)s is reserved for the system.", name=repr(text)),
             code="reserved_username",
-            hint="Choose another one.",
+            hint=N_("Choose another one."),
             field="username",
         )
     return text
@@ -111,10 +112,10 @@ def _plain(label: str) -> str:
     return base or label
 
 
-def _bad_name(text: str, reason: str) -> HostingError:
+def _bad_name(text: str, reason: Text) -> HostingError:
     return HostingError(
-        f"{text.strip()[:80]!r} is not a host name: {reason}.",
+        N_("%(name)s is not a host name: %(reason)s.", name=repr(text.strip()[:80]), reason=reason),
         code="bad_name",
-        hint="Type it like example.com or shop.example.com.",
+        hint=N_("Type it like example.com or shop.example.com."),
         field="domain",
     )

@@ -11,6 +11,7 @@ from audit.actor import Actor, ActorType
 from hosting.choices import OperationKind, ServiceState
 from hosting.errors import HostingError
 from hosting.models import Database, DatabaseUser, DnsRecord, Domain, HostingPlan, HostingService, Operation
+from hosting.texts import N_
 from hosting.use_cases import USE_CASES, UseCase
 
 #: Operations that a customer may ask for, and so approve, retry, discard or roll back.
@@ -71,9 +72,9 @@ class Policy:
         """
         if not self.may(name, subject):
             raise HostingError(
-                "You may not do this.",
+                N_("You may not do this."),
                 code="forbidden",
-                hint="Ask the owner of the account, or your provider.",
+                hint=N_("Ask the owner of the account, or your provider."),
             )
         return USE_CASES[name]
 

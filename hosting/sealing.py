@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 from hosting.errors import HostingError
+from hosting.texts import N_
 
 
 class SealingError(HostingError):
@@ -48,7 +49,7 @@ class Sealed:
             return cls(str(parts["k"]), *(base64.b64decode(parts[name]) for name in "ewb"))
         except (ValueError, KeyError, TypeError) as error:
             raise SealingError(
-                "A sealed secret in the database is damaged.", hint="Restore it, or set it again."
+                N_("A sealed secret in the database is damaged."), hint=N_("Restore it, or set it again.")
             ) from error
 
 
@@ -84,14 +85,14 @@ def unseal(text: str, context: str) -> str:
     private = _private_keys().get(sealed.key_id)
     if private is None:
         raise SealingError(
-            f"The worker's private key {sealed.key_id} is not on this machine.",
-            hint="Run this where the worker runs, or put its key file back (NPANEL_WORKER_PRIVATE_KEYS).",
+            N_("The worker's private key %(key_id)s is not on this machine.", key_id=sealed.key_id),
+            hint=N_("Run this where the worker runs, or put its key file back (NPANEL_WORKER_PRIVATE_KEYS)."),
         )
     try:
         wrapping = _derive(private.exchange(X25519PublicKey.from_public_bytes(sealed.ephemeral)), context)
         return _decrypt(_decrypt(wrapping, sealed.wrapped, context), sealed.body, context).decode()
     except (InvalidTag, ValueError) as error:  # ValueError: a part has lost its length, or is a point of low order
-        raise SealingError("A sealed secret was changed, or moved from another place.") from error
+        raise SealingError(N_("A sealed secret was changed, or moved from another place.")) from error
 
 
 def add_worker_key() -> str:
@@ -118,7 +119,7 @@ def ensure_worker_key() -> None:
 def _public_keys() -> list[tuple[str, X25519PublicKey]]:
     file: Path = settings.NPANEL_WORKER_PUBLIC_KEYS
     if not file.exists() or not file.stat().st_size:
-        raise SealingError("No worker key is installed.", hint="Run manage.py worker_key --init first.")
+        raise SealingError(N_("No worker key is installed."), hint=N_("Run manage.py worker_key --init first."))
     pairs = (line.split() for line in file.read_text().splitlines())
     return [(key_id, X25519PublicKey.from_public_bytes(base64.b64decode(data))) for key_id, data in pairs]
 

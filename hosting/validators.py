@@ -6,19 +6,21 @@ import ipaddress
 import re
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from hosting.errors import HostingError
 from hosting.names import check_username, host_name
 from hosting.state.records import RECORD_TYPES as RECORD_TYPES  # forms offer what zones take
+from hosting.translated import lazily_translated
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SHELLS = ("/usr/sbin/nologin", "/bin/bash", "/bin/sh")
 
 
-def _require(pattern: str, value: str, message: str) -> None:
+def _require(pattern: str, value: str, message: Promise) -> None:
     if not re.fullmatch(pattern, value):
-        raise ValidationError(message)
+        raise ValidationError([message])
 
 
 def refuse_control_characters(value: str) -> None:
@@ -28,7 +30,7 @@ def refuse_control_characters(value: str) -> None:
 
 
 def _from_hosting(error: HostingError) -> ValidationError:
-    return ValidationError(f"{error.detail} {error.hint}".strip(), code=error.code)
+    return ValidationError(lazily_translated(error), code=error.code)
 
 
 def validate_domain(value: str) -> None:
@@ -116,7 +118,7 @@ def validate_record_name(value: str) -> None:
 def validate_record_type(value: str) -> None:
     """One of the record types that customers may write."""
     if value not in RECORD_TYPES:
-        raise ValidationError(_("The record type must be one of %(types)s.") % {"types": ", ".join(RECORD_TYPES)})
+        raise ValidationError(_("The record type must be one of %(types)s."), params={"types": ", ".join(RECORD_TYPES)})
 
 
 def validate_record_content(value: str) -> None:

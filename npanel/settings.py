@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from django.utils.translation import gettext_lazy as _
-
 from npanel import env
 from npanel.env import BASE_DIR
 from npanel.interfaces import INTERFACES, interface_settings
@@ -111,7 +109,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]  # each in its own words
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

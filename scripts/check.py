@@ -63,6 +63,8 @@ def steps(folder: str) -> list[Step]:
         Step("production settings", deploy, production),
         Step("templates (djlint)", [str(BIN / "djlint"), "--lint", "--quiet", "templates"]),
         Step("no shell", [PYTHON, "scripts/no_shell.py"]),
+        Step("texts are marked", [PYTHON, "scripts/texts.py"]),
+        Step("messages are collected", [PYTHON, "scripts/messages.py", "--check"]),
     ]
 
 

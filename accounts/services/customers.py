@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import ProtectedError
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Customer, Reseller
 from accounts.verbs import CUSTOMER_CREATE, CUSTOMER_DELETE
@@ -44,5 +45,5 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
     try:
         customer.delete()
     except ProtectedError as error:
-        raise ValidationError("This customer still has hosting services; delete those first.") from error
+        raise ValidationError(_("This customer still has hosting services; delete those first.")) from error
     record(verb=CUSTOMER_DELETE, actor=actor, target=target, outcome=Outcome.SUCCEEDED)

@@ -7,6 +7,7 @@ from hosting.adapters.base import removed_path
 from hosting.connections.base import Context, Move, Read, Stat, Steps
 from hosting.errors import HostingError
 from hosting.state import Change, Resource
+from hosting.texts import N_
 
 #: Lines of a hand-made edit that are shown.
 _SHOWN = 40
@@ -54,9 +55,9 @@ def bring_back_edited(change: Change, path: str, context: Context) -> Steps[bool
     (there,) = yield [Read(path)]
     if digest_of(there.data) != str(getattr(change.after, "edited", "")).partition("\n")[0]:
         raise HostingError(
-            f"{change.ref} had been edited by hand, and that text is not kept.",
+            N_("%(ref)s had been edited by hand, and that text is not kept.", ref=change.ref),
             code="edited_by_hand",
-            hint="Apply the service again to have NPanel's own form, then edit it anew.",
+            hint=N_("Apply the service again to have NPanel's own form, then edit it anew."),
         )
     return True
 

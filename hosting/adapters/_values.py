@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from hosting.errors import UnsafeValue
 from hosting.state import Resource
+from hosting.texts import N_, Text
 
 R = TypeVar("R", bound=Resource)
 
@@ -27,7 +28,7 @@ ABSOLUTE_PATH = re.compile(rf"(?:/{_COMPONENT})+")
 PHP_VERSION = re.compile(r"[5-9]\.[0-9]{1,2}")
 
 
-def checked(value: str, grammar: re.Pattern[str], what: str) -> str:
+def checked(value: str, grammar: re.Pattern[str], what: Text) -> str:
     """The value itself, if it is one line and wholly of its grammar.
 
     Args:
@@ -39,23 +40,34 @@ def checked(value: str, grammar: re.Pattern[str], what: str) -> str:
         UnsafeValue: it holds a line end or NUL, or does not match.
     """
     if not _LINE_ENDS.isdisjoint(value) or grammar.fullmatch(value) is None:
-        raise UnsafeValue(f"{what} {value!r} can't be written to a node", hint="Correct the value and try again.")
+        raise UnsafeValue(
+            N_("%(what)s %(value)s can't be written to a node", what=what, value=repr(value)),
+            hint=N_("Correct the value and try again."),
+        )
     return value
 
 
-def all_checked(values: Iterable[str], grammar: re.Pattern[str], what: str) -> tuple[str, ...]:
+def all_checked(values: Iterable[str], grammar: re.Pattern[str], what: Text) -> tuple[str, ...]:
     """All values, each as :func:`checked`."""
     return tuple(checked(value, grammar, what) for value in values)
 
 
-def number_checked(value: int, low: int, high: int, what: str) -> int:
+def number_checked(value: int, low: int, high: int, what: Text) -> int:
     """The number itself, if it lies within its limits.
 
     Raises:
         UnsafeValue: it does not.
     """
     if isinstance(value, bool) or not low <= value <= high:
-        raise UnsafeValue(f"{what} {value!r} is not between {low} and {high}")
+        raise UnsafeValue(
+            N_(
+                "%(what)s %(value)s is not between %(low)s and %(high)s",
+                what=what,
+                value=repr(value),
+                low=low,
+                high=high,
+            )
+        )
     return value
 
 
@@ -65,9 +77,9 @@ def home_checked(home: str, owner: str) -> str:
     Raises:
         UnsafeValue: it is not.
     """
-    checked(home, ABSOLUTE_PATH, "home")
-    if home.rpartition("/")[2] != checked(owner, OWNER, "owner") or home.count("/") < 2:
-        raise UnsafeValue(f"home {home!r} is not a directory of {owner}'s own")
+    checked(home, ABSOLUTE_PATH, N_("home"))
+    if home.rpartition("/")[2] != checked(owner, OWNER, N_("owner")) or home.count("/") < 2:
+        raise UnsafeValue(N_("home %(home)s is not a directory of %(owner)s's own", home=repr(home), owner=owner))
     return home
 
 

@@ -10,6 +10,7 @@ from hosting.adapters.base import Adapter, Scope, register
 from hosting.connections.base import Context, Read, Remove, Reply, Request, Run, Stat, Steps, Symlink, Write
 from hosting.errors import CommandFailed, HostingError
 from hosting.state import Change, DaemonUnit, NodeFile, NodeLink, Package, Resource, Secret
+from hosting.texts import N_
 
 #: The word in a NodeFile's content that its secret takes the place of.
 SECRET_WORD = "@SECRET@"  # noqa: S105 (no secret: a placeholder)
@@ -59,10 +60,10 @@ class NodeSetupAdapter(Adapter):
         if isinstance(resource, Package):
             yield from _apply_package(resource, wanted=change.after is not None)
         elif isinstance(resource, NodeFile):
-            checked(resource.path, ABSOLUTE_PATH, "path")
+            checked(resource.path, ABSOLUTE_PATH, N_("path"))
             yield [Remove(resource.path) if change.after is None else _write(resource)]
         elif isinstance(resource, NodeLink):
-            checked(resource.path, ABSOLUTE_PATH, "path")
+            checked(resource.path, ABSOLUTE_PATH, N_("path"))
             yield [Remove(resource.path) if change.after is None else Symlink(resource.path, resource.target)]
         elif isinstance(resource, DaemonUnit):
             yield from _apply_unit(resource, wanted=change.after is not None)
@@ -76,7 +77,7 @@ def _of(kind: type[T], scope: Scope) -> list[T]:
 
 
 def _installed(packages: Iterable[Package]) -> Run:
-    names = tuple(checked(package.name, _PACKAGE, "package") for package in packages)
+    names = tuple(checked(package.name, _PACKAGE, N_("package")) for package in packages)
     form = "--showformat=${Package} ${db:Status-Status}\\n"
     return Run(("/usr/bin/dpkg-query", "--show", form, *names), ok=(0, 1))
 
@@ -88,7 +89,7 @@ def _seen_packages(packages: Sequence[Package], reply: Reply) -> list[Package]:
 
 def _apply_package(package: Package, *, wanted: bool) -> Steps[None]:
     """Install; or, when an installation is taken back, remove it again (its configuration stays, as with dpkg)."""
-    name = checked(package.name, _PACKAGE, "package")
+    name = checked(package.name, _PACKAGE, N_("package"))
     if not wanted:
         yield [Run((*_QUIET, *_APT, "remove", name), timeout=_PATIENCE)]
         return
@@ -114,7 +115,9 @@ def _seen_file(wanted: NodeFile, reply: Reply) -> NodeFile | None:
     try:
         text = reply.data.decode()
     except UnicodeDecodeError:
-        raise HostingError(f"{wanted.path} on the node is not text.", code="not_text", hint="Move it away.") from None
+        raise HostingError(
+            N_("%(path)s on the node is not text.", path=wanted.path), code="not_text", hint=N_("Move it away.")
+        ) from None
     content, secret = _without_secret(wanted, text)
     mode = reply.mode & 0o7777
     return replace(wanted, content=content, secret=secret, mode=mode, user=reply.owner, group=reply.group)
@@ -143,7 +146,7 @@ def _seen_link(wanted: NodeLink, reply: Reply) -> NodeLink | None:
 
 
 def _states(units: Iterable[DaemonUnit]) -> Run:
-    names = tuple(checked(unit.name, _UNIT, "unit") for unit in units)
+    names = tuple(checked(unit.name, _UNIT, N_("unit")) for unit in units)
     return Run(("/usr/bin/systemctl", "show", f"--property={','.join(_PROPERTIES)}", "--", *names))
 
 
@@ -161,7 +164,7 @@ def _seen_units(units: Sequence[DaemonUnit], reply: Reply) -> list[DaemonUnit]:
 
 def _apply_unit(unit: DaemonUnit, *, wanted: bool) -> Steps[None]:
     """Enable or disable, start or stop; a unit that is taken back (there was none before) is disabled and stopped."""
-    name = checked(unit.name, _UNIT, "unit")
+    name = checked(unit.name, _UNIT, N_("unit"))
     enabled, running = wanted and unit.enabled, wanted and unit.running
     missing = (0,) if wanted else (0, 1, 5)
     yield [

@@ -25,6 +25,7 @@ from hosting.connections.base import (
 )
 from hosting.errors import HostingError, NodeFileError
 from hosting.state import Change, Package, Resource, SystemUser
+from hosting.texts import N_, Text
 
 #: Names that daemons and Debian's base-passwd use, or that would mislead people.
 RESERVED = frozenset(
@@ -130,7 +131,7 @@ class SystemUserAdapter(Adapter):
         ]
         account = _accounts(*(reply.text for reply in replies[:3])).get(user.owner)
         if account is not None and not account.ours:
-            raise _taken(f"The node already has a user {user.owner!r} that NPanel did not make.")
+            raise _taken(N_("The node already has a user %(name)s that NPanel did not make.", name=repr(user.owner)))
         if change.after is None:
             yield from _remove(user, account, replies[3], context)
             return
@@ -148,28 +149,28 @@ class SystemUserAdapter(Adapter):
 
 
 def _check(user: SystemUser) -> None:
-    checked(user.owner, OWNER, "user name")
+    checked(user.owner, OWNER, N_("user name"))
     home_checked(user.home, user.owner)
-    checked(user.shell, ABSOLUTE_PATH, "shell")
-    number_checked(user.quota_mb, 0, 1 << 40, "quota")
+    checked(user.shell, ABSOLUTE_PATH, N_("shell"))
+    number_checked(user.quota_mb, 0, 1 << 40, N_("quota"))
     if user.owner in RESERVED:
         raise HostingError(
-            f"The user name {user.owner!r} is reserved.",
+            N_("The user name %(owner)s is reserved.", owner=repr(user.owner)),
             code="user_reserved",
-            hint="Choose another user name.",
+            hint=N_("Choose another user name."),
             field="username",
         )
 
 
-def _taken(detail: str) -> HostingError:
-    return HostingError(detail, code="user_taken", hint="Choose another user name.", field="username")
+def _taken(detail: Text) -> HostingError:
+    return HostingError(detail, code="user_taken", hint=N_("Choose another user name."), field="username")
 
 
 def _refuse_foreign(user: SystemUser, groups: str, home: Reply) -> None:
     if any(line.startswith(f"{user.owner}:") for line in groups.splitlines()):
-        raise _taken(f"The node already has a group {user.owner!r} that NPanel did not make.")
+        raise _taken(N_("The node already has a group %(name)s that NPanel did not make.", name=repr(user.owner)))
     if home.exists:
-        raise _taken(f"The node already has a directory {user.home!r}.")
+        raise _taken(N_("The node already has a directory %(path)s.", path=repr(user.home)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,8 @@ def _requests(user: SystemUser, account: _Account | None, home: Reply, backup: _
     requests: list[Request] = [MakeDirectory(_RUN, mode=0o711)]
     if account is not None and not account.whole:
         requests += _undone(account)
-        account, backup = None, replace(backup, account=_record(account))
+        backup = replace(backup, account=_record(account))
+        account = None
     if account is None:
         requests += _creation(user, backup)
         account = _Account(user.owner, 0, 0, _gecos(user), user.home, user.shell, "*", "")

@@ -10,6 +10,7 @@ from accounts.models import Customer
 from hosting.choices import ConnectionKind, NodeState
 from hosting.errors import HostingError
 from hosting.models import Database, DnsRecord, HostingPlan, HostingService, Node
+from hosting.translated import translated
 from hosting.validators import RECORD_TYPES
 
 #: Customers offered while typing; a longer list would only slow the page.
@@ -35,8 +36,10 @@ class AskForm(forms.Form):
     def refuse(self, error: HostingError) -> None:
         """Show a service's refusal at the field it names, or above the form."""
         name = self.aliases.get(error.field, error.field)
-        detail = error.detail.removeprefix(f"{error.field}: ") if error.field else error.detail
-        self.add_error(name if name in self.fields else None, f"{detail} {error.hint}".strip())
+        detail, hint = translated(error)
+        self.add_error(
+            name if name in self.fields else None, f"{detail.removeprefix(f'{error.field}: ')} {hint}".strip()
+        )
 
 
 class CustomerByName(forms.CharField):

@@ -23,6 +23,7 @@ from hosting.models import Operation
 from hosting.operations.present import plan_view, possible, progress
 from hosting.services import operations
 from hosting.templatetags.console import duration
+from hosting.translated import translated_sentence
 
 #: Rows of operations on another object's page.
 OPERATIONS_SHOWN = 20
@@ -129,7 +130,7 @@ class OperationAdmin(ObjectAdmin):
             data = {"digest": request.POST.get("digest", "")}
             operation = BUTTONS[name](actor_from_request(request), operation, data)
         except HostingError as error:
-            messages.error(request, f"{error.detail} {error.hint}".strip())
+            messages.error(request, translated_sentence(error))
         return HttpResponseRedirect(cells.address_of(operation))
 
     @admin.display(description=_("operation"))

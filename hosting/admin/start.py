@@ -17,6 +17,7 @@ from hosting.admin.cells import address_of
 from hosting.admin.nodes import SILENT_AFTER
 from hosting.choices import DriftState, NodeState, OperationState, ServiceState
 from hosting.models import Database, HostingPlan, Operation
+from hosting.translated import translated
 
 #: Lines of one sort; more are a link away.
 SHOWN = 8
@@ -171,7 +172,7 @@ def _failed(operation: Operation) -> Line:
         "bad" if bad else "warn",
         "circle-x" if bad else "undo-2",
         f"{operation.get_kind_display()}: {operation.get_state_display().lower()}",
-        _where(operation, str((operation.error or {}).get("detail", ""))),
+        _where(operation, translated(operation.error)[0]),
         operation.finished_at or operation.created_at,
         address_of(operation),
         _("Look"),
@@ -202,7 +203,7 @@ def _nodes(actor: Actor) -> list[Line]:
         paused = node.state == NodeState.PAUSED
         what = _("%s is paused") % node if paused else _("%s has not answered lately") % node
         since = None if paused else node.last_seen_at
-        lines.append(Line("warn", "server", what, node.note or node.address, since, address_of(node), _("Look")))
+        lines.append(Line("warn", "server", what, _(node.note) or node.address, since, address_of(node), _("Look")))
     return lines
 
 

@@ -12,6 +12,7 @@ from hosting.connections import protocol
 from hosting.connections.agent import wire
 from hosting.connections.base import Context, Reply, Request
 from hosting.errors import AgentUnavailable, ConnectionTimedOut, HostingError, OutcomeUnknown
+from hosting.texts import N_, NOTHING, Text, plain
 
 START_SECONDS = 20.0
 _NOISE_MAX = 65536
@@ -19,6 +20,10 @@ _NOISE_MAX = 65536
 
 class NotSent(Exception):
     """The connection is gone, and the agent provably did not get the batch as a whole, so nothing of it ran."""
+
+    def __init__(self, reason: Text) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class Pipe(Protocol):
@@ -51,7 +56,7 @@ class _Waiter:
 
     ready: threading.Event = field(default_factory=threading.Event)
     message: dict[str, Any] | None = None
-    lost: str = ""
+    lost: Text = NOTHING
 
 
 class AgentClient:
@@ -73,7 +78,7 @@ class AgentClient:
         self._lock, self._write_lock = threading.Lock(), threading.Lock()
         self._room = threading.BoundedSemaphore(wire.MAX_IN_FLIGHT)
         self._heard = time.monotonic()
-        self._lost = ""
+        self._lost = NOTHING
         self.hello: dict[str, Any] = {}
         self._start(program)
 
@@ -98,7 +103,7 @@ class AgentClient:
         number, deadline = next(self._numbers), time.monotonic() + seconds
         data = protocol.encode_batch(number, requests, context, stop_on_error=stop_on_error, failpoint=failpoint)
         if not self._room.acquire(timeout=seconds):
-            raise ConnectionTimedOut("The node is busy: too many batches wait for their answers.")
+            raise ConnectionTimedOut(N_("The node is busy: too many batches wait for their answers."))
         try:
             self._wake()
             waiter = self._send(number, data)
@@ -108,16 +113,16 @@ class AgentClient:
         try:
             return protocol.decode_replies(answer, requests)
         except protocol.ProtocolError as error:
-            self._lose(str(error))
-            raise OutcomeUnknown(f"The node's answer made no sense: {error}.") from error
+            self._lose(plain(error))
+            raise OutcomeUnknown(N_("The node's answer made no sense: %(error)s.", error=error)) from error
 
     def close(self) -> None:
         """End the agent."""
-        self._lose("the connection was closed")
+        self._lose(N_("the connection was closed"))
 
     def abandon(self) -> None:
         """Forget everything, in a forked child: the agent is the parent's."""
-        self._lost = "it belongs to the parent process"
+        self._lost = N_("it belongs to the parent process")
         self._pipe.abandon()
 
     def _start(self, program: bytes) -> None:
@@ -129,16 +134,19 @@ class AgentClient:
                 self._pipe.write(program)
             if not greeting.ready.wait(START_SECONDS) or greeting.message is None:
                 raise AgentUnavailable(
-                    f"The agent did not start on the node: {self._why(greeting.lost or 'it said nothing')}.",
-                    hint="The node needs Python 3.9 or newer as python3, and root (or sudo without a password).",
+                    N_(
+                        "The agent did not start on the node: %(why)s.",
+                        why=self._why(greeting.lost or N_("it said nothing")),
+                    ),
+                    hint=N_("The node needs Python 3.9 or newer as python3, and root (or sudo without a password)."),
                 )
             self.hello = _checked_hello(greeting.message)
         except BaseException:
             self.close()
             raise
 
-    def _why(self, otherwise: str) -> str:
-        return protocol.printable(self._pipe.last_words()) or otherwise
+    def _why(self, otherwise: Text) -> Text:
+        return plain(protocol.printable(self._pipe.last_words())) or otherwise
 
     def _wake(self) -> None:
         """After a long silence make sure that the agent is there, so that a dead line costs no unknown outcome."""
@@ -149,7 +157,7 @@ class AgentClient:
         self._register(number, waiter)
         self._write(wire.frame(wire.encode({"ping": number})))
         if not waiter.ready.wait(self._silence / 3):
-            self._lose("the line was dead")
+            self._lose(N_("the line was dead"))
         if waiter.message is None:
             raise NotSent(self._lost)
 
@@ -171,7 +179,7 @@ class AgentClient:
             with self._write_lock:
                 self._pipe.write(data)
         except (OSError, EOFError) as error:
-            reason = f"it could not be written to ({str(error) or type(error).__name__})"
+            reason = N_("it could not be written to (%(error)s)", error=str(error) or type(error).__name__)
             self._lose(reason)
             raise NotSent(reason) from error
 
@@ -179,15 +187,15 @@ class AgentClient:
         while not waiter.ready.wait(max(0.0, min(self._silence / 3, deadline - time.monotonic()))):
             now = time.monotonic()
             if now >= deadline:
-                self._lose("the node did not answer in time")
+                self._lose(N_("the node did not answer in time"))
             elif now - self._heard >= self._silence:
-                self._lose(f"the node was silent for {self._silence:g} seconds")
+                self._lose(N_("the node was silent for %(seconds)s seconds", seconds=f"{self._silence:g}"))
             else:
                 self._ping()
         if waiter.message is None:
             raise OutcomeUnknown(
-                f"The connection was lost after the request was sent: {waiter.lost}.",
-                hint="It may have run: NPanel looks at the node before it tries again.",
+                N_("The connection was lost after the request was sent: %(lost)s.", lost=waiter.lost),
+                hint=N_("It may have run: NPanel looks at the node before it tries again."),
             )
         return waiter.message
 
@@ -197,7 +205,7 @@ class AgentClient:
             try:
                 self._pipe.write(wire.frame(wire.encode({"ping": 0})))
             except (OSError, EOFError) as error:
-                self._lose(f"it could not be written to ({error})")
+                self._lose(N_("it could not be written to (%(error)s)", error=error))
             finally:
                 self._write_lock.release()
 
@@ -208,9 +216,9 @@ class AgentClient:
             while (message := wire.read_frame(self._read)) is not None:
                 self._heard = time.monotonic()
                 self._dispatch(message)
-            reason = self._why("the agent ended")
+            reason = self._why(N_("the agent ended"))
         except (wire.MalformedFrame, protocol.ProtocolError) as error:
-            reason = self._why(str(error))
+            reason = self._why(plain(error))
         self._lose(reason)
 
     def _read(self, size: int) -> bytes:
@@ -233,7 +241,7 @@ class AgentClient:
             waiter.message = message
             waiter.ready.set()
 
-    def _lose(self, reason: str) -> None:
+    def _lose(self, reason: Text) -> None:
         """Give up the connection and tell everybody who waits; the first reason counts."""
         with self._lock:
             self._lost = self._lost or reason
@@ -247,7 +255,7 @@ class AgentClient:
 def _checked_hello(message: dict[str, Any]) -> dict[str, Any]:
     hello = message.get("hello")
     if not isinstance(hello, dict) or hello.get("version") != wire.VERSION:
-        raise AgentUnavailable("The agent on the node speaks another version of the protocol.")
+        raise AgentUnavailable(N_("The agent on the node speaks another version of the protocol."))
     return hello
 
 

@@ -11,6 +11,7 @@ from hosting.connections import bootstrap, protocol
 from hosting.connections.base import Context, Move, Remove, Reply, Request, Symlink, Write
 from hosting.connections.channel import AgentClient, NotSent, Pipe
 from hosting.errors import AgentUnavailable, ConnectionFailed, HostingError
+from hosting.texts import N_, NOTHING
 
 _NOW = Context()
 
@@ -48,7 +49,7 @@ class AgentConnection(ABC):
             return []
         seconds = protocol.allowed_seconds(requests) + self._margin
         failpoint = failpoints.agent_failpoint() if _changes_files(requests) else ""
-        reason = ""
+        reason = NOTHING
         for _ in range(2):
             client = self._ready()
             try:
@@ -56,12 +57,12 @@ class AgentConnection(ABC):
                     requests, context, seconds=seconds, stop_on_error=stop_on_error, failpoint=failpoint
                 )
             except NotSent as error:
-                reason = str(error)
+                reason = error.reason
                 continue
             finally:
                 self._count()
             return answers
-        raise ConnectionFailed(f"The connection to the node does not last: {reason}.")
+        raise ConnectionFailed(N_("The connection to the node does not last: %(reason)s.", reason=reason))
 
     def close(self) -> None:
         """End the agent; another batch would open a new one."""
@@ -88,7 +89,7 @@ class AgentConnection(ABC):
             if self._client is not None and not self._client.lost:
                 return self._client
             if self._attempts != attempts and self._failure is not None:
-                raise type(self._failure)(self._failure.detail, hint=self._failure.hint)
+                raise type(self._failure)(self._failure.detail_text, hint=self._failure.hint_text)
             return self._connect()
 
     def _connect(self) -> AgentClient:
@@ -106,7 +107,7 @@ class AgentConnection(ABC):
         client = AgentClient(self._open(), bootstrap.program(), silence=self._silence)
         if self._needs_root and client.hello.get("uid") != 0:
             client.close()
-            raise AgentUnavailable("The agent on the node is not root.", hint="Let NPanel sign in as root.")
+            raise AgentUnavailable(N_("The agent on the node is not root."), hint=N_("Let NPanel sign in as root."))
         return client
 
     def _forget(self) -> None:

@@ -9,6 +9,7 @@ from hosting.connections.agent.wire import Refused
 from hosting.connections.base import Context, Http, MakeDirectory, Reply, Request, Run, Symlink, Tcp, Write
 from hosting.connections.fake_tree import Entry, FakeTree, FakeUser
 from hosting.errors import ConnectionRefused, HostingError, OutcomeUnknown
+from hosting.texts import N_
 
 RunHandler = Callable[["FakeConnection", Run], Reply]
 HttpHandler = Callable[["FakeConnection", Http], Reply]
@@ -56,19 +57,21 @@ class FakeConnection:
             if not requests:
                 return []
             if self._refusing:
-                raise ConnectionRefused("Nothing listens on the fake node.")
+                raise ConnectionRefused(N_("Nothing listens on the fake node."))
             self.round_trips += 1
             drop_after, self._drop_after = self._drop_after, None
             answers: list[Reply | HostingError] = []
             for number, request in enumerate(requests):
                 if number == drop_after:
-                    raise OutcomeUnknown("The connection was lost after the request was sent: the test dropped it.")
+                    raise OutcomeUnknown(N_("The connection was lost after the request was sent: the test dropped it."))
                 if stop_on_error and answers and isinstance(answers[-1], HostingError):
-                    answers.append(HostingError("Not run: an earlier request failed.", code="not_run", permanent=False))
+                    answers.append(
+                        HostingError(N_("Not run: an earlier request failed."), code="not_run", permanent=False)
+                    )
                 else:
                     answers.append(self._answer(request, context))
             if drop_after is not None:
-                raise OutcomeUnknown("The connection was lost after the request was sent: the test dropped it.")
+                raise OutcomeUnknown(N_("The connection was lost after the request was sent: the test dropped it."))
             return answers
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from hosting.connections.channel import Pipe
 from hosting.connections.connection import AgentConnection
 from hosting.connections.stderr import Tail
 from hosting.errors import AgentUnavailable
+from hosting.texts import N_
 
 _STALL_SECONDS = 30.0
 _END_SECONDS = 2.0
@@ -47,7 +48,7 @@ class _ProcessPipe:
                 argv, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, cwd="/", env={}, start_new_session=True
             )
         except OSError as error:
-            raise AgentUnavailable(f"The agent could not be started here: {error}.") from error
+            raise AgentUnavailable(N_("The agent could not be started here: %(error)s.", error=error)) from error
         assert self._process.stdin and self._process.stdout and self._process.stderr  # noqa: S101 (asked for as pipes)
         self._stdin, self._stdout, self._stderr = self._process.stdin, self._process.stdout, self._process.stderr
         os.set_blocking(self._stdin.fileno(), False)

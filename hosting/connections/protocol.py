@@ -8,17 +8,18 @@ from typing import Any
 from hosting.connections.agent import wire
 from hosting.connections.base import Context, Http, ReadAll, Remove, Reply, Request, Run, Tcp
 from hosting.errors import CommandFailed, CommandTimedOut, HostingError, NodeFileError
+from hosting.texts import N_, NOTHING, Text, plain
 
 MESSAGE_MAX = 500
 # Seconds one request may take on the node when it names no timeout of its own.
 _ALLOWANCE = {ReadAll.op: 10.0, Remove.op: 120.0}
 _DEFAULT_ALLOWANCE = 2.0
 _HINTS = {
-    "no_space": "Free space on the node's disk (or raise the user's quota), then try again.",
-    "is_link": "Look at the link on the node; NPanel never writes through one that somebody else could have made.",
-    "no_permission": "Check owner and mode of the path on the node.",
-    "read_only": "The node's file system is mounted read-only; look at its kernel log.",
-    "untrusted_place": "Ask for it as the user whose directory it is.",
+    "no_space": N_("Free space on the node's disk (or raise the user's quota), then try again."),
+    "is_link": N_("Look at the link on the node; NPanel never writes through one that somebody else could have made."),
+    "no_permission": N_("Check owner and mode of the path on the node."),
+    "read_only": N_("The node's file system is mounted read-only; look at its kernel log."),
+    "untrusted_place": N_("Ask for it as the user whose directory it is."),
 }
 _NOT_FILES = {"http_failed", "tcp_failed", "not_local", "unknown_op", "bad_request", "agent_fault", "not_run"}
 
@@ -53,7 +54,9 @@ def encode_batch(
     try:
         return wire.frame(wire.encode(message))
     except (wire.MalformedFrame, ValueError, TypeError) as error:
-        raise HostingError(f"The requests cannot be sent to the node: {error}.", code="batch_too_large") from error
+        raise HostingError(
+            N_("The requests cannot be sent to the node: %(error)s.", error=error), code="batch_too_large"
+        ) from error
 
 
 def allowed_seconds(requests: Sequence[Request]) -> float:
@@ -153,10 +156,14 @@ def _error(error: Any, request: Request) -> HostingError:
     if isinstance(request, Run) and code not in _NOT_FILES:
         return _command_error(code, message, error, request)
     if code == "not_run":
-        return HostingError(f"Not run: {message}.", code="not_run", permanent=False)
+        return HostingError(N_("Not run: %(message)s.", message=message), code="not_run", permanent=False)
     if code in _NOT_FILES:
-        return HostingError(f"The node answered: {message}.", code=f"node_{code}", permanent=False)
-    return NodeFileError(f"The node refused a file request: {message}.", hint=_HINTS.get(code, ""))
+        return HostingError(
+            N_("The node answered: %(message)s.", message=message), code=f"node_{code}", permanent=False
+        )
+    return NodeFileError(
+        N_("The node refused a file request: %(message)s.", message=message), hint=_HINTS.get(code, NOTHING)
+    )
 
 
 def _command_error(code: str, message: str, error: Mapping[str, Any], request: Run) -> CommandFailed:
@@ -165,22 +172,26 @@ def _command_error(code: str, message: str, error: Mapping[str, Any], request: R
         raise ProtocolError("an exit status is no number")
     said = _binary(error.get("stderr", "")).strip() or _binary(error.get("stdout", "")).strip()
     kind = CommandTimedOut if code == "command_timed_out" else CommandFailed
-    return kind(_command_detail(request, message, said), argv=request.argv, exit_status=status)
+    return kind(_command_detail(request, plain(message), said), argv=request.argv, exit_status=status)
 
 
 def command_error(request: Run, reply: Reply) -> CommandFailed:
     """The error that stands for a program's ending with a status that was not expected."""
     said = reply.stderr.strip() or reply.stdout.strip()
-    detail = _command_detail(request, f"ended with {reply.exit_status}", said)
+    detail = _command_detail(request, N_("ended with %(status)s", status=reply.exit_status), said)
     return CommandFailed(detail, argv=request.argv, exit_status=reply.exit_status)
 
 
-def _command_detail(request: Run, message: str, said: bytes) -> str:
+def _command_detail(request: Run, message: Text, said: bytes) -> Text:
     """Program, what happened, and the start of its error output, in at most MESSAGE_MAX characters."""
-    detail = f"{request.argv[0]}: {message}"
-    if said:
-        detail += f": {printable(said.decode('utf-8', 'replace'))}"
-    return detail[:MESSAGE_MAX]
+    program = request.argv[0]
+    left = MESSAGE_MAX - len(f"{program}: {message}: ")
+    if left < 0:
+        return plain(f"{program}: {message}"[:MESSAGE_MAX])
+    words = printable(said.decode("utf-8", "replace"))[:left]
+    if said and words:
+        return N_("%(program)s: %(message)s: %(said)s", program=program, message=message, said=words)
+    return N_("%(program)s: %(message)s", program=program, message=message)
 
 
 def printable(text: str) -> str:

@@ -29,6 +29,7 @@ from hosting.errors import (
     HostKeyChanged,
     UnknownHostKey,
 )
+from hosting.texts import N_, Text
 
 # paramiko logs what goes wrong with whole traces; here it arrives as typed errors.
 _LOG = "paramiko.npanel"
@@ -83,8 +84,8 @@ class SSHConnection(AgentConnection):
     def _open(self) -> Pipe:
         if not self._pinned:
             raise UnknownHostKey(
-                f"No host key of {self._address[0]} is known.",
-                hint="Compare the node's fingerprint with what its console shows, then confirm it.",
+                N_("No host key of %(address)s is known.", address=self._address[0]),
+                hint=N_("Compare the node's fingerprint with what its console shows, then confirm it."),
             )
         transport = _negotiate(self._address, [kind for kind, _ in self._pinned], self._timeout)
         try:
@@ -98,7 +99,13 @@ class SSHConnection(AgentConnection):
     def _check_host_key(self, transport: paramiko.Transport) -> None:
         key = transport.get_remote_server_key()
         if (key.get_name(), key.get_base64()) not in self._pinned:
-            raise _changed(self._address[0], f"It is {fingerprint(key.asbytes())} now.")
+            raise _changed(
+                N_(
+                    "%(host)s answered with another host key than the pinned one. It is %(fingerprint)s now.",
+                    host=self._address[0],
+                    fingerprint=fingerprint(key.asbytes()),
+                )
+            )
 
     def _authenticate(self, transport: paramiko.Transport) -> None:
         try:
@@ -106,12 +113,23 @@ class SSHConnection(AgentConnection):
         except paramiko.AuthenticationException as error:
             if transport.is_active():
                 raise AuthenticationRefused(
-                    f"{self._address[0]} refused NPanel's key for {self._username}.",
-                    hint=f"Add the node's public key, as NPanel shows it, to {self._username}'s authorized_keys.",
+                    N_(
+                        "%(address)s refused NPanel's key for %(username)s.",
+                        address=self._address[0],
+                        username=self._username,
+                    ),
+                    hint=N_(
+                        "Add the node's public key, as NPanel shows it, to %(username)s's authorized_keys.",
+                        username=self._username,
+                    ),
                 ) from error
-            raise ConnectionFailed(f"{self._address[0]} ended the connection while signing in.") from error
+            raise ConnectionFailed(
+                N_("%(address)s ended the connection while signing in.", address=self._address[0])
+            ) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ConnectionFailed(f"{self._address[0]} ended the connection while signing in.") from error
+            raise ConnectionFailed(
+                N_("%(address)s ended the connection while signing in.", address=self._address[0])
+            ) from error
         transport.set_keepalive(KEEPALIVE_SECONDS)
 
 
@@ -152,14 +170,16 @@ def parse_host_keys(text: str) -> list[tuple[str, str]]:
     matches = [(line, _HOST_KEY.fullmatch(line.strip())) for line in text.splitlines() if line.strip()]
     for line, match in matches:
         if match is None:
-            raise HostingError(f"{line[:60]!r} is no public host key.", code="bad_host_key", field="host_key")
+            raise HostingError(
+                N_("%(line)s is no public host key.", line=repr(line[:60])), code="bad_host_key", field="host_key"
+            )
     return [(match["type"], match["key"]) for _, match in matches if match is not None]
 
 
-def _changed(host: str, what: str) -> HostKeyChanged:
+def _changed(detail: Text) -> HostKeyChanged:
     return HostKeyChanged(
-        f"{host} answered with another host key than the pinned one. {what}".strip(),
-        hint="If the node was reinstalled, compare its fingerprint on its console and pin the new key.",
+        detail,
+        hint=N_("If the node was reinstalled, compare its fingerprint on its console and pin the new key."),
     )
 
 
@@ -167,7 +187,7 @@ def _load_key(text: str) -> paramiko.PKey:
     for kind in _PRIVATE_KEYS:
         with contextlib.suppress(paramiko.SSHException, ValueError, IndexError):  # of another type: try the next
             return kind.from_private_key(io.StringIO(text))
-    raise HostingError("The node's private key cannot be read.", code="bad_private_key", field="private_key")
+    raise HostingError(N_("The node's private key cannot be read."), code="bad_private_key", field="private_key")
 
 
 def _negotiate(address: tuple[str, int], kinds: Sequence[str], timeout: float) -> paramiko.Transport:
@@ -189,15 +209,29 @@ def _negotiate(address: tuple[str, int], kinds: Sequence[str], timeout: float) -
     except (paramiko.SSHException, OSError, EOFError) as error:
         transport.close()
         if isinstance(error, IncompatiblePeer) and "host key" in str(error):
-            raise _changed(address[0], "It has no key of that type.") from error
+            raise _changed(
+                N_(
+                    "%(host)s answered with another host key than the pinned one. It has no key of that type.",
+                    host=address[0],
+                )
+            ) from error
         if time.monotonic() >= deadline:
             raise _timed_out(address) from error
-        raise ConnectionFailed(f"{address[0]} port {address[1]} does not answer as an SSH server: {error}.") from error
+        raise ConnectionFailed(
+            N_(
+                "%(address)s port %(port)s does not answer as an SSH server: %(error)s.",
+                address=address[0],
+                port=address[1],
+                error=error,
+            )
+        ) from error
     return transport
 
 
 def _timed_out(address: tuple[str, int]) -> ConnectionTimedOut:
-    return ConnectionTimedOut(f"{address[0]} port {address[1]} did not answer in time.")
+    return ConnectionTimedOut(
+        N_("%(address)s port %(port)s did not answer in time.", address=address[0], port=address[1])
+    )
 
 
 def _dial(address: tuple[str, int], timeout: float) -> socket.socket:
@@ -207,7 +241,14 @@ def _dial(address: tuple[str, int], timeout: float) -> socket.socket:
         raise _timed_out(address) from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConnectionRefused(f"{address[0]} port {address[1]} cannot be reached: {reason}.") from error
+        raise ConnectionRefused(
+            N_(
+                "%(address)s port %(port)s cannot be reached: %(reason)s.",
+                address=address[0],
+                port=address[1],
+                reason=reason,
+            )
+        ) from error
     wire.settimeout(None)
     # paramiko sets none of these; without the first a round trip takes 50 ms instead of 1.5.
     wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -232,7 +273,7 @@ class _ChannelPipe:
             self._channel.settimeout(timeout)
             self._channel.exec_command(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise AgentUnavailable(f"The node let us in, but starts no program: {error}.") from error
+            raise AgentUnavailable(N_("The node let us in, but starts no program: %(error)s.", error=error)) from error
         self._channel.settimeout(_STALL_SECONDS)
         self._tail = Tail(self._read_stderr)
 

@@ -15,11 +15,13 @@ from django.db import models
 from accounts.actors import actor_from_terminal
 from audit.actor import Actor
 from hosting.choices import OperationState
-from hosting.errors import HostingError
+from hosting.errors import HostingError, facts_of
 from hosting.models import HostingService, Node, Operation
 from hosting.operations import recovery, runner
 from hosting.operations.present import plan_view
 from hosting.services.operations import approve_operation, cancel_operation, wait_for
+from hosting.texts import N_
+from hosting.translated import english, translated
 from observability.context import bind_trace
 
 M = TypeVar("M", bound=models.Model)
@@ -71,9 +73,9 @@ class HostingCommand(BaseCommand):
         if found is None:
             wish = ", ".join(str(value) for value in lookup.values())
             raise HostingError(
-                f"There is no {model._meta.verbose_name} {wish}.",
+                N_("There is no %(kind)s %(wish)s.", kind=english(model._meta.verbose_name), wish=wish),
                 code="not_found",
-                hint=f"manage.py {hint} shows or adds.",
+                hint=N_("manage.py %(command)s shows or adds.", command=hint),
             )
         return found
 
@@ -89,9 +91,10 @@ class HostingCommand(BaseCommand):
     def _refuse(self, error: HostingError) -> int:
         if self.as_json:
             self.stdout.write(json.dumps({"error": error.as_dict()}, indent=2))
-        self.stderr.write(self.style.ERROR(f"{error.code}: {error.detail}"))
-        if error.hint:
-            self.stderr.write(f"  {error.hint}")
+        detail, hint = translated(error)
+        self.stderr.write(self.style.ERROR(f"{error.code}: {detail}"))
+        if hint:
+            self.stderr.write(f"  {hint}")
         return 1
 
 
@@ -149,7 +152,7 @@ class OperationCommand(HostingCommand):
 
     def _progress(self, operation: Operation) -> None:
         if not self.as_json:
-            waits = f" ({operation.error['detail']})" if operation.error and not operation.is_final else ""
+            waits = f" ({translated(operation.error)[0]})" if operation.error and not operation.is_final else ""
             self.say(f"  {operation}: {operation.get_state_display()}, {operation.get_phase_display()}{waits}")
 
     def _show_plan(self, operation: Operation) -> None:
@@ -170,7 +173,7 @@ def describe(operation: Operation) -> dict[str, Any]:
         "trace_id": operation.trace_id,
         "seconds": operation.seconds,
         "round_trips": operation.round_trips,
-        "error": operation.error,
+        "error": facts_of(operation.error),
         "result": operation.result,
         "plan": dataclasses.asdict(plan_view(operation)),
     }
@@ -193,6 +196,7 @@ def report_text(operation: Operation) -> str:
     lines = [f"{operation}: {operation.get_state_display()}{seconds} (trace {operation.trace_id})"]
     lines.extend(f"  probed {probe['ref']}: {probe['answer']}" for probe in operation.result.get("probes", []))
     if operation.error:
-        lines.append(f"  {operation.error['code']}: {operation.error['detail']}")
-        lines.append(f"  {operation.error['hint']}")
+        detail, hint = translated(operation.error)
+        lines.append(f"  {operation.error['code']}: {detail}")
+        lines.append(f"  {hint}")
     return "\n".join(line for line in lines if line.strip())

@@ -10,6 +10,7 @@ from hosting.choices import OperationState
 from hosting.errors import HostingError
 from hosting.management.door import OperationCommand, describe, report_text
 from hosting.models import Operation
+from hosting.texts import N_
 
 
 class PasswordCommand(OperationCommand):
@@ -36,9 +37,9 @@ class PasswordCommand(OperationCommand):
         asks = not options["yes"] and not options["plan_only"]
         if asks and (self.as_json or not sys.stdin.isatty()):
             raise HostingError(
-                "A made password can't be shown when the plan is approved elsewhere.",
+                N_("A made password can't be shown when the plan is approved elsewhere."),
                 code="needs_yes",
-                hint="Add --yes, or give the password with --password-stdin.",
+                hint=N_("Add --yes, or give the password with --password-stdin."),
             )
         self._made = secrets.token_urlsafe(18)
         return self._made
@@ -48,9 +49,9 @@ class PasswordCommand(OperationCommand):
         given = sys.stdin.readline().rstrip("\n")
         if not given:
             raise HostingError(
-                "There is no password on standard input.",
+                N_("There is no password on standard input."),
                 code="weak_password",
-                hint="Write it as one line, or leave --password-stdin out to have one made.",
+                hint=N_("Write it as one line, or leave --password-stdin out to have one made."),
                 field="password",
             )
         return given

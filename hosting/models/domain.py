@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from hosting.errors import HostingError
 from hosting.models.service import HostingService
 from hosting.names import ancestors, reversed_name
+from hosting.texts import N_
 from hosting.validators import validate_domain
 
 
@@ -88,9 +89,13 @@ class NameLock(models.Model):
 
 def _answered_twice(name: str, other: Domain) -> HostingError:
     return HostingError(
-        f"{name} and {other.name} of the same customer would both answer for one www name.",
+        N_(
+            "%(name)s and %(other)s of the same customer would both answer for one www name.",
+            name=name,
+            other=other.name,
+        ),
         code="domain_taken",
-        hint="Remove the other domain, or let the shorter one not answer for www.",
+        hint=N_("Remove the other domain, or let the shorter one not answer for www."),
         field="domain",
     )
 
@@ -98,14 +103,14 @@ def _answered_twice(name: str, other: Domain) -> HostingError:
 def _taken(name: str, other: Domain) -> HostingError:
     # Names of other customers are not told: only that the wish collides, and in which way.
     if other.name == name:
-        detail = f"The domain {name} is already hosted here."
+        detail = N_("The domain %(name)s is already hosted here.", name=name)
     elif name.endswith(f".{other.name}"):
-        detail = f"{name} lies below a domain that another customer hosts here."
+        detail = N_("%(name)s lies below a domain that another customer hosts here.", name=name)
     else:
-        detail = f"A name below {name} is hosted here by another customer."
+        detail = N_("A name below %(name)s is hosted here by another customer.", name=name)
     return HostingError(
         detail,
         code="domain_taken",
-        hint="Check the spelling, or ask the operator to move the other domain.",
+        hint=N_("Check the spelling, or ask the operator to move the other domain."),
         field="domain",
     )

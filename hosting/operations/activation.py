@@ -27,6 +27,7 @@ from hosting.models import ActivationLock, ActivationTicket, HostingService, Nod
 from hosting.operations.journal import error_json, journalled
 from hosting.operations.locks import LeaseLost, is_dead, renew, worker_name
 from hosting.state import Change
+from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.verbs import FILE_QUARANTINE
 from observability.logging import get_logger
@@ -88,15 +89,15 @@ def activate(
             finally:
                 _release(operation.node, fence)
         elif time.monotonic() > deadline:
-            raise HostingError("The activation did not get its turn.", code="activation_stuck", permanent=False)
+            raise HostingError(N_("The activation did not get its turn."), code="activation_stuck", permanent=False)
         else:
             renew(operation, _WAIT_STEP)
             time.sleep(pause)
             pause = min(pause * 1.5, _WAIT_STEP)
     if ticket.error:
-        raise HostingError(
-            ticket.error["detail"], code=ticket.error["code"], hint=ticket.error["hint"], permanent=False
-        )
+        refusal = HostingError.from_stored(ticket.error)
+        refusal.permanent = False
+        raise refusal
     return list(ticket.reloads)
 
 
@@ -187,7 +188,9 @@ def _candidate(ticket: ActivationTicket) -> Candidate:
     try:
         return Candidate(ticket, journalled(ticket.operation, backward=ticket.backward), context)
     except (HostingError, KeyError, ValueError) as error:
-        problem = HostingError(f"Its journal can't be read: {error}", code="journal_unreadable", permanent=False)
+        problem = HostingError(
+            N_("Its journal can't be read: %(error)s", error=error), code="journal_unreadable", permanent=False
+        )
         return Candidate(ticket, [], context, problem)
 
 
@@ -255,7 +258,7 @@ def _clean_base(
         settled.quarantined.append(moved)
         _report(node, moved)
         _restore(node, moved, connection, context)
-    raise HostingError("Too many broken files on the node.", code="configuration_invalid", permanent=False)
+    raise HostingError(N_("Too many broken files on the node."), code="configuration_invalid", permanent=False)
 
 
 def _report(node: Node, moved: Quarantined) -> None:

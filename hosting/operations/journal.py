@@ -17,6 +17,7 @@ from hosting.models import JournalEntry, Operation
 from hosting.operations.locks import guarded_update, renew
 from hosting.sealing import seal, unseal
 from hosting.state import Change, Ref, Resource
+from hosting.texts import Text
 from hosting.transactions import retried
 from observability.redaction import redact_text
 
@@ -105,8 +106,15 @@ def _restorable(resource: Resource | None) -> Resource | None:
 
 def error_json(error: HostingError) -> dict[str, Any]:
     """An error for the database and for people, without secrets."""
-    facts = error.as_dict()
-    return facts | {"detail": redact_text(str(facts["detail"])), "hint": redact_text(str(facts["hint"]))}
+    words = {"detail": redact_text(error.detail), "hint": redact_text(error.hint)}
+    texts = {"detail": _redacted(error.detail_text, words["detail"]), "hint": _redacted(error.hint_text, words["hint"])}
+    return error.as_dict() | words | {"texts": {name: text for name, text in texts.items() if text}}
+
+
+def _redacted(text: Text, words: str) -> dict[str, Any] | None:
+    """A text to be translated later; None if its values, cleaned one by one, would show more than the whole does."""
+    clean = text.with_values(redact_text)
+    return clean.stored() if text and str(clean) == words else None
 
 
 class RecordedConnection:

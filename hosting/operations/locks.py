@@ -15,6 +15,7 @@ from django.utils import timezone
 from hosting.choices import NodeState, OperationState, Phase
 from hosting.errors import HostingError
 from hosting.models import Node, Operation
+from hosting.texts import N_
 from hosting.transactions import retried
 
 #: How long a lease lasts beyond the longest request that is under way, in seconds.
@@ -153,7 +154,7 @@ def guarded_update(operation: Operation, **values: object) -> None:
     """
     held = Operation.objects.filter(pk=operation.pk, state=OperationState.RUNNING, fence=operation.fence)
     if not held.update(**values):
-        raise LeaseLost(f"Operation {operation.pk} was taken over by another worker.")
+        raise LeaseLost(N_("Operation %(pk)s was taken over by another worker.", pk=operation.pk))
     for name, value in values.items():
         setattr(operation, name, value)
 

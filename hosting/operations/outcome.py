@@ -11,7 +11,7 @@ from audit.record import record_outcome
 from hosting.adapters.base import adapter_for
 from hosting.choices import FINAL_STATES, NodeState, OperationKind, OperationState, Phase, ServiceState
 from hosting.desired import adopt_all, service_resources
-from hosting.errors import HostingError
+from hosting.errors import HostingError, facts_of
 from hosting.failpoints import failpoint
 from hosting.models import ActivationTicket, HostingService, Node, Operation
 from hosting.operations.carried import settle_elsewhere
@@ -20,6 +20,7 @@ from hosting.operations.locks import guarded_update
 from hosting.operations.planner import wishes_of_others
 from hosting.operations.requests import actor_of, audit_target
 from hosting.state import Ref, Resource, plan
+from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.verbs import OPERATION_VERBS
 from observability.logging import get_logger
@@ -89,7 +90,7 @@ def _commit(
         after={
             "plan": operation.plan_digest,
             "changes": (operation.plan or {}).get("counts"),
-            "error": operation.error,
+            "error": facts_of(operation.error),
         },
         operation_id=str(operation.pk),
         node=operation.node.name if operation.node else "",
@@ -102,7 +103,7 @@ def pause_node(node: Node | None) -> None:
     """What was done could only be spooled: nothing more is done on the node until the audit log takes events again."""
     if node is None:
         return
-    note = "Audit events could not be written. Run manage.py audit_replay, then manage.py node_resume."
+    note = N_("Audit events could not be written. Run manage.py audit_replay, then manage.py node_resume.").template
     Node.objects.filter(pk=node.pk).update(state=NodeState.PAUSED, note=note)
 
 

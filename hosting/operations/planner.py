@@ -12,6 +12,7 @@ from hosting.models import Node, Operation
 from hosting.operations.journal import before_states
 from hosting.operations.nodes import node_secrets
 from hosting.state import Change, DaemonUnit, NodeFile, NodeLink, Package, Plan, Ref, Resource, plan, state_of
+from hosting.texts import N_, Text
 
 #: Kinds that may work on a service of which nothing is wanted any more.
 _MAY_REMOVE = (OperationKind.DELETE, OperationKind.ROLLBACK, OperationKind.ADOPT)
@@ -73,7 +74,7 @@ def goal_of(operation: Operation) -> Goal:
     if service is None:
         return Goal({}, Scope(facts, refs=_needed(refs)))
     if not service.is_live and operation.kind not in _MAY_REMOVE:
-        raise _gone(f"The service {service.username} is being deleted.")
+        raise _gone(N_("The service %(username)s is being deleted.", username=service.username))
     wanted = service_resources(service)
     if refs is not None:
         wanted = {ref: resource for ref, resource in wanted.items() if ref in refs}
@@ -85,12 +86,12 @@ def goal_of(operation: Operation) -> Goal:
 def _needed(refs: frozenset[Ref] | None) -> frozenset[Ref]:
     """Without a service an operation must name its Resources: everything would be everybody's."""
     if refs is None:
-        raise _gone("The service that this operation was for is not there any more.")
+        raise _gone(N_("The service that this operation was for is not there any more."))
     return refs
 
 
-def _gone(detail: str) -> HostingError:
-    return HostingError(detail, code="service_gone", hint="Cancel the operation; nothing was changed.")
+def _gone(detail: Text) -> HostingError:
+    return HostingError(detail, code="service_gone", hint=N_("Cancel the operation; nothing was changed."))
 
 
 def goal_before(operation: Operation, begun: Sequence[Change]) -> Goal:
@@ -116,9 +117,9 @@ def _check_ours(facts: NodeFacts, touched: Iterable[Ref]) -> None:
     for ref in touched:
         if ref.kind in _NODE_KINDS and ref not in ours:
             raise HostingError(
-                f"{ref} is not (or no more) one that NPanel looks after.",
+                N_("%(ref)s is not (or no more) one that NPanel looks after.", ref=ref),
                 code="not_ours",
-                hint="Bootstrap the node again instead of rolling back.",
+                hint=N_("Bootstrap the node again instead of rolling back."),
             )
 
 
@@ -199,5 +200,5 @@ def _is_edited(resource: Resource) -> bool:
 
 def _node(operation: Operation) -> Node:
     if operation.node is None:
-        raise HostingError("The operation's node was deleted.", code="node_gone", hint="Cancel the operation.")
+        raise HostingError(N_("The operation's node was deleted."), code="node_gone", hint=N_("Cancel the operation."))
     return operation.node

@@ -12,6 +12,7 @@ from hosting.adapters.base import adapter_for, adapters
 from hosting.choices import EntryState, OperationKind, OperationState, Phase
 from hosting.models import JournalEntry, Operation
 from hosting.state.diff import diff
+from hosting.translated import translated
 
 SIGNS = {"create": "+", "update": "~", "delete": "−"}
 
@@ -251,7 +252,7 @@ def _change_view(change: Mapping[str, Any], entry: JournalEntry | None) -> Chang
         diff=tuple(change_diff(change)),
         state=entry.state if entry else "",
         seconds=_seconds(entry),
-        error=str((entry.error or {}).get("detail", "")) if entry else "",
+        error=translated(entry.error)[0] if entry else "",
     )
 
 

@@ -12,6 +12,7 @@ from hosting.operations.dispatcher import drop_tasks, queued_tasks
 from hosting.operations.locks import is_dead, release_orphan, take_over
 from hosting.operations.outcome import finish
 from hosting.operations.runner import carry_out
+from hosting.texts import N_
 from observability.logging import get_logger
 
 #: An operation that killed its worker this often is taken back instead of tried again.
@@ -104,9 +105,9 @@ def worker_lives() -> bool:
 
 def _give_up(operation: Operation) -> None:
     error = HostingError(
-        f"Its worker died {ATTEMPTS_AT_MOST} times while carrying it out.",
+        N_("Its worker died %(count)s times while carrying it out.", count=ATTEMPTS_AT_MOST),
         code="worker_died",
-        hint="Look into the worker's log for the trace id, then plan the service again.",
+        hint=N_("Look into the worker's log for the trace id, then plan the service again."),
     )
     begun = operation.journal.exists()
     finish(operation, OperationState.ROLLBACK_FAILED if begun else OperationState.FAILED, error=error)

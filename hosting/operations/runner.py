@@ -20,6 +20,7 @@ from hosting.operations.nodes import connect
 from hosting.operations.outcome import finish
 from hosting.operations.planner import Goal, goal_before, goal_of, make_plan, observe, probe
 from hosting.state import Change, Package, Plan, Ref, Resource
+from hosting.texts import N_, Text
 from hosting.transactions import retried
 from observability.context import bind_trace
 from observability.logging import get_logger
@@ -68,7 +69,9 @@ class Attempt:
         journal.mark_unknown(self.operation)
         try:
             if self.operation.phase == Phase.ROLLING_BACK:
-                self._roll_back(HostingError("The worker died while it took the operation back.", code="worker_died"))
+                self._roll_back(
+                    HostingError(N_("The worker died while it took the operation back."), code="worker_died")
+                )
             else:
                 self._forward()
         finally:
@@ -202,9 +205,14 @@ class Attempt:
         left = goal.difference(found)
         if left:
             raise HostingError(
-                "The node is not as wanted after the change: " + ", ".join(str(c.ref) for c in left.changes[:5]) + ".",
+                N_(
+                    "The node is not as wanted after the change: %(refs)s.",
+                    refs=", ".join(str(change.ref) for change in left.changes[:5]),
+                ),
                 code="not_converged",
-                hint="Something else changes the node, or a daemon did not keep the change. Look at the plan again.",
+                hint=N_(
+                    "Something else changes the node, or a daemon did not keep the change. Look at the plan again."
+                ),
                 permanent=False,
             )
         return found
@@ -230,9 +238,7 @@ class Attempt:
     def _roll_back(self, error: HostingError) -> None:
         """Bring back what was there before the first change to each Resource, and prove it."""
         cause = self.operation.error or journal.error_json(error)
-        reason = HostingError(
-            str(cause["detail"]), code=str(cause["code"]), hint=str(cause["hint"]), permanent=bool(cause["permanent"])
-        )
+        reason = HostingError.from_stored(cause)
         try:
             goal = goal_before(self.operation, self.begun)
             reloads = self._take_back(goal)
@@ -315,31 +321,31 @@ def _requeue(operation: Operation, error: HostingError) -> None:
 
 def _node(operation: Operation) -> Node:
     if operation.node is None:
-        raise HostingError("The operation's node was deleted.", code="node_gone", hint="Cancel the operation.")
+        raise HostingError(N_("The operation's node was deleted."), code="node_gone", hint=N_("Cancel the operation."))
     return operation.node
 
 
 def _bug(error: Exception) -> HostingError:
     return HostingError(
-        f"NPanel itself failed ({type(error).__name__}).",
+        N_("NPanel itself failed (%(name)s).", name=type(error).__name__),
         code="internal_error",
-        hint="Nothing is lost. Report it with the trace id; the worker's log has the details.",
+        hint=N_("Nothing is lost. Report it with the trace id; the worker's log has the details."),
         permanent=False,
     )
 
 
 def _stale() -> HostingError:
     return HostingError(
-        "The node changed since this plan was approved.",
+        N_("The node changed since this plan was approved."),
         code="stale_plan",
-        hint="This is the new plan. Look at it and approve it again.",
+        hint=N_("This is the new plan. Look at it and approve it again."),
         permanent=False,
     )
 
 
 def _both(operation: Operation, first: HostingError, second: HostingError) -> HostingError:
     return HostingError(
-        f"{first.detail} Taking it back failed too: {second.detail}",
+        N_("%(first)s Taking it back failed too: %(second)s", first=first.detail_text, second=second.detail_text),
         code="rollback_failed",
         hint=_next_command(operation),
         permanent=False,
@@ -349,14 +355,16 @@ def _both(operation: Operation, first: HostingError, second: HostingError) -> Ho
 def _unreachable(operation: Operation, error: HostingError) -> HostingError:
     unsure = ", ".join(f"{entry.kind}:{entry.key}" for entry in operation.journal.all()[:8])
     return HostingError(
-        f"{error.detail} The node may or may not have: {unsure}.",
+        N_("%(detail)s The node may or may not have: %(unsure)s.", detail=error.detail_text, unsure=unsure),
         code=error.code,
         hint=_next_command(operation),
         permanent=False,
     )
 
 
-def _next_command(operation: Operation) -> str:
+def _next_command(operation: Operation) -> Text:
     if operation.service is not None:
-        return f"When the node answers again, run: manage.py service_plan {operation.service.username}"
-    return f"When the node answers again, run: manage.py node_bootstrap {operation.target_label}"
+        command = f"manage.py service_plan {operation.service.username}"
+    else:
+        command = f"manage.py node_bootstrap {operation.target_label}"
+    return N_("When the node answers again, run: %(command)s", command=command)

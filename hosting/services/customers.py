@@ -11,6 +11,7 @@ from hosting.errors import HostingError
 from hosting.services.limits import check_reseller_limit
 from hosting.services.sites import forget_terminated
 from hosting.services.validation import validated
+from hosting.texts import N_, NN_
 
 
 @transaction.atomic
@@ -38,16 +39,21 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
     live = customer.services.exclude(state=ServiceState.TERMINATED).count()
     if live:
         raise HostingError(
-            f"{customer.name} still has {live} hosting service(s).",
+            NN_(
+                "%(name)s still has %(count)s hosting service(s).",
+                "%(name)s still has %(count)s hosting service(s).",
+                live,
+                name=customer.name,
+            ),
             code="customer_in_use",
-            hint="Delete those first; what they leave in the audit log stays.",
+            hint=N_("Delete those first; what they leave in the audit log stays."),
         )
     for service in customer.services.all():
         if service.operations.exclude(state__in=FINAL_STATES).exists():
             raise HostingError(
-                f"An operation on {service.username} has not ended.",
+                N_("An operation on %(username)s has not ended.", username=service.username),
                 code="customer_in_use",
-                hint="Wait for it, or cancel it.",
+                hint=N_("Wait for it, or cancel it."),
             )
         forget_terminated(service)
         service.delete()

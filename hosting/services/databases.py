@@ -14,6 +14,7 @@ from hosting.services.validation import save_valid
 from hosting.state import Database as DatabaseResource
 from hosting.state import DatabaseUser as DatabaseUserResource
 from hosting.state import Ref
+from hosting.texts import N_
 from hosting.transactions import retried
 
 #: Shorter passwords are refused.
@@ -183,7 +184,9 @@ def attach_database_user(
     save_valid(user)
     for database in databases:
         if database.service_id != service.pk:
-            raise HostingError("That database belongs to another service.", code="foreign_database", field="databases")
+            raise HostingError(
+                N_("That database belongs to another service."), code="foreign_database", field="databases"
+            )
         DatabaseGrant.objects.create(user=user, database=database, privileges=["ALL PRIVILEGES"])
     return user
 
@@ -204,9 +207,9 @@ def _full_name(service: HostingService, name: str) -> str:
 def _check_password(password: str) -> None:
     if len(password) < PASSWORD_LENGTH:
         raise HostingError(
-            f"The password is shorter than {PASSWORD_LENGTH} characters.",
+            N_("The password is shorter than %(count)s characters.", count=PASSWORD_LENGTH),
             code="weak_password",
-            hint="Use a longer one, or have one made.",
+            hint=N_("Use a longer one, or have one made."),
             field="password",
         )
 

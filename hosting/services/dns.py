@@ -11,6 +11,7 @@ from hosting.services.rows import reread
 from hosting.services.validation import save_valid
 from hosting.state import DnsZone, Ref
 from hosting.state.zones import canonical_record, check_zone
+from hosting.texts import N_
 from hosting.transactions import retried
 
 
@@ -104,9 +105,9 @@ def _locked_record(record: DnsRecord) -> DnsRecord:
 def _check_has_zone(domain: Domain) -> None:
     if not domain.has_zone:
         raise HostingError(
-            f"{domain.name} has no zone of its own: its records are in the zone above it.",
+            N_("%(name)s has no zone of its own: its records are in the zone above it.", name=domain.name),
             code="no_zone",
-            hint="Add the record to the domain above, under this name.",
+            hint=N_("Add the record to the domain above, under this name."),
             field="domain",
         )
 
@@ -117,9 +118,9 @@ def _fill(record: DnsRecord, *, name: str, type: str, content: str, ttl: int) ->
     short = typed.rstrip(".")
     if typed != short and short != zone and not short.endswith(f".{zone}"):
         raise HostingError(
-            f"{typed} is not inside the zone {zone}.",
+            N_("%(typed)s is not inside the zone %(zone)s.", typed=typed, zone=zone),
             code="name_outside_zone",
-            hint="Leave out the dot at the end to write a name relative to the domain.",
+            hint=N_("Leave out the dot at the end to write a name relative to the domain."),
             field="name",
         )
     record.name = "@" if short in ("", "@", zone) else short.removesuffix(f".{zone}")
@@ -136,9 +137,9 @@ def _check_is_new(record: DnsRecord) -> None:
     ]
     if len({form.content for form in forms}) < len(forms):
         raise HostingError(
-            f"{record.name} has this {record.type} record already.",
+            N_("%(name)s has this %(type)s record already.", name=record.name, type=record.type),
             code="record_duplicate",
-            hint="Change the one that is there.",
+            hint=N_("Change the one that is there."),
             field="content",
         )
 

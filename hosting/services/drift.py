@@ -10,7 +10,9 @@ from hosting.operations import drift
 from hosting.operations.doorbell import ring
 from hosting.operations.requests import request_operation
 from hosting.state import DaemonUnit, NodeFile, NodeLink, Package, Ref
+from hosting.texts import N_, Text
 from hosting.transactions import retried
+from hosting.translated import shown
 from hosting.verbs import DRIFT_ADOPT
 
 _SETUP_KINDS = (Package.kind, NodeFile.kind, NodeLink.kind, DaemonUnit.kind)
@@ -65,9 +67,9 @@ def adopt(*, actor: Actor, item: DriftItem) -> DriftItem:
     """
     _check_open(item)
     if item.service is None:
-        raise _not_adoptable(item, "belongs to no hosting service, so there is nothing that could adopt it")
+        raise _not_adoptable(item, N_("belongs to no hosting service, so there is nothing that could adopt it"))
     if (item.change.get("before") or {}).get("edited"):
-        raise _not_adoptable(item, "was edited by hand in a way that no setting could hold")
+        raise _not_adoptable(item, N_("was edited by hand in a way that no setting could hold"))
     operation = request_operation(
         actor=actor,
         kind=OperationKind.ADOPT,
@@ -89,18 +91,20 @@ def adopt(*, actor: Actor, item: DriftItem) -> DriftItem:
     return item
 
 
-def _not_adoptable(item: DriftItem, reason: str) -> HostingError:
+def _not_adoptable(item: DriftItem, reason: Text) -> HostingError:
     return HostingError(
-        f"{item.kind}:{item.key} {reason}.", code="not_adoptable", hint="Repair it, or leave it as it is."
+        N_("%(ref)s %(reason)s.", ref=f"{item.kind}:{item.key}", reason=reason),
+        code="not_adoptable",
+        hint=N_("Repair it, or leave it as it is."),
     )
 
 
 def _check_open(item: DriftItem) -> None:
     if item.state != DriftState.OPEN:
         raise HostingError(
-            f"This difference is {item.get_state_display().lower()} already.",
+            N_("This difference is %(state)s already.", state=shown(item, "state")),
             code="wrong_state",
-            hint="Scan the node again.",
+            hint=N_("Scan the node again."),
         )
 
 

@@ -11,6 +11,7 @@ from hosting.errors import HostingError
 from hosting.models import Domain, HostingService
 from hosting.operations.nodes import connect
 from hosting.operations.outcome import pause_node
+from hosting.texts import N_
 from hosting.verbs import FILE_UPLOAD
 from observability.context import current
 
@@ -29,9 +30,11 @@ def upload_file(*, actor: Actor, domain: Domain, path: str, data: bytes) -> None
         HostingError: ``bad_path``, ``too_large``, ``document_root_missing``, or what the node says.
     """
     if not _PATH.fullmatch(path):
-        raise HostingError(f"{path[:80]!r} is not a relative path of plain names.", code="bad_path", field="path")
+        raise HostingError(
+            N_("%(path)s is not a relative path of plain names.", path=repr(path[:80])), code="bad_path", field="path"
+        )
     if len(data) > _LIMIT:
-        raise HostingError("The file is larger than 4 MiB.", code="too_large", hint="Use SFTP for large files.")
+        raise HostingError(N_("The file is larger than 4 MiB."), code="too_large", hint=N_("Use SFTP for large files."))
     service = domain.service
     root = f"{service.home}/{domain.root}"
     connection, context = connect(service.node), Context(trace_id=current().trace_id)

@@ -8,6 +8,8 @@ from accounts.models import Reseller
 from hosting.choices import ServiceState
 from hosting.errors import HostingError
 from hosting.models import HostingPlan, HostingService
+from hosting.texts import N_
+from hosting.translated import english, shown
 
 
 def lock(service: HostingService) -> HostingService:
@@ -28,9 +30,9 @@ def locked_service(service: HostingService) -> HostingService:
     row = lock(service)
     if row.state in (ServiceState.SOFT_DELETED, ServiceState.TERMINATED):
         raise HostingError(
-            f"The service {row.username} is {row.get_state_display().lower()}.",
+            N_("The service %(username)s is %(state)s.", username=row.username, state=shown(row, "state")),
             code="service_gone",
-            hint="Create a new one, or roll its deletion back.",
+            hint=N_("Create a new one, or roll its deletion back."),
         )
     return row
 
@@ -48,11 +50,17 @@ def check_limit(service: HostingService, name: str, used: int) -> None:
     field = HostingPlan._meta.get_field(name)
     limit = getattr(service.plan, name)
     if limit is not None and used >= limit:
-        label = str(getattr(field, "verbose_name", name))
+        label = english(getattr(field, "verbose_name", name))
         raise HostingError(
-            f"The plan {service.plan.name} allows {limit} {label}, and {used} are in use.",
+            N_(
+                "The plan %(name)s allows %(limit)s %(label)s, and %(used)s are in use.",
+                name=service.plan.name,
+                limit=limit,
+                label=label,
+                used=used,
+            ),
             code="limit_reached",
-            hint="Remove one, or ask for a larger limit.",
+            hint=N_("Remove one, or ask for a larger limit."),
         )
 
 
@@ -73,9 +81,9 @@ def check_reseller_limit(reseller: Reseller, name: str, used: Callable[[Reseller
         return
     label = str(getattr(Reseller._meta.get_field(name), "verbose_name", name))
     raise HostingError(
-        f"{row.name} may have {limit} {label}, and this would be more.",
+        N_("%(name)s may have %(limit)s %(label)s, and this would be more.", name=row.name, limit=limit, label=label),
         code="limit_reached",
-        hint="Remove one, or ask the operator for a larger limit.",
+        hint=N_("Remove one, or ask the operator for a larger limit."),
     )
 
 
@@ -102,9 +110,13 @@ def check_reseller_room(service: HostingService) -> None:
 def _check_sold_disk(reseller: Reseller, plan: HostingPlan, others: QuerySet[HostingService]) -> None:
     if plan.disk_mb is None:
         raise HostingError(
-            f"The plan {plan.name} has unlimited disk space, and {reseller.name} may sell only so much.",
+            N_(
+                "The plan %(name)s has unlimited disk space, and %(reseller)s may sell only so much.",
+                name=plan.name,
+                reseller=reseller.name,
+            ),
             code="limit_reached",
-            hint="Choose a plan with a limit on disk space.",
+            hint=N_("Choose a plan with a limit on disk space."),
             field="plan",
         )
     sold = others.aggregate(sold=Sum("plan__disk_mb"))["sold"] or 0
@@ -113,8 +125,8 @@ def _check_sold_disk(reseller: Reseller, plan: HostingPlan, others: QuerySet[Hos
 
 def _foreign_plan(plan: HostingPlan) -> HostingError:
     return HostingError(
-        f"The plan {plan.name} is not for this customer.",
+        N_("The plan %(name)s is not for this customer.", name=plan.name),
         code="foreign_plan",
-        hint="Choose a plan of the customer's own provider.",
+        hint=N_("Choose a plan of the customer's own provider."),
         field="plan",
     )

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.choices import Outcome
@@ -28,6 +29,7 @@ from hosting.operations.requests import request_operation
 from hosting.sealing import seal
 from hosting.services.validation import save_valid, validated
 from hosting.state import Plan
+from hosting.texts import N_
 from hosting.validators import validate_domain
 from hosting.verbs import NODE_ADD, NODE_AUTHORIZE, NODE_PIN, NODE_RESUME
 
@@ -85,12 +87,18 @@ def _check_lists(node: Node) -> None:
             if getattr(ipaddress.ip_address(address), "scope_id", None):
                 raise ValueError("an address with a zone is no public one")
         except ValueError as error:
-            raise ValidationError({"public_addresses": f"{address[:60]!r} is not an IP address."}) from error
+            raise ValidationError(
+                {
+                    "public_addresses": ValidationError(
+                        _("%(address)s is not an IP address."), params={"address": repr(address[:60])}
+                    )
+                }
+            ) from error
     for server in node.nameservers:
         try:
             validate_domain(server)
         except ValidationError as error:
-            raise ValidationError({"nameservers": error.messages}) from error
+            raise ValidationError({"nameservers": error}) from error
 
 
 def _give_keys(node: Node) -> None:
@@ -190,10 +198,12 @@ def resume_node(*, actor: Actor, node: Node) -> None:
         HostingError: ``wrong_state``, ``audit_waiting`` (spooled events are not in the audit log yet).
     """
     if node.state != NodeState.PAUSED:
-        raise HostingError(f"The node {node.name} is not paused.", code="wrong_state")
+        raise HostingError(N_("The node %(name)s is not paused.", name=node.name), code="wrong_state")
     if waiting():
         raise HostingError(
-            "Audit events still wait on this machine.", code="audit_waiting", hint="Run manage.py audit_replay first."
+            N_("Audit events still wait on this machine."),
+            code="audit_waiting",
+            hint=N_("Run manage.py audit_replay first."),
         )
     node.state, node.note = NodeState.READY, ""
     node.save(update_fields=["state", "note"])

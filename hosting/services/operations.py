@@ -19,7 +19,9 @@ from hosting.services.limits import lock
 from hosting.services.sites import delete_service
 from hosting.services.zones import check_others_do_not_need
 from hosting.state import Ref
+from hosting.texts import N_, Text
 from hosting.transactions import retried
+from hosting.translated import shown
 from hosting.verbs import OPERATION_APPROVE, OPERATION_CANCEL, OPERATION_VERBS
 
 
@@ -35,7 +37,9 @@ def approve_operation(*, actor: Actor, operation: Operation, digest: str, reason
     """
     if operation.plan_digest != digest:
         raise HostingError(
-            "The plan is not the one you saw.", code="stale_plan", hint="Look at the new plan and approve that one."
+            N_("The plan is not the one you saw."),
+            code="stale_plan",
+            hint=N_("Look at the new plan and approve that one."),
         )
     approved = Operation.objects.filter(pk=operation.pk, state=OperationState.PLANNED, plan_digest=digest).update(
         state=OperationState.PENDING,
@@ -49,7 +53,7 @@ def approve_operation(*, actor: Actor, operation: Operation, digest: str, reason
         reason=(reason or operation.reason)[:300],
     )
     if not approved:
-        raise _wrong_state(operation, "approved")
+        raise _wrong_state(operation, N_("approved"))
     _record(OPERATION_APPROVE, actor, operation, reason, {"plan": digest})
     transaction.on_commit(ring)
     operation.refresh_from_db()
@@ -66,7 +70,7 @@ def cancel_operation(*, actor: Actor, operation: Operation, reason: str = "") ->
     waiting = (OperationState.PENDING, OperationState.PLANNED)
     untouched = Operation.objects.filter(pk=operation.pk, state__in=waiting).exclude(journal__isnull=False)
     if not untouched.update(state=OperationState.CANCELLED, finished_at=timezone.now(), needs_approval=False):
-        raise _wrong_state(operation, "cancelled")
+        raise _wrong_state(operation, N_("cancelled"))
     _record(OPERATION_CANCEL, actor, operation, reason, None)
     operation.refresh_from_db()
     _take_back_wish(actor, operation)
@@ -114,7 +118,10 @@ def _take_names_back(service: HostingService) -> None:
     taken = HostingService.objects.filter(username_key=service.username).exists()
     if taken or not service.domains.exists():
         raise HostingError(
-            f"The service {service.username} can't be brought back: its names were given to another one.",
+            N_(
+                "The service %(username)s can't be brought back: its names were given to another one.",
+                username=service.username,
+            ),
             code="forgotten",
         )
     service.username_key = service.username
@@ -132,7 +139,7 @@ def retry_operation(*, actor: Actor, operation: Operation) -> Operation:
     """
     failed = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
     if operation.state not in failed or operation.node is None or not _still_wanted(operation):
-        raise _wrong_state(operation, "tried again")
+        raise _wrong_state(operation, N_("tried again"))
     if operation.state == OperationState.ROLLBACK_FAILED:
         return _go_on(actor, operation)
     states = operation.result.get("state_before"), operation.result.get("state_wanted")
@@ -193,10 +200,10 @@ def discard_changes(*, actor: Actor, operation: Operation) -> Operation:
     """
     failed = (OperationState.FAILED, OperationState.ROLLED_BACK)
     if operation.state not in failed or operation.service is None:
-        raise _wrong_state(operation, "discarded")
+        raise _wrong_state(operation, N_("discarded"))
     service = lock(operation.service)
     if not _left_open(service, operation):
-        raise _wrong_state(operation, "discarded any more")
+        raise _wrong_state(operation, N_("discarded any more"))
     if operation.kind == OperationKind.CREATE:
         return delete_service(actor=actor, service=service)
     _restore_state(service, operation)
@@ -226,10 +233,10 @@ def rollback_operation(
             ``busy`` (one that waits or runs may), ``forgotten``.
     """
     if operation.state != OperationState.SUCCEEDED or operation.node is None:
-        raise _wrong_state(operation, "rolled back")
+        raise _wrong_state(operation, N_("rolled back"))
     touched = {Ref(entry.kind, entry.key) for entry in operation.journal.filter(backward=False)}
     if not touched:
-        raise HostingError("This operation changed nothing.", code="nothing_to_roll_back")
+        raise HostingError(N_("This operation changed nothing."), code="nothing_to_roll_back")
     service, states = operation.service, None
     if service is not None:
         service = lock(service)
@@ -262,7 +269,9 @@ def last_in_force(service: HostingService) -> Operation:
     for operation in done.exclude(kind=OperationKind.ROLLBACK).prefetch_related("reverted_by").order_by("-created_at"):
         if _in_force(operation):
             return operation
-    raise HostingError(f"Nothing of {service.username} can be rolled back.", code="nothing_to_roll_back")
+    raise HostingError(
+        N_("Nothing of %(username)s can be rolled back.", username=service.username), code="nothing_to_roll_back"
+    )
 
 
 def _restore_facts(service: HostingService, operation: Operation) -> None:
@@ -281,7 +290,9 @@ def _check_untouched_since(operation: Operation, touched: set[Ref]) -> None:
     for other in later.prefetch_related("reverted_by").select_related("reverts").order_by("-created_at"):
         if other.state not in FINAL_STATES:
             raise HostingError(
-                f"“{other}” waits or runs.", code="busy", hint="Wait for it, or cancel it, then roll back."
+                N_("“%(other)s” waits or runs.", other=_called(other)),
+                code="busy",
+                hint=N_("Wait for it, or cancel it, then roll back."),
             )
         if not _in_force(other) or (other.reverts is not None and other.reverts.created_at > operation.created_at):
             continue
@@ -300,10 +311,19 @@ def _in_force(operation: Operation) -> bool:
 
 def _changed_since(operation: Operation, other: Operation, what: str) -> HostingError:
     if operation.kind == OperationKind.CREATE:
-        hint = "Delete the service instead: its data is kept aside, and a deletion can be rolled back."
+        hint = N_("Delete the service instead: its data is kept aside, and a deletion can be rolled back.")
     else:
-        hint = "Roll that operation back first."
-    return HostingError(f"{what} was changed since by “{other}”.", code="changed_since", hint=hint)
+        hint = N_("Roll that operation back first.")
+    return HostingError(
+        N_("%(what)s was changed since by “%(other)s”.", what=what, other=_called(other)),
+        code="changed_since",
+        hint=hint,
+    )
+
+
+def _called(operation: Operation) -> Text:
+    kind = shown(operation, "kind", lower=False)
+    return N_("%(operation)s %(target)s", operation=kind, target=operation.target_label)
 
 
 def wait_for(
@@ -344,9 +364,9 @@ def _record(verb: Verb, actor: Actor, operation: Operation, reason: str, after: 
     )
 
 
-def _wrong_state(operation: Operation, wish: str) -> HostingError:
+def _wrong_state(operation: Operation, wish: Text) -> HostingError:
     return HostingError(
-        f"The operation is {operation.get_state_display().lower()} and can't be {wish}.",
+        N_("The operation is %(state)s and can't be %(wish)s.", state=shown(operation, "state"), wish=wish),
         code="wrong_state",
-        hint="Reload the page; somebody may have been faster.",
+        hint=N_("Reload the page; somebody may have been faster."),
     )

@@ -15,6 +15,7 @@ from hosting.models import HostingPlan, HostingService
 from hosting.services.rows import reread
 from hosting.services.validation import save_valid
 from hosting.state import PhpPool, SystemUser
+from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.verbs import PLAN_CHANGE, PLAN_CREATE, PLAN_DELETE
 
@@ -97,7 +98,9 @@ def delete_plan(*, actor: Actor, plan: HostingPlan) -> None:
         row.delete()
     except ProtectedError as error:
         raise HostingError(
-            f"Hosting services are under the plan {target.label}.", code="plan_in_use", hint="Move those first."
+            N_("Hosting services are under the plan %(label)s.", label=target.label),
+            code="plan_in_use",
+            hint=N_("Move those first."),
         ) from error
     record(verb=PLAN_DELETE, actor=actor, target=target, outcome=Outcome.SUCCEEDED, before=before)
 

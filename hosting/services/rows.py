@@ -6,6 +6,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 
 from hosting.errors import HostingError
+from hosting.texts import N_
 
 M = TypeVar("M", bound=models.Model)
 
@@ -26,7 +27,7 @@ def reread(instance: M, *related: str, lock: bool = False) -> M:
         return (rows.select_for_update() if lock else rows).get(pk=instance.pk)
     except ObjectDoesNotExist as error:
         raise HostingError(
-            f"{instance} is not there any more.",
+            N_("%(what)s is not there any more.", what=instance),
             code="not_found",
-            hint="Somebody has just deleted it. Look at the list again.",
+            hint=N_("Somebody has just deleted it. Look at the list again."),
         ) from error

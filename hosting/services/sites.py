@@ -15,7 +15,9 @@ from hosting.services.limits import check_limit, check_reseller_room, locked_ser
 from hosting.services.validation import save_valid
 from hosting.services.zones import check_carries_nobody, check_others_do_not_need, check_zone_of
 from hosting.state import DnsZone, DocumentRoot, PhpPool, Ref, VirtualHost
+from hosting.texts import N_, Text
 from hosting.transactions import retried
+from hosting.translated import english, shown
 
 
 @retried
@@ -77,9 +79,11 @@ def create_service(
 def _check_node(node: Node) -> None:
     if node.state != NodeState.READY:
         raise HostingError(
-            f"The node {node.name} is not ready ({node.get_state_display().lower()}).",
+            N_("The node %(name)s is not ready (%(state)s).", name=node.name, state=shown(node, "state")),
             code="node_not_ready",
-            hint=f"Run manage.py node_bootstrap {node.name} first." if node.state == NodeState.NEW else node.note,
+            hint=N_("Run manage.py node_bootstrap %(name)s first.", name=node.name)
+            if node.state == NodeState.NEW
+            else Text(node.note),
             field="node",
         )
 
@@ -94,7 +98,10 @@ def _free_username(wish: str, domain: str) -> str:
     for old in known.filter(username=name):
         if old.username_key is not None:
             raise HostingError(
-                f"The user name {name} is taken.", code="username_taken", hint="Choose another one.", field="username"
+                N_("The user name %(name)s is taken.", name=name),
+                code="username_taken",
+                hint=N_("Choose another one."),
+                field="username",
             )
         forget_terminated(old)
     return name
@@ -114,9 +121,9 @@ def _php_version(node: Node, wish: str) -> str:
     version = wish or (installed[0] if installed else "")
     if version not in installed:
         raise HostingError(
-            f"PHP {version or '(any)'} is not installed on {node.name}.",
+            N_("PHP %(version)s is not installed on %(name)s.", version=version or N_("(any)"), name=node.name),
             code="php_not_installed",
-            hint=f"Installed there: {', '.join(installed) or 'none'}.",
+            hint=N_("Installed there: %(installed)s.", installed=", ".join(installed) or N_("none")),
             field="php_version",
         )
     return version
@@ -200,9 +207,14 @@ def _switch(
     before = ServiceState.ACTIVE if state == ServiceState.SUSPENDED else ServiceState.SUSPENDED
     if row.state != before:
         raise HostingError(
-            f"The service {row.username} is {row.get_state_display().lower()}, not {before.label.lower()}.",
+            N_(
+                "The service %(username)s is %(state)s, not %(wanted)s.",
+                username=row.username,
+                state=shown(row, "state"),
+                wanted=english(before.label, lower=True),
+            ),
             code="wrong_state",
-            hint="Reload the page; somebody may have been faster.",
+            hint=N_("Reload the page; somebody may have been faster."),
         )
     row.state = state
     row.save(update_fields=["state"])
@@ -302,9 +314,9 @@ def remove_domain(*, actor: Actor, domain: Domain, wait_for_approval: bool = Fal
     row = locked_service(domain.service)
     if domain.is_primary:
         raise HostingError(
-            f"{domain.name} is the main domain of {row.username}.",
+            N_("%(name)s is the main domain of %(username)s.", name=domain.name, username=row.username),
             code="main_domain",
-            hint="Delete the service instead.",
+            hint=N_("Delete the service instead."),
         )
     zone = domain if domain.has_zone else parent_zone(domain)
     if zone == domain:

@@ -1,13 +1,16 @@
 """Turns Django's validation errors into the one error that crosses layers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, models
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from hosting.errors import HostingError
+from hosting.texts import N_, Text, join, plain
+from hosting.translated import english
 from hosting.validators import refuse_control_characters
 
 
@@ -33,9 +36,12 @@ def save_valid(instance: models.Model) -> None:
         instance.save()
     except IntegrityError as error:
         raise HostingError(
-            f"Somebody else has just taken what this {instance._meta.verbose_name} needs.",
+            N_(
+                "Somebody else has just taken what this %(kind)s needs.",
+                kind=english(instance._meta.verbose_name),
+            ),
             code="taken",
-            hint="Try again.",
+            hint=N_("Try again."),
             permanent=False,
         ) from error
 
@@ -48,32 +54,44 @@ def check_texts(instance: models.Model) -> None:
     Raises:
         ValidationError: naming the fields.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[str, ValidationError] = {}
     for field in instance._meta.concrete_fields:
         value = getattr(instance, field.attname)
         if isinstance(field, models.CharField | models.TextField) and isinstance(value, str):
             try:
                 _check_text(field, value)
             except ValidationError as error:
-                found[field.name] = error.messages
+                found[field.name] = error
     if found:
         raise ValidationError(found)
 
 
 def _check_text(field: "models.Field[str, str]", value: str) -> None:
     if not value and not field.blank:
-        raise ValidationError(str(field.error_messages["blank"]))
+        raise ValidationError(field.error_messages["blank"], code="blank")
     if field.max_length is not None and len(value) > field.max_length:
-        raise ValidationError(_("This is longer than %(limit)d characters.") % {"limit": field.max_length})
+        raise ValidationError(_("This is longer than %(limit)d characters."), params={"limit": field.max_length})
     if isinstance(field, models.CharField):
         refuse_control_characters(value)
 
 
 def _as_hosting_error(error: ValidationError) -> HostingError:
     if not hasattr(error, "error_dict"):
-        return HostingError(" ".join(error.messages), code="invalid")
-    field, errors = next(iter(error.message_dict.items()))
-    text = " ".join(errors)
+        return HostingError(_all(error.error_list), code="invalid")
+    field, errors = next(iter(error.error_dict.items()))
     if field == NON_FIELD_ERRORS:
-        return HostingError(text, code="invalid")
-    return HostingError(f"{field}: {text}", code="invalid", field=field)
+        return HostingError(_all(errors), code="invalid")
+    return HostingError(join([plain(field), _all(errors)], ": "), code="invalid", field=field)
+
+
+def _all(errors: Iterable[ValidationError]) -> Text:
+    return join(_text(error) for error in errors)
+
+
+def _text(error: ValidationError) -> Text:
+    """What one error says, with its values apart where its message is of our form (not one with plural forms)."""
+    with override(None):
+        words, template = " ".join(error.messages), str(error.message)
+    values = error.params if isinstance(error.params, dict) else {}
+    text = Text(template, {name: str(value) for name, value in values.items()})
+    return text if str(text) == words else plain(words)

@@ -8,6 +8,7 @@ from hosting.models import Domain, HostingService
 from hosting.names import reversed_name
 from hosting.operations.carried import parent_zone
 from hosting.state.zones import check_zone
+from hosting.texts import N_
 
 
 def check_zone_of(zone: Domain | None) -> None:
@@ -22,9 +23,9 @@ def check_carries_nobody(domain: Domain, others: QuerySet[Domain]) -> None:
     for other in below.select_related("service").order_by("name"):
         if parent_zone(other) == domain:
             raise HostingError(
-                f"The records of {other.name} are in the zone of {domain.name}.",
+                N_("The records of %(name)s are in the zone of %(parent)s.", name=other.name, parent=domain.name),
                 code="zone_in_use",
-                hint=f"Remove {other.name} first.",
+                hint=N_("Remove %(name)s first.", name=other.name),
             )
 
 

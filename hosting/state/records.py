@@ -10,6 +10,7 @@ import dns.rdatatype
 
 from hosting.errors import HostingError, UnsafeValue
 from hosting.state.resources import DnsRecord
+from hosting.texts import N_, NOTHING, Text
 
 #: Types a zone may hold beside its SOA. No ALIAS, DNAME or LUA: somebody else would decide what is answered.
 RECORD_TYPES = tuple("A AAAA CAA CNAME DS HTTPS MX NAPTR NS PTR SRV SSHFP SVCB TLSA TXT".split())
@@ -36,7 +37,7 @@ class ZoneInvalid(HostingError):
 
     code = "zone_invalid"
 
-    def __init__(self, detail: str, *, code: str = "", hint: str = "", record: DnsRecord | None = None) -> None:
+    def __init__(self, detail: Text, *, code: str = "", hint: Text = NOTHING, record: DnsRecord | None = None) -> None:
         super().__init__(detail, code=code, hint=hint, field="records")
         self.record = record
 
@@ -80,10 +81,15 @@ def canonical_record(name: str, type: str, content: str, ttl: int, zone: str) ->
     """
     kind = type.strip().upper()
     if UNSAFE.search(name + type + content):
-        raise UnsafeValue(f"The {kind} record {name!r} holds a control character.", hint="Put it on one plain line.")
+        raise UnsafeValue(
+            N_("The %(kind)s record %(name)s holds a control character.", kind=kind, name=repr(name)),
+            hint=N_("Put it on one plain line."),
+        )
     if kind not in RECORD_TYPES:
-        hint = f"Known types: {', '.join(RECORD_TYPES)}."
-        raise ZoneInvalid(f"Records of type {kind or '(none)'} are not supported.", code="record_type", hint=hint)
+        hint = N_("Known types: %(types)s.", types=", ".join(RECORD_TYPES))
+        raise ZoneInvalid(
+            N_("Records of type %(kind)s are not supported.", kind=kind or N_("(none)")), code="record_type", hint=hint
+        )
     owner = canonical_name(name, zone)
     record = DnsRecord(owner, kind, _content(owner, kind, content.strip(), zone), ttl)
     _check_ttl(record)
@@ -109,20 +115,26 @@ def _ascii(name: str) -> str:
     try:
         return dns.name.from_unicode(name, origin=None, idna_codec=dns.name.IDNA_2008_UTS_46).to_text()
     except (dns.exception.DNSException, UnicodeError) as error:
-        raise ZoneInvalid(f"{name!r} is not a domain name: {error}", code="name_invalid") from error
+        raise ZoneInvalid(
+            N_("%(name)s is not a domain name: %(error)s", name=repr(name), error=error), code="name_invalid"
+        ) from error
 
 
 def check_name(name: str, zone: str) -> None:
     if name != zone and not name.endswith(f".{zone}"):
-        hint = f"Names in this zone end with {zone}."
-        raise ZoneInvalid(f"{name} is not inside the zone {zone}.", code="name_outside_zone", hint=hint)
+        hint = N_("Names in this zone end with %(zone)s.", zone=zone)
+        raise ZoneInvalid(
+            N_("%(name)s is not inside the zone %(zone)s.", name=name, zone=zone), code="name_outside_zone", hint=hint
+        )
     labels = name.split(".")
     if len(name) > 253 or not all(LABEL.fullmatch(label) or label == "*" for label in labels):
-        hint = "Labels are 1 to 63 letters, digits, hyphens or underscores; a name is at most 253 characters."
-        raise ZoneInvalid(f"{name!r} is not a domain name.", code="name_invalid", hint=hint)
+        hint = N_("Labels are 1 to 63 letters, digits, hyphens or underscores; a name is at most 253 characters.")
+        raise ZoneInvalid(N_("%(name)s is not a domain name.", name=repr(name)), code="name_invalid", hint=hint)
     if "*" in labels[1:] or (name == f"*.{zone}" and zone == ""):
-        hint = "A wildcard is the single leftmost label: *.example.com (RFC 4592)."
-        raise ZoneInvalid(f"{name} has a wildcard in the wrong place.", code="wildcard_misplaced", hint=hint)
+        hint = N_("A wildcard is the single leftmost label: *.example.com (RFC 4592).")
+        raise ZoneInvalid(
+            N_("%(name)s has a wildcard in the wrong place.", name=name), code="wildcard_misplaced", hint=hint
+        )
 
 
 def _content(name: str, kind: str, content: str, zone: str) -> str:
@@ -137,19 +149,21 @@ def _content(name: str, kind: str, content: str, zone: str) -> str:
             relativize=False,
         )
     except (dns.exception.DNSException, UnicodeError, ValueError) as error:
-        detail = f"The {kind} record of {name} is not valid: {_reason(error)}"
-        raise ZoneInvalid(detail, code="record_invalid", hint=_HINTS.get(kind, "")) from error
+        detail = N_(
+            "The %(kind)s record of %(name)s is not valid: %(reason)s", kind=kind, name=name, reason=_reason(error)
+        )
+        raise ZoneInvalid(detail, code="record_invalid", hint=_HINTS.get(kind, NOTHING)) from error
     return _PLAIN_PARAMETER.sub(r"\1=\2", data.to_text()) if kind in ("HTTPS", "SVCB") else data.to_text()
 
 
 _HINTS = {
-    "A": "An A record holds one IPv4 address, for example 192.0.2.10.",
-    "AAAA": "An AAAA record holds one IPv6 address, for example 2001:db8::10.",
-    "CAA": 'A CAA record is: flags tag "value", for example 0 issue "letsencrypt.org".',
-    "CNAME": "A CNAME record holds one host name, for example www.example.com.",
-    "MX": "An MX record is: priority host, for example 10 mail.example.com.",
-    "NS": "An NS record holds one host name, for example ns1.example.com.",
-    "SRV": "An SRV record is: priority weight port target, for example 10 5 5060 sip.example.com.",
+    "A": N_("An A record holds one IPv4 address, for example 192.0.2.10."),
+    "AAAA": N_("An AAAA record holds one IPv6 address, for example 2001:db8::10."),
+    "CAA": N_('A CAA record is: flags tag "value", for example 0 issue "letsencrypt.org".'),
+    "CNAME": N_("A CNAME record holds one host name, for example www.example.com."),
+    "MX": N_("An MX record is: priority host, for example 10 mail.example.com."),
+    "NS": N_("An NS record holds one host name, for example ns1.example.com."),
+    "SRV": N_("An SRV record is: priority weight port target, for example 10 5 5060 sip.example.com."),
 }
 
 
@@ -177,8 +191,12 @@ def _strings(name: str, content: str) -> list[bytes]:
     while rest:
         match = re.match(r'"((?:[^"\\]|\\[0-9]{3}|\\[^0-9])*)"(?:\s+|$)', rest)
         if match is None:
-            hint = 'Write the text without quotes, or each piece in quotes: "first" "second".'
-            raise ZoneInvalid(f"The quotes of the TXT record of {name} do not match.", code="record_invalid", hint=hint)
+            hint = N_('Write the text without quotes, or each piece in quotes: "first" "second".')
+            raise ZoneInvalid(
+                N_("The quotes of the TXT record of %(name)s do not match.", name=name),
+                code="record_invalid",
+                hint=hint,
+            )
         found.append(_unescape(name, match[1]))
         rest = rest[match.end() :]
     return found
@@ -190,7 +208,10 @@ def _unescape(name: str, text: str) -> bytes:
         if len(code) == 1:
             return code
         if int(code) > 255:
-            raise ZoneInvalid(f"The TXT record of {name} has the escape \\{code.decode()}.", code="record_invalid")
+            raise ZoneInvalid(
+                N_("The TXT record of %(name)s has the escape \\%(code)s.", name=name, code=code.decode()),
+                code="record_invalid",
+            )
         return bytes([int(code)])
 
     return re.sub(rb"\\([0-9]{3}|.)", byte, text.encode())
@@ -209,23 +230,27 @@ def _escape(byte: int) -> str:
 
 def _check_ttl(record: DnsRecord) -> None:
     if not MIN_TTL <= record.ttl <= MAX_TTL:
-        hint = f"Use {MIN_TTL} seconds to {MAX_TTL} seconds (28 days)."
-        raise ZoneInvalid(f"A TTL of {record.ttl} is out of range.", code="ttl_out_of_range", hint=hint, record=record)
+        hint = N_("Use %(least)s seconds to %(most)s seconds (28 days).", least=MIN_TTL, most=MAX_TTL)
+        raise ZoneInvalid(
+            N_("A TTL of %(ttl)s is out of range.", ttl=record.ttl), code="ttl_out_of_range", hint=hint, record=record
+        )
 
 
 def _check_owner(record: DnsRecord, zone: str) -> None:
     below = record.name[: -len(zone)]
     if record.type in _HOST_TYPES and "_" in below:
-        hint = "Underscores belong to service names, as in TXT, SRV, TLSA and CNAME records."
-        detail = f"{record.name} holds an underscore, so no host can have it as its name."
+        hint = N_("Underscores belong to service names, as in TXT, SRV, TLSA and CNAME records.")
+        detail = N_("%(name)s holds an underscore, so no host can have it as its name.", name=record.name)
         raise ZoneInvalid(detail, code="underscore_misplaced", hint=hint, record=record)
     if record.type in ("SRV", "TLSA") and not _SERVICE.fullmatch(record.name.removeprefix("*.")):
-        hint = "Its name starts with two labels with underscores, for example _sip._tcp (RFC 2782, RFC 6698)."
-        raise ZoneInvalid(f"{record.name} is not a service name.", code="underscore_missing", hint=hint, record=record)
-    if record.type in ("NS", "DS") and record.name.startswith("*"):
-        detail = f"A wildcard {record.type} record means nothing."
+        hint = N_("Its name starts with two labels with underscores, for example _sip._tcp (RFC 2782, RFC 6698).")
         raise ZoneInvalid(
-            detail, code="wildcard_misplaced", hint="Delegate names one by one (RFC 4592 §4.2).", record=record
+            N_("%(name)s is not a service name.", name=record.name), code="underscore_missing", hint=hint, record=record
+        )
+    if record.type in ("NS", "DS") and record.name.startswith("*"):
+        detail = N_("A wildcard %(type)s record means nothing.", type=record.type)
+        raise ZoneInvalid(
+            detail, code="wildcard_misplaced", hint=N_("Delegate names one by one (RFC 4592 §4.2)."), record=record
         )
 
 
@@ -233,12 +258,17 @@ def _check_target(record: DnsRecord) -> None:
     if (target := target_of(record)) is None or target in ("", "."):
         return
     if _ADDRESS.fullmatch(target):
-        hint = "Name a host here, and give that host an A or AAAA record."
-        detail = f"The {record.type} record of {record.name} points to an address."
+        hint = N_("Name a host here, and give that host an A or AAAA record.")
+        detail = N_("The %(type)s record of %(name)s points to an address.", type=record.type, name=record.name)
         raise ZoneInvalid(detail, code="target_is_address", hint=hint, record=record)
     label = HOST_LABEL if record.type in HOST_TARGETS else LABEL
     if len(target) > 253 or not all(map(label.fullmatch, target.split("."))):
-        detail = f"The {record.type} record of {record.name} points to {target!r}, which is no host name."
+        detail = N_(
+            "The %(type)s record of %(name)s points to %(target)s, which is no host name.",
+            type=record.type,
+            name=record.name,
+            target=repr(target),
+        )
         raise ZoneInvalid(detail, code="target_invalid", record=record)
 
 

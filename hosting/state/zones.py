@@ -21,6 +21,7 @@ from hosting.state.records import (
     wire_length,
 )
 from hosting.state.resources import DnsRecord, DnsZone
+from hosting.texts import N_, NOTHING
 
 __all__ = [
     "MAX_RECORDS",
@@ -64,26 +65,30 @@ def check_zone(zone: DnsZone) -> None:
 
 def _check_start_of_authority(zone: DnsZone) -> None:
     if UNSAFE.search(zone.name + zone.primary + zone.hostmaster):
-        raise UnsafeValue("The zone's name or SOA holds a control character.")
+        raise UnsafeValue(N_("The zone's name or SOA holds a control character."))
     if not all(map(HOST_LABEL.fullmatch, zone.name.split("."))) or not 1 <= len(zone.name) <= 253:
-        raise ZoneInvalid(f"{zone.name!r} is not a zone name.", code="name_invalid")
-    for what, host in (("primary name server", zone.primary), ("hostmaster", zone.hostmaster)):
+        raise ZoneInvalid(N_("%(name)s is not a zone name.", name=repr(zone.name)), code="name_invalid")
+    primary = N_("The primary name server %(host)s is not a domain name.", host=repr(zone.primary))
+    hostmaster = N_("The hostmaster %(host)s is not a domain name.", host=repr(zone.hostmaster))
+    for detail, host in ((primary, zone.primary), (hostmaster, zone.hostmaster)):
         if len(host) > 253 or not all(map(LABEL.fullmatch, host.split("."))):
-            raise ZoneInvalid(f"The {what} {host!r} is not a domain name.", code="soa_invalid")
+            raise ZoneInvalid(detail, code="soa_invalid")
     if not 1 <= zone.retry <= zone.refresh < zone.expire <= 2**31 - 1 or not MIN_TTL <= zone.minimum <= MAX_TTL:
-        hint = "retry ≤ refresh < expire (RFC 1912 §2.2), minimum within the TTL range."
-        raise ZoneInvalid("The SOA's timers make no sense together.", code="soa_invalid", hint=hint)
+        hint = N_("retry ≤ refresh < expire (RFC 1912 §2.2), minimum within the TTL range.")
+        raise ZoneInvalid(N_("The SOA's timers make no sense together."), code="soa_invalid", hint=hint)
 
 
 def _check_canonical(zone: DnsZone) -> None:
     if len(zone.records) > MAX_RECORDS:
-        raise ZoneInvalid(f"A zone holds at most {MAX_RECORDS} records.", code="zone_too_large")
+        raise ZoneInvalid(N_("A zone holds at most %(count)s records.", count=MAX_RECORDS), code="zone_too_large")
     for record in zone.records:
         check_name(record.name, zone.name)
         form = canonical_record(record.name, record.type, record.content, record.ttl, zone.name)
         if form != record:
-            detail = f"The {record.type} record of {record.name} is not in canonical form."
-            hint = f"Write it as: {form.name} {form.type} {form.content}"
+            detail = N_("The %(type)s record of %(name)s is not in canonical form.", type=record.type, name=record.name)
+            hint = N_(
+                "Write it as: %(name)s %(type)s %(content)s", name=form.name, type=form.type, content=form.content
+            )
             raise ZoneInvalid(detail, code="record_not_canonical", hint=hint, record=record)
 
 
@@ -91,20 +96,23 @@ def _check_apex(zone: DnsZone, names: _Names) -> None:
     apex = names.get(zone.name, [])
     for record in apex:
         if record.type in ("CNAME", "DS"):
-            hint = "Point the bare domain with A and AAAA records instead." if record.type == "CNAME" else ""
-            detail = f"{zone.name} itself cannot have a {record.type} record."
+            hint = N_("Point the bare domain with A and AAAA records instead.") if record.type == "CNAME" else NOTHING
+            detail = N_("%(name)s itself cannot have a %(type)s record.", name=zone.name, type=record.type)
             raise ZoneInvalid(detail, code=f"{record.type.lower()}_at_apex", hint=hint, record=record)
     if not any(record.type == "NS" for record in apex):
-        hint = "Every zone names its name servers (RFC 1034 §4.2.1)."
-        raise ZoneInvalid(f"{zone.name} has no NS record.", code="ns_missing", hint=hint)
+        hint = N_("Every zone names its name servers (RFC 1034 §4.2.1).")
+        raise ZoneInvalid(N_("%(name)s has no NS record.", name=zone.name), code="ns_missing", hint=hint)
 
 
 def _check_aliases(records: list[DnsRecord]) -> None:
     alias = next((record for record in records if record.type == "CNAME"), None)
     if alias is not None and len(records) > 1:
-        other = next((f"a {record.type}" for record in records if record.type != "CNAME"), "another CNAME")
-        detail = f"{alias.name} has a CNAME record, so it cannot have {other} record too."
-        raise ZoneInvalid(detail, code="cname_conflict", hint="Remove one of them (RFC 1034 §3.6.2).", record=alias)
+        detail = N_("%(name)s has a CNAME record, so it cannot have another CNAME record too.", name=alias.name)
+        if other := next((record.type for record in records if record.type != "CNAME"), ""):
+            detail = N_(
+                "%(name)s has a CNAME record, so it cannot have a %(type)s record too.", name=alias.name, type=other
+            )
+        raise ZoneInvalid(detail, code="cname_conflict", hint=N_("Remove one of them (RFC 1034 §3.6.2)."), record=alias)
 
 
 def _check_sets(records: list[DnsRecord]) -> None:
@@ -114,13 +122,17 @@ def _check_sets(records: list[DnsRecord]) -> None:
     for kind, members in sets.items():
         name = members[0].name
         if len({record.content for record in members}) < len(members):
-            raise ZoneInvalid(f"{name} has the same {kind} record twice.", code="record_duplicate", record=members[0])
+            raise ZoneInvalid(
+                N_("%(name)s has the same %(kind)s record twice.", name=name, kind=kind),
+                code="record_duplicate",
+                record=members[0],
+            )
         if len({record.ttl for record in members}) > 1:
-            hint = "Give all records of one name and type the same TTL (RFC 2181 §5.2)."
-            detail = f"The {kind} records of {name} have different TTLs."
+            hint = N_("Give all records of one name and type the same TTL (RFC 2181 §5.2).")
+            detail = N_("The %(kind)s records of %(name)s have different TTLs.", kind=kind, name=name)
             raise ZoneInvalid(detail, code="ttl_mixed", hint=hint, record=members[0])
         if sum(12 + wire_length(record) for record in members) > MAX_SET_BYTES:
-            detail = f"The {kind} records of {name} do not fit into one DNS answer."
+            detail = N_("The %(kind)s records of %(name)s do not fit into one DNS answer.", kind=kind, name=name)
             raise ZoneInvalid(detail, code="record_too_large", record=members[0])
 
 
@@ -128,15 +140,18 @@ def _check_delegations(zone: DnsZone, names: _Names) -> None:
     cuts = {name for name, records in names.items() if name != zone.name and any(r.type == "NS" for r in records)}
     for record in zone.records:
         if record.type == "DS" and record.name not in cuts:
-            hint = "It belongs beside the NS records of a delegated name (RFC 4035 §2.4)."
+            hint = N_("It belongs beside the NS records of a delegated name (RFC 4035 §2.4).")
             raise ZoneInvalid(
-                f"{record.name} has a DS but no NS record.", code="ds_without_ns", hint=hint, record=record
+                N_("%(name)s has a DS but no NS record.", name=record.name),
+                code="ds_without_ns",
+                hint=hint,
+                record=record,
             )
         allowed = ("NS", "DS", "A", "AAAA") if record.name in cuts else ("A", "AAAA")
         if record.type not in allowed and not cuts.isdisjoint(_ancestry(record.name, zone.name)):
-            detail = f"{record.name} lies in a part that NS records give to another name server."
+            detail = N_("%(name)s lies in a part that NS records give to another name server.", name=record.name)
             raise ZoneInvalid(
-                detail, code="below_delegation", hint="Keep this record in that server's zone.", record=record
+                detail, code="below_delegation", hint=N_("Keep this record in that server's zone."), record=record
             )
 
 
@@ -154,12 +169,19 @@ def _check_targets_inside(zone: DnsZone, names: _Names) -> None:
             continue
         found = _at(target, zone.name, names)
         if any(other.type == "CNAME" for other in found):
-            detail = f"The {record.type} record of {record.name} points to {target}, which is an alias."
-            hint = "Point it to a host with an address of its own (RFC 2181 §10.3)."
+            detail = N_(
+                "The %(type)s record of %(name)s points to %(target)s, which is an alias.",
+                type=record.type,
+                name=record.name,
+                target=target,
+            )
+            hint = N_("Point it to a host with an address of its own (RFC 2181 §10.3).")
             raise ZoneInvalid(detail, code="target_is_alias", hint=hint, record=record)
         if record.type == "NS" and not any(other.type in ("A", "AAAA") for other in found):
-            hint = f"Give {target} an A or AAAA record first."
-            detail = f"The name server {target} of {record.name} has no address in this zone."
+            hint = N_("Give %(target)s an A or AAAA record first.", target=target)
+            detail = N_(
+                "The name server %(target)s of %(name)s has no address in this zone.", target=target, name=record.name
+            )
             raise ZoneInvalid(detail, code="address_missing", hint=hint, record=record)
 
 

@@ -22,6 +22,7 @@ from audit.errors import UnknownVerb
 from audit.verbs import get_verb
 from hosting.choices import TONES
 from hosting.operations.present import DiffRow, diff_rows, kind_label
+from hosting.translated import translated
 
 register = template.Library()
 
@@ -113,6 +114,18 @@ def megabytes(size: int | None) -> str:
     if size is None:
         return _("unlimited")
     return f"{size} MB" if size < 1024 else f"{size / 1024:.1f}".removesuffix(".0") + " GB"
+
+
+@register.filter
+def error_detail(error: dict[str, Any] | None) -> str:
+    """What a stored error says, in the reader's language."""
+    return translated(error)[0]
+
+
+@register.filter
+def error_hint(error: dict[str, Any] | None) -> str:
+    """What to do about a stored error, in the reader's language."""
+    return translated(error)[1]
 
 
 @register.filter

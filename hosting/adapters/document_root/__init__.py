@@ -21,6 +21,7 @@ from hosting.connections.base import (
 )
 from hosting.errors import HostingError, NodeFileError, ProbeFailed
 from hosting.state import Change, DocumentRoot, Resource
+from hosting.texts import N_
 
 HOMES = "/home"
 #: One root-owned file for each directory that NPanel made, so that those a customer makes are never taken for ours.
@@ -47,8 +48,8 @@ class DocumentRootAdapter(Adapter):
 
     def apply(self, change: Change, context: Context) -> Steps[None]:
         root = of_type(DocumentRoot, change.resource)
-        checked(root.owner, OWNER, "user name")
-        checked(root.path, RELATIVE_PATH, "document root")
+        checked(root.owner, OWNER, N_("user name"))
+        checked(root.path, RELATIVE_PATH, N_("document root"))
         if change.after is None:
             yield from _remove(root, context)
         else:
@@ -59,7 +60,13 @@ class DocumentRootAdapter(Adapter):
         resource = of_type(DocumentRoot, resource)
         (reply,) = yield [Stat(_absolute(resource), user=resource.owner)]
         if not _is_there(resource, reply):
-            raise ProbeFailed(f"{_absolute(resource)} is not a directory of {resource.owner}'s.")
+            raise ProbeFailed(
+                N_(
+                    "%(path)s is not a directory of %(owner)s's.",
+                    path=_absolute(resource),
+                    owner=resource.owner,
+                )
+            )
         return f"directory {reply.mode & 0o7777:04o}"
 
 
@@ -118,9 +125,15 @@ def _make(root: DocumentRoot, context: Context) -> Steps[None]:
     back = [place for place, reply in zip(places, kept, strict=True) if reply.exists]
     if there.exists and not _is_there(root, there):
         raise HostingError(
-            f"{_absolute(root)} is a {there.type} of {there.owner}'s, not a directory of {root.owner}'s.",
+            N_(
+                "%(path)s is a %(type)s of %(owner)s's, not a directory of %(wanted)s's.",
+                path=_absolute(root),
+                type=there.type,
+                owner=there.owner,
+                wanted=root.owner,
+            ),
             code="path_taken",
-            hint="Move it away or choose another document root.",
+            hint=N_("Move it away or choose another document root."),
         )
     requests: list[Request] = []
     if back and not there.exists:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import reduce
 from typing import ClassVar
 
 from hosting.adapters.base import Adapter, NodeFacts, Scope, register
@@ -10,6 +11,7 @@ from hosting.adapters.mariadb.client import run, said
 from hosting.connections.base import Context, Run, Steps
 from hosting.errors import CommandFailed, ConfigurationInvalid, HostingError, ProbeFailed
 from hosting.state import Change, DaemonUnit, Database, DatabaseUser, NodeFile, Resource
+from hosting.texts import N_, Text, plain
 
 _NO_TABLE = re.compile(r"ERROR (1146|1049) ")
 _ANY_STATUS = tuple(range(256))
@@ -63,7 +65,7 @@ class MariaDb(Adapter):
         (reply,) = yield [Run(("/usr/sbin/mariadbd", "--verbose", "--help"), ok=_ANY_STATUS)]
         if reply.exit_status:
             lines = [line for line in reply.stderr.decode(errors="replace").splitlines() if "[Warning]" not in line]
-            raise ConfigurationInvalid("; ".join(filter(None, lines))[:500], path=setup.CONFIGURATION)
+            raise ConfigurationInvalid(plain("; ".join(filter(None, lines))[:500]), path=setup.CONFIGURATION)
 
     def activate(self, changes: Sequence[Change]) -> Steps[None]:
         """Databases and accounts need nothing; a new configuration takes a restart, which returns when it is up."""
@@ -86,7 +88,9 @@ class MariaDb(Adapter):
         try:
             replies = yield [run(question)]
         except CommandFailed as error:
-            raise ProbeFailed(f"MariaDB does not answer for {resource.key}: {said(error).detail}") from error
+            raise ProbeFailed(
+                N_("MariaDB does not answer for %(key)s: %(detail)s", key=resource.key, detail=said(error).detail_text)
+            ) from error
         return _answer(resource, replies[0].text.split())
 
 
@@ -110,9 +114,11 @@ def _refusal(change: Change, error: CommandFailed) -> HostingError | None:
     """The error for something of that name that NPanel did not make, if that is what stopped the script."""
     if not (match := _TAKEN.search(error.detail)):
         return None
-    what = "database" if match[1] == Database.kind else "database account"
-    detail = f"MariaDB has a {what} {change.key} already that NPanel did not make."
-    return HostingError(detail, code=match[0], hint="Choose another name, or remove it by hand.")
+    if match[1] == Database.kind:
+        detail = N_("MariaDB has a database %(key)s already that NPanel did not make.", key=change.key)
+    else:
+        detail = N_("MariaDB has a database account %(key)s already that NPanel did not make.", key=change.key)
+    return HostingError(detail, code=match[0], hint=N_("Choose another name, or remove it by hand."))
 
 
 def _configures(changes: Sequence[Change]) -> bool:
@@ -128,7 +134,7 @@ def _question(resource: Resource) -> str:
 def _answer(resource: Resource, words: list[str]) -> str:
     if isinstance(resource, Database):
         if words != [resource.name, "42"]:
-            raise ProbeFailed(f"MariaDB answers strangely in {resource.name}.")
+            raise ProbeFailed(N_("MariaDB answers strangely in %(name)s.", name=resource.name))
         return f"{resource.name} answers"
     assert isinstance(resource, DatabaseUser)  # noqa: S101 (as _question says)
     want = ["1", "1", "1" if resource.locked else "0", str(len(resource.grants))]
@@ -137,9 +143,13 @@ def _answer(resource: Resource, words: list[str]) -> str:
     return f"{resource.key} is {'locked' if resource.locked else 'open'}, uses {len(resource.grants)} database(s)"
 
 
-def _difference(user: DatabaseUser, words: list[str], want: list[str]) -> str:
+def _difference(user: DatabaseUser, words: list[str], want: list[str]) -> Text:
     if len(words) != len(want):
-        return f"MariaDB has no account {user.key}."
-    facts = ("way to sign in", "password", "lock", "rights")
+        return N_("MariaDB has no account %(key)s.", key=user.key)
+    facts = (N_("way to sign in"), N_("password"), N_("lock"), N_("rights"))
     wrong = [fact for fact, found, wanted in zip(facts, words, want, strict=True) if found != wanted]
-    return f"The account {user.key} has another {' and '.join(wrong)} than wanted."
+    return N_("The account %(key)s has another %(facts)s than wanted.", key=user.key, facts=reduce(_and, wrong))
+
+
+def _and(first: Text, second: Text) -> Text:
+    return N_("%(first)s and %(second)s", first=first, second=second)

@@ -56,5 +56,5 @@ def dump(database: str, path: str) -> Run:
 
 def said(error: CommandFailed) -> CommandFailed:
     """The same error without anything that looks like a password hash."""
-    clean = _SECRET.sub("(hash)", error.detail)
-    return CommandFailed(clean, argv=error.argv, exit_status=error.exit_status, hint=error.hint)
+    clean = error.detail_text.with_values(lambda value: _SECRET.sub("(hash)", value))
+    return CommandFailed(clean, argv=error.argv, exit_status=error.exit_status, hint=error.hint_text)

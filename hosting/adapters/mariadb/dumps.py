@@ -6,6 +6,7 @@ from hosting.adapters.mariadb.client import dump, run, run_long
 from hosting.connections.base import Context, MakeDirectory, Move, Remove, Run, Stat, Steps, Write
 from hosting.errors import CommandFailed
 from hosting.state import Change, Database
+from hosting.texts import N_
 
 _UNKNOWN_DATABASE = b"1049"
 
@@ -44,7 +45,13 @@ def _keep(database: Database, kept: str) -> Steps[None]:
             dump(database.name, draft),
         ]
         if dumped.exit_status != 0 and _UNKNOWN_DATABASE not in dumped.stderr:
-            raise CommandFailed(f"The dump of {database.name} failed: {dumped.stderr.decode(errors='replace')[:300]}")
+            raise CommandFailed(
+                N_(
+                    "The dump of %(name)s failed: %(stderr)s",
+                    name=database.name,
+                    stderr=dumped.stderr.decode(errors="replace")[:300],
+                )
+            )
     except CommandFailed:
         yield [Remove(draft)]
         raise

@@ -5,6 +5,7 @@ import re
 from hosting.adapters._values import OWNER, checked
 from hosting.errors import UnsafeValue
 from hosting.state import Database, DatabaseUser
+from hosting.texts import N_, Text
 
 #: Rights on one database, as SHOW GRANTS names them, by their columns in the table mysql.db (MariaDB 10.11).
 PRIVILEGES = {
@@ -49,12 +50,14 @@ def literal(value: str) -> str:
     Raises:
         UnsafeValue: it holds a quote, a backslash or anything that is not printable ASCII.
     """
-    return f"'{checked(value, _PLAIN_TEXT, 'SQL text')}'"
+    plain_text = checked(value, _PLAIN_TEXT, N_("SQL text"))
+    return f"'{plain_text}'"
 
 
 def identifier(name: str) -> str:
     """A database name in backticks (``UnsafeValue`` unless it is ``[a-z0-9_]{1,64}``)."""
-    return f"`{checked(name, DATABASE_NAME, 'database name')}`"
+    plain_name = checked(name, DATABASE_NAME, N_("database name"))
+    return f"`{plain_name}`"
 
 
 def pattern(name: str) -> str:
@@ -79,9 +82,9 @@ def check_database(database: Database) -> None:
     Raises:
         UnsafeValue: a value is not of its grammar.
     """
-    _check_name(database.name, database.owner, DATABASE_NAME, "database name")
-    checked(database.charset, _CHARSET, "character set")
-    checked(database.collation, _COLLATION, "collation")
+    _check_name(database.name, database.owner, DATABASE_NAME, N_("database name"))
+    checked(database.charset, _CHARSET, N_("character set"))
+    checked(database.collation, _COLLATION, N_("collation"))
 
 
 def check_user(user: DatabaseUser) -> None:
@@ -92,26 +95,33 @@ def check_user(user: DatabaseUser) -> None:
     """
     check_name(user)
     if not _HASH.fullmatch(user.password_hash.value):
-        raise UnsafeValue(f"The password hash of {user.key} is not '*' and 40 upper-case hexadecimal digits.")
+        raise UnsafeValue(
+            N_("The password hash of %(key)s is not '*' and 40 upper-case hexadecimal digits.", key=user.key)
+        )
     for grant in user.grants:
-        _check_name(grant.database, user.owner, DATABASE_NAME, "database name")
+        _check_name(grant.database, user.owner, DATABASE_NAME, N_("database name"))
         if not grant.privileges or (grant.privileges != ALL and not set(grant.privileges) <= set(PRIVILEGES.values())):
-            raise UnsafeValue(f"{', '.join(grant.privileges) or 'nothing'} is no right on a database.")
+            raise UnsafeValue(
+                N_("%(privileges)s is no right on a database.", privileges=", ".join(grant.privileges) or N_("nothing"))
+            )
 
 
 def check_name(user: DatabaseUser) -> None:
     """Refuse an account that is no name of its owner's (``UnsafeValue``)."""
-    _check_name(user.name, user.owner, _USER_NAME, "database user name")
-    checked(user.host, _HOST, "host")
+    _check_name(user.name, user.owner, _USER_NAME, N_("database user name"))
+    checked(user.host, _HOST, N_("host"))
 
 
-def _check_name(name: str, owner: str, grammar: re.Pattern[str], what: str) -> None:
-    checked(owner, OWNER, "user name")
+def _check_name(name: str, owner: str, grammar: re.Pattern[str], what: Text) -> None:
+    checked(owner, OWNER, N_("user name"))
     checked(name, grammar, what)
     if not name.startswith(f"{owner}_") or len(name) == len(owner) + 1:
-        raise UnsafeValue(f"The {what} {name!r} does not start with {owner}_.")
+        raise UnsafeValue(
+            N_("The %(what)s %(name)s does not start with %(owner)s_.", what=what, name=repr(name), owner=owner)
+        )
 
 
 def role(name: str) -> str:
     """A role's name in backticks, whatever printable ASCII it is."""
-    return f"`{checked(name, _PLAIN_TEXT, 'role').replace('`', '``')}`"
+    escaped = checked(name, _PLAIN_TEXT, N_("role")).replace("`", "``")
+    return f"`{escaped}`"

@@ -10,6 +10,7 @@ from hosting.adapters.nginx.syntax import Directive, SyntaxFault, parse
 from hosting.connections.base import List, Read, ReadAll, Steps
 from hosting.errors import ConfigurationInvalid
 from hosting.state import Change, VirtualHost
+from hosting.texts import N_, Text
 
 #: Directories whose files nginx's stock configuration (and ours) includes.
 INCLUDED = (SITES, "/etc/nginx/conf.d", "/etc/nginx/sites-enabled")
@@ -50,18 +51,27 @@ def raise_for(found: Verdict, changes: Sequence[Change], files: Mapping[str, str
     """
     if found.broken:
         path = found.path or _mentioning(found.broken, files)
-        raise ConfigurationInvalid(f"nginx refuses its configuration: {found.broken}", path=path, hint=_hint(path))
+        raise ConfigurationInvalid(
+            N_("nginx refuses its configuration: %(broken)s", broken=found.broken), path=path, hint=_hint(path)
+        )
     for name in found.conflicts:
         claims = {path: text for path, text in files.items() if name in _names(text)}
         path = _newcomer(name, claims, changes)
         if path:
-            rest = ", ".join(sorted(claims.keys() - {path})) or "elsewhere"
-            detail = f"The host name {name} has a server block in {path} and another one in {rest}."
+            rest = ", ".join(sorted(claims.keys() - {path})) or N_("elsewhere")
+            detail = N_(
+                "The host name %(name)s has a server block in %(path)s and another one in %(rest)s.",
+                name=name,
+                path=path,
+                rest=rest,
+            )
             raise ConfigurationInvalid(detail, path=path, hint=_hint(path))
 
 
-def _hint(path: str) -> str:
-    return f"Correct or remove {path} on the node." if path else "Correct nginx's configuration on the node."
+def _hint(path: str) -> Text:
+    if path:
+        return N_("Correct or remove %(path)s on the node.", path=path)
+    return N_("Correct nginx's configuration on the node.")
 
 
 def _newcomer(name: str, claims: Iterable[str], changes: Sequence[Change]) -> str:

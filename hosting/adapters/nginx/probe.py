@@ -8,6 +8,7 @@ from hosting.adapters.php_fpm.pool import PING_PATH
 from hosting.connections.base import Http, Reply, Request, Run, Stat, Steps
 from hosting.errors import HostingError, NodeFileError, ProbeFailed
 from hosting.state import VirtualHost
+from hosting.texts import N_, NOTHING, Text
 
 #: A listener or pool that has just been reloaded may take a moment under load.
 ATTEMPTS = 10
@@ -25,25 +26,25 @@ def ask(site: VirtualHost, facts: NodeFacts) -> Steps[str]:
             answer, or it is not suspended as it should be.
     """
     questions = _questions(site, facts.address or LOOPBACK)
-    fault = "not asked"
+    fault = N_("not asked")
     for attempt in range(ATTEMPTS):
         try:
             replies = yield [*([_PAUSE] if attempt else []), *questions]
         except NodeFileError:
-            fault = f"the web server cannot reach {site.root}"
+            fault = _no_way_to(site)
             continue
         except HostingError as error:
             if error.code not in ("node_http_failed", "node_not_local"):
                 raise
             if error.code == "node_not_local":  # the node is known by an address that somebody translates
                 questions = _questions(site, LOOPBACK)
-            fault = error.detail
+            fault = error.detail_text
             continue
         fault = _fault(site, replies[-len(questions) :])
         if not fault:
             return _words(site)
-    detail = f"{site.name} is not served as it should be: {fault}"
-    raise ProbeFailed(detail, hint="See the site's error log on the node.")
+    detail = N_("%(name)s is not served as it should be: %(fault)s", name=site.name, fault=fault)
+    raise ProbeFailed(detail, hint=N_("See the site's error log on the node."))
 
 
 def _questions(site: VirtualHost, address: str) -> list[Request]:
@@ -56,27 +57,31 @@ def _questions(site: VirtualHost, address: str) -> list[Request]:
     return [*(Http("GET", url, connect=address) for url in urls), Stat(site.root, user=WORKER)]
 
 
-def _fault(site: VirtualHost, replies: Sequence[Reply]) -> str:
-    """What is wrong with the answers, "" if nothing is."""
+def _fault(site: VirtualHost, replies: Sequence[Reply]) -> Text:
+    """What is wrong with the answers, nothing if nothing is."""
     state = "suspended" if site.suspended else "served"
     expected = f"{state} {site.name} {site.root}"
     names = (site.name, *site.aliases)
     *answers, root = replies
     if root.type != "directory":
-        return f"the web server cannot reach {site.root}"
+        return _no_way_to(site)
     for name, reply in zip(names, answers, strict=False):
         if reply.text.strip() != expected:
-            return f"{name} answered {reply.status} {_start(reply)!r}"
+            return N_("%(name)s answered %(status)s %(start)s", name=name, status=reply.status, start=_start(reply))
     for reply in answers[len(names) :]:
         if site.suspended and reply.status != 503:
-            return f"a visitor gets {reply.status} instead of the suspended page"
+            return N_("a visitor gets %(status)s instead of the suspended page", status=reply.status)
         if not site.suspended and not (reply.status == 200 and reply.text.startswith(f"{site.owner} ")):
-            return f"its PHP answered {reply.status} {_start(reply)!r}"
-    return ""
+            return N_("its PHP answered %(status)s %(start)s", status=reply.status, start=_start(reply))
+    return NOTHING
+
+
+def _no_way_to(site: VirtualHost) -> Text:
+    return N_("the web server cannot reach %(root)s", root=site.root)
 
 
 def _start(reply: Reply) -> str:
-    return reply.text.strip()[:80]
+    return repr(reply.text.strip()[:80])
 
 
 def _words(site: VirtualHost) -> str:

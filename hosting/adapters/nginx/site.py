@@ -11,6 +11,7 @@ from hosting.adapters.nginx.syntax import Directive, SyntaxFault, parse
 from hosting.adapters.php_fpm.pool import PING_PATH
 from hosting.errors import UnsafeValue
 from hosting.state import VirtualHost
+from hosting.texts import N_
 
 ROOT = "/etc/nginx/npanel"
 SITES = f"{ROOT}/sites"
@@ -27,14 +28,19 @@ def text_of(template: str, **values: Any) -> str:
     return _templates.get_template(template).render(**values).rstrip("\n") + "\n"
 
 
+def _called(site: VirtualHost) -> str:
+    owner, name = checked(site.owner, OWNER, N_("user name")), checked(site.name, HOST_NAME, N_("host name"))
+    return f"{owner}.{name}"
+
+
 def path_of(site: VirtualHost) -> str:
     """Where the site's file lies; the part before the first dot is the owner."""
-    return f"{SITES}/{checked(site.owner, OWNER, 'user name')}.{checked(site.name, HOST_NAME, 'host name')}.conf"
+    return f"{SITES}/{_called(site)}.conf"
 
 
 def logs_of(site: VirtualHost) -> str:
     """The directory of the site's logs; root's, so that nobody can put a link in a log's place."""
-    return f"{LOGS}/{checked(site.owner, OWNER, 'user name')}.{checked(site.name, HOST_NAME, 'host name')}"
+    return f"{LOGS}/{_called(site)}"
 
 
 def render(site: VirtualHost) -> str:
@@ -43,12 +49,14 @@ def render(site: VirtualHost) -> str:
     Raises:
         UnsafeValue: a value must not reach a configuration file.
     """
-    checked(site.owner, OWNER, "user name")
-    checked(site.name, HOST_NAME, "host name")
-    all_checked(site.aliases, SITE_NAME, "host name")
-    checked(site.root, ABSOLUTE_PATH, "document root")
+    checked(site.owner, OWNER, N_("user name"))
+    checked(site.name, HOST_NAME, N_("host name"))
+    all_checked(site.aliases, SITE_NAME, N_("host name"))
+    checked(site.root, ABSOLUTE_PATH, N_("document root"))
     if f"/{site.owner}/" not in site.root:
-        raise UnsafeValue(f"the document root {site.root!r} does not lie in {site.owner}'s home")
+        raise UnsafeValue(
+            N_("the document root %(root)s does not lie in %(owner)s's home", root=repr(site.root), owner=site.owner)
+        )
     socket = f"/run/npanel/php/{site.owner}.sock"
     return text_of("site.conf", site=site, logs=logs_of(site), socket=socket, ping_path=PING_PATH)
 

@@ -27,6 +27,7 @@ from hosting.connections.base import (
 )
 from hosting.errors import CommandFailed, ConfigurationInvalid, ProbeFailed
 from hosting.state import Change, DaemonUnit, NodeFile, Package, PhpPool, Ref, Resource
+from hosting.texts import N_, plain
 
 ROOT = "/etc/php"
 SOCKETS = "/run/npanel/php"
@@ -141,8 +142,8 @@ class PhpFpmAdapter(Adapter):
                 yield [Run((_binary(version), "--test"), timeout=120)]
             except CommandFailed as error:
                 path = yield from _culprit(version, error.detail)
-                hint = f"Correct or remove {path or 'the pool at fault'} on the node."
-                raise ConfigurationInvalid(_reason(error.detail), path=path, hint=hint) from error
+                hint = N_("Correct or remove %(path)s on the node.", path=path or N_("the pool at fault"))
+                raise ConfigurationInvalid(plain(_reason(error.detail)), path=path, hint=hint) from error
 
     def activate(self, changes: Sequence[Change]) -> Steps[None]:
         """Reload the touched versions, in one command, and wait until the sockets are as wanted."""
@@ -170,9 +171,12 @@ class PhpFpmAdapter(Adapter):
         """See that the socket is there for nginx alone (whether PHP answers, its sites are asked, through nginx)."""
         resource = of_type(PhpPool, resource)
         (reply,) = yield [Stat(resource.socket)]
-        seen = f"{reply.owner} {reply.mode & 0o7777:04o}" if reply.exists else "missing"
+        seen = f"{reply.owner} {reply.mode & 0o7777:04o}" if reply.exists else ""
         if seen != "www-data 0600":
-            raise ProbeFailed(f"The socket {resource.socket} is {seen}.", hint="See the log of php-fpm on the node.")
+            raise ProbeFailed(
+                N_("The socket %(socket)s is %(seen)s.", socket=resource.socket, seen=seen or N_("missing")),
+                hint=N_("See the log of php-fpm on the node."),
+            )
         return f"PHP {resource.version} listens"
 
 
@@ -187,8 +191,12 @@ def _sort_key(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
+def _checked_version(version: str) -> str:
+    return checked(version, PHP_VERSION, N_("PHP version"))
+
+
 def _binary(version: str) -> str:
-    return f"/usr/sbin/php-fpm{checked(version, PHP_VERSION, 'PHP version')}"
+    return f"/usr/sbin/php-fpm{_checked_version(version)}"
 
 
 def _limits_of(version: str) -> str:
@@ -196,11 +204,12 @@ def _limits_of(version: str) -> str:
 
 
 def _pool_directory(version: str) -> str:
-    return f"{ROOT}/{checked(version, PHP_VERSION, 'PHP version')}/fpm/pool.d"
+    return f"{ROOT}/{_checked_version(version)}/fpm/pool.d"
 
 
 def _path(owner: str, version: str) -> str:
-    return f"{_pool_directory(version)}/npanel-{checked(owner, OWNER, 'user name')}.conf"
+    name = checked(owner, OWNER, N_("user name"))
+    return f"{_pool_directory(version)}/npanel-{name}.conf"
 
 
 def _add(pools: dict[str, PhpPool], pool: PhpPool) -> None:

@@ -14,6 +14,7 @@ from hosting.adapters._edited import edit_of
 from hosting.adapters._values import OWNER, PHP_VERSION, checked, home_checked, number_checked
 from hosting.errors import UnsafeValue
 from hosting.state import PhpPool
+from hosting.texts import N_, plain
 
 #: Where nginx asks the pool itself (not a script of the customer's) whether it lives.
 PING_PATH = "/.well-known/npanel-php"
@@ -36,15 +37,18 @@ def render(pool: PhpPool) -> str:
     Raises:
         UnsafeValue: a value must not reach a configuration file, or a setting is one that keeps customers apart.
     """
-    checked(pool.owner, OWNER, "user name")
-    checked(pool.version, PHP_VERSION, "PHP version")
+    checked(pool.owner, OWNER, N_("user name"))
+    checked(pool.version, PHP_VERSION, N_("PHP version"))
     home_checked(pool.home, pool.owner)
-    number_checked(pool.max_children, 1, 1000, "max_children")
-    number_checked(pool.memory_mb, 8, 1 << 20, "memory_mb")
+    number_checked(pool.max_children, 1, 1000, plain("max_children"))
+    number_checked(pool.memory_mb, 8, 1 << 20, plain("memory_mb"))
     for name, value in pool.settings:
-        checked(value, _VALUE, checked(name, _NAME, "PHP setting"))
+        checked(value, _VALUE, plain(checked(name, _NAME, N_("PHP setting"))))
         if name in _own_settings():
-            raise UnsafeValue(f"the PHP setting {name!r} belongs to NPanel", hint="Remove it from the settings.")
+            raise UnsafeValue(
+                N_("the PHP setting %(name)s belongs to NPanel", name=repr(name)),
+                hint=N_("Remove it from the settings."),
+            )
     return _text(pool)
 
 

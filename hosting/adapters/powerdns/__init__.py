@@ -11,6 +11,7 @@ from hosting.connections.base import Context, Http, Reply, Request, Run, Steps, 
 from hosting.errors import CommandFailed, ConfigurationInvalid, HostingError, ProbeFailed
 from hosting.state import Change, DnsZone, NodeFile, Resource
 from hosting.state.zones import check_zone
+from hosting.texts import N_, NOTHING
 
 _API = f"http://127.0.0.1:{setup.PORT}/api/v1/servers/localhost"
 _OWNER = re.compile(r"[a-z][a-z0-9]*")
@@ -51,7 +52,7 @@ class PowerDns(Adapter):
         if not isinstance(zone, DnsZone):
             raise TypeError(f"{change.ref} is no DNS zone")
         if not _OWNER.fullmatch(zone.owner):
-            raise HostingError(f"{zone.owner!r} cannot own a zone.", code="owner_invalid")
+            raise HostingError(N_("%(owner)s cannot own a zone.", owner=repr(zone.owner)), code="owner_invalid")
         if change.after is None:
             yield from _remove(zone)
             return
@@ -66,7 +67,7 @@ class PowerDns(Adapter):
         try:
             yield [Run(("/usr/sbin/pdns_server", f"--config-dir={setup.CONFIGURATION_DIRECTORY}", "--config=check"))]
         except CommandFailed as error:
-            raise ConfigurationInvalid(error.detail, path=setup.CONFIGURATION) from error
+            raise ConfigurationInvalid(error.detail_text, path=setup.CONFIGURATION) from error
 
     def activate(self, changes: Sequence[Change]) -> Steps[None]:
         """Zone changes are served at once (the API empties the caches); a new configuration takes a restart."""
@@ -84,17 +85,24 @@ class PowerDns(Adapter):
         if not isinstance(resource, DnsZone):
             return ""
         address = setup.listen_addresses(facts)[0]
-        problem = ""
+        problem = NOTHING
         for _ in range(_ATTEMPTS):
             try:
                 replies = yield [_question(address, *asked) for asked in questions.questions(resource)]
             except HostingError as error:
-                problem = error.detail
+                problem = error.detail_text
                 continue
             answers = [reply.stdout for reply in replies]
             if not (problem := questions.complaint(resource, answers)):
                 return f"{resource.name} SOA serial {questions.serial_of(answers[0])} from {address}"
-        raise ProbeFailed(f"{address} does not answer for {resource.name}: {problem}.")
+        raise ProbeFailed(
+            N_(
+                "%(address)s does not answer for %(name)s: %(problem)s.",
+                address=address,
+                name=resource.name,
+                problem=problem,
+            )
+        )
 
 
 def _names_of(owner: str | None) -> Steps[list[str]]:
@@ -122,9 +130,9 @@ def _update(zone: DnsZone) -> Steps[None]:
     current = yield from _own(zone)
     if current is None:
         raise HostingError(
-            f"The zone {zone.name} is gone.",
+            N_("The zone %(name)s is gone.", name=zone.name),
             code="zone_missing",
-            hint="Plan again: it has to be made.",
+            hint=N_("Plan again: it has to be made."),
             permanent=False,
         )
     path = f"/zones/{zone.name}."
@@ -156,8 +164,12 @@ def _own(zone: DnsZone) -> Steps[dict[str, Any] | None]:
         return None
     current: dict[str, Any] = _json(replies[0])
     if current["account"] != zone.owner:
-        detail = f"The zone {zone.name} is on the name server already and belongs to {current['account'] or 'nobody'}."
-        raise HostingError(detail, code="zone_taken", hint="Remove it there, or choose another domain.")
+        detail = N_(
+            "The zone %(name)s is on the name server already and belongs to %(account)s.",
+            name=zone.name,
+            account=current["account"] or N_("nobody"),
+        )
+        raise HostingError(detail, code="zone_taken", hint=N_("Remove it there, or choose another domain."))
     return current
 
 
@@ -209,5 +221,5 @@ def _expect(reply: Reply, status: int) -> None:
         said = str(json.loads(reply.stdout)["error"])
     except (ValueError, KeyError, TypeError):
         said = reply.text[:200]
-    detail = f"PowerDNS answered {reply.status}: {said}"
+    detail = N_("PowerDNS answered %(status)s: %(said)s", status=reply.status, said=said)
     raise HostingError(detail, code="powerdns_refused", permanent=reply.status in (400, 422))

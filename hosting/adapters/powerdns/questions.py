@@ -7,6 +7,7 @@ import dns.rcode
 import dns.rdatatype
 
 from hosting.state import DnsRecord, DnsZone
+from hosting.texts import N_, NOTHING, Text
 
 #: A label that no customer uses, to ask a wildcard with.
 _UNDER_WILDCARD = "npanel-probe"
@@ -25,19 +26,19 @@ def ask(name: str, type: str) -> bytes:
     return query.to_wire()
 
 
-def complaint(zone: DnsZone, answers: list[bytes]) -> str:
-    """What is wrong with the answers to :func:`questions`, or "" if they are as the zone promises."""
+def complaint(zone: DnsZone, answers: list[bytes]) -> Text:
+    """What is wrong with the answers to :func:`questions`, or nothing if they are as the zone promises."""
     for (name, type), answer in zip(questions(zone), answers, strict=True):
         try:
             message = dns.message.from_wire(answer, ignore_trailing=True)
         except dns.exception.DNSException as error:
-            return f"{name} {type}: the answer is not DNS ({type_name(error)})"
+            return N_("%(name)s %(type)s: the answer is not DNS (%(error)s)", name=name, type=type, error=_named(error))
         if problem := _problem(zone, name, type, message):
-            return f"{name} {type}: {problem}"
-    return ""
+            return N_("%(name)s %(type)s: %(problem)s", name=name, type=type, problem=problem)
+    return NOTHING
 
 
-def type_name(error: Exception) -> str:
+def _named(error: Exception) -> str:
     """The class name of an exception (dnspython's often have no text)."""
     return type(error).__name__
 
@@ -56,13 +57,13 @@ def _example(zone: DnsZone) -> DnsRecord | None:
     return min(served, key=lambda r: (r.type not in ("A", "AAAA"), r.type != "NS", r), default=None)
 
 
-def _problem(zone: DnsZone, name: str, type: str, message: dns.message.Message) -> str:
+def _problem(zone: DnsZone, name: str, type: str, message: dns.message.Message) -> Text:
     if message.rcode() != dns.rcode.NOERROR:
-        return f"the name server says {dns.rcode.to_text(message.rcode())}"
+        return N_("the name server says %(code)s", code=dns.rcode.to_text(message.rcode()))
     if not message.flags & dns.flags.AA:
-        return "the answer is not authoritative"
+        return N_("the answer is not authoritative")
     if message.flags & dns.flags.TC:
-        return ""
+        return NOTHING
     got = {
         item.to_text().lower()
         for found in message.answer
@@ -72,7 +73,8 @@ def _problem(zone: DnsZone, name: str, type: str, message: dns.message.Message) 
     if type == "SOA":
         start = f"{zone.primary}. {zone.hostmaster}. "
         end = f" {zone.refresh} {zone.retry} {zone.expire} {zone.minimum}"
-        return "" if any(text.startswith(start) and text.endswith(end) for text in got) else f"wrong SOA: {sorted(got)}"
+        right = any(text.startswith(start) and text.endswith(end) for text in got)
+        return NOTHING if right else N_("wrong SOA: %(got)s", got=sorted(got))
     asked = name.replace(_UNDER_WILDCARD, "*", 1)
     want = {r.content.lower() for r in zone.records if (r.name, r.type) == (asked, type)}
-    return "" if want == got else f"answered {sorted(got)}, not {sorted(want)}"
+    return NOTHING if want == got else N_("answered %(got)s, not %(want)s", got=sorted(got), want=sorted(want))

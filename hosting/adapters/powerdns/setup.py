@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from hosting.adapters.base import NodeFacts
 from hosting.errors import UnsafeValue
 from hosting.state import DaemonUnit, NodeFile, Package, Resource, Secret
+from hosting.texts import N_
 
 KIND = "powerdns"
 PORT = 8081
@@ -44,14 +45,16 @@ def listen_addresses(facts: NodeFacts) -> tuple[str, ...]:
     try:
         return tuple(str(ipaddress.ip_address(address)) for address in found)
     except ValueError as error:
-        raise UnsafeValue(f"Node {facts.name}: {error}.", hint="Give the node its IP addresses.") from error
+        raise UnsafeValue(
+            N_("Node %(name)s: %(error)s.", name=facts.name, error=error), hint=N_("Give the node its IP addresses.")
+        ) from error
 
 
 def node_resources(facts: NodeFacts) -> tuple[Resource, ...]:
     """Packages, files and the unit, in no particular order."""
     key = Secret(facts.secrets.get("powerdns_api_key", ""))
     if key.value and not (key.value.isascii() and key.value.isalnum()):
-        raise UnsafeValue("The API key of PowerDNS may hold only letters and digits.")
+        raise UnsafeValue(N_("The API key of PowerDNS may hold only letters and digits."))
     files = (
         _file(CONFIGURATION, _render("pdns.conf", database=DATABASE, addresses=listen_addresses(facts), port=PORT),
               mode=0o640, group="pdns", secret=key),

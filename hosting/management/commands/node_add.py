@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from hosting.errors import HostingError
 from hosting.management.door import HostingCommand
 from hosting.services.nodes import add_node, authorize_key, fingerprint, scan_host_keys
+from hosting.texts import N_
 
 
 class Command(HostingCommand):
@@ -73,21 +74,25 @@ class Command(HostingCommand):
             if fingerprint(key) == wish:
                 return key
         raise HostingError(
-            f"The server's host keys are {', '.join(fingerprint(key) for key in keys)}, not {wish}.",
+            N_(
+                "The server's host keys are %(keys)s, not %(wish)s.",
+                keys=", ".join(fingerprint(key) for key in keys),
+                wish=wish,
+            ),
             code="host_key_mismatch",
-            hint="Check whether you reach the right server.",
+            hint=N_("Check whether you reach the right server."),
         )
 
     def _compared(self, keys: list[str]) -> bool:
         if not sys.stdin.isatty():
             raise HostingError(
-                "The host key is not known.",
+                N_("The host key is not known."),
                 code="unknown_host_key",
-                hint="Give --host-key or --accept-fingerprint (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub).",
+                hint=N_("Give --host-key or --accept-fingerprint (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub)."),
             )
         for key in keys:
             self.say(f"  {key.split()[0]} {fingerprint(key)}")
         answer = input("Are these the server's own fingerprints? Only “yes” pins them: ").strip().lower()
         if answer != "yes":
-            raise HostingError("The host key was not confirmed; nothing was added.", code="unknown_host_key")
+            raise HostingError(N_("The host key was not confirmed; nothing was added."), code="unknown_host_key")
         return True
