@@ -79,7 +79,7 @@ def check_reseller_limit(reseller: Reseller, name: str, used: Callable[[Reseller
     limit = getattr(row, name)
     if limit is None or used(row) + more <= limit:
         return
-    label = str(getattr(Reseller._meta.get_field(name), "verbose_name", name))
+    label = english(getattr(Reseller._meta.get_field(name), "verbose_name", name))
     raise HostingError(
         N_("%(name)s may have %(limit)s %(label)s, and this would be more.", name=row.name, limit=limit, label=label),
         code="limit_reached",
