@@ -37,6 +37,12 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
             hint="Delete those first; what they leave in the audit log stays.",
         )
     for service in customer.services.all():
+        if service.archive_until is not None:
+            raise HostingError(
+                f"The final archive of {service.username} is kept until {service.archive_until:%Y-%m-%d}.",
+                code="customer_in_use",
+                hint="Its rows are needed until the archive is gone from the node.",
+            )
         if service.operations.exclude(state__in=FINAL_STATES).exists():
             raise HostingError(
                 f"An operation on {service.username} has not ended.",

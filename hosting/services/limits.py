@@ -25,7 +25,7 @@ def locked_service(service: HostingService) -> HostingService:
         raise HostingError(
             f"The service {row.username} is {row.get_state_display().lower()}.",
             code="service_gone",
-            hint="Create a new one, or roll its deletion back.",
+            hint="Restore it first." if row.state == ServiceState.SOFT_DELETED else "Create a new one.",
         )
     return row
 
