@@ -15,6 +15,7 @@ from hosting.operations.purging import archive_ref, purge_refs, removal_of
 from hosting.operations.requests import request_operation
 from hosting.services.limits import lock
 from hosting.services.operations import rollback_operation
+from hosting.services.zones import check_zones_above
 from hosting.transactions import retried
 from hosting.verbs import SERVICE_RESTORE
 from observability.logging import get_logger
@@ -33,13 +34,14 @@ def restore_service(
     """Bring a deleted service back exactly as it was, with its data.
 
     Raises:
-        HostingError: ``wrong_state`` (it is not deleted, or purged already), ``busy``.
+        HostingError: ``wrong_state`` (it is not deleted, or purged already), ``busy``, ``zone_missing``.
     """
     row = lock(service)
     removal = removal_of(row)
     if row.state != ServiceState.SOFT_DELETED or row.purge_at is None or removal is None:
         raise _not_deleted(row, "restored")
     operation = rollback_operation(actor=actor, operation=removal, reason=reason, wait_for_approval=wait_for_approval)
+    check_zones_above(lock(row))
     record(
         verb=SERVICE_RESTORE,
         actor=actor,

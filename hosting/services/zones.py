@@ -2,6 +2,7 @@
 
 from django.db.models import QuerySet
 
+from hosting.choices import ServiceState
 from hosting.desired import zone_resource
 from hosting.errors import HostingError
 from hosting.models import Domain, HostingService
@@ -17,14 +18,26 @@ def check_zone_of(zone: Domain | None) -> None:
 
 
 def check_carries_nobody(domain: Domain, others: QuerySet[Domain]) -> None:
-    """Refuse to let a zone go that other domains have their records in."""
+    """Refuse to let a zone go that other domains have their records in. Those of a deleted service have none."""
     below = others.filter(has_zone=False, reversed_key__startswith=reversed_name(domain.name))
+    below = below.exclude(service__state=ServiceState.SOFT_DELETED, service__purge_at__isnull=False)
     for other in below.select_related("service").order_by("name"):
         if parent_zone(other) == domain:
             raise HostingError(
                 f"The records of {other.name} are in the zone of {domain.name}.",
                 code="zone_in_use",
                 hint=f"Remove {other.name} first.",
+            )
+
+
+def check_zones_above(service: HostingService) -> None:
+    """Refuse to bring a service back whose records were in a zone that is not there any more. Call once it is live."""
+    for domain in service.domains.filter(has_zone=False).select_related("service"):
+        if parent_zone(domain) is None:
+            raise HostingError(
+                f"The zone that had the records of {domain.name} is not there.",
+                code="zone_missing",
+                hint="Restore the service with that zone first.",
             )
 
 
