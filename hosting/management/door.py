@@ -107,7 +107,7 @@ class OperationCommand(HostingCommand):
             "--yes",
             "-y",
             action="store_true",
-            help="apply without asking; what is governed has to be confirmed all the same",
+            help="apply without asking (what is governed is confirmed all the same)",
         )
         parser.add_argument(
             "--plan-only", action="store_true", help="show the plan, change nothing, exit 2 if there is one"

@@ -33,9 +33,7 @@ class Command(HostingCommand):
         """What, for which services; or what to do with a run that is there."""
         super().add_arguments(parser)
         parser.add_argument("what", choices=[*_WORDS, "confirm", "retry", "cancel", "show"])
-        parser.add_argument(
-            "names", nargs="*", help="user names of services; a run's UUID for confirm, retry, cancel, show"
-        )
+        parser.add_argument("names", nargs="*", help="user names of services, or (to go on with one) a run's UUID")
         parser.add_argument("--customer", default="", help="all live services of this customer")
         parser.add_argument("--php", default="", help="PHP version (with php)")
         parser.add_argument("--token", default="", help="with confirm: as it was shown")
@@ -45,9 +43,10 @@ class Command(HostingCommand):
     def act(self, options: dict[str, Any]) -> int:
         """Start, or go on with, a run; wait for it; show its rows."""
         run = self._run(options)
-        if run.state == BulkState.WAITING:
+        if run.state == BulkState.WAITING and options["what"] != "show":
             return self._wait_for_confirmation(run)
-        self._drive(run, options["timeout"])
+        if options["what"] != "show":
+            self._drive(run, options["timeout"])
         return self._report(run)
 
     def _run(self, options: dict[str, Any]) -> BulkRun:

@@ -13,8 +13,8 @@ class Command(ConfirmedCommand):
 
     kind = OperationKind.DELETE
     help = (
-        "Prepare the removal of a service from its node and show plan and token; --confirm TOKEN carries it out. Its data "
-        "is kept aside there, and service_restore brings it back until it is purged."
+        "Prepare the removal of a service from its node and show plan and token; --confirm TOKEN carries it out. Its "
+        "data is kept aside there, and service_restore brings it back until it is purged."
     )
 
     def request(self, options: dict[str, Any], *, wait_for_approval: bool) -> Operation:

@@ -13,8 +13,8 @@ class Command(ConfirmedCommand):
 
     kind = OperationKind.PURGE
     help = (
-        "Prepare to remove for good what a deleted service left, and show plan and token; --confirm TOKEN carries it out. "
-        "A final archive is written and read back first. This can't be rolled back."
+        "Prepare to remove for good what a deleted service left, and show plan and token; --confirm TOKEN carries it "
+        "out. A final archive is written and read back first. This can't be rolled back."
     )
 
     def request(self, options: dict[str, Any], *, wait_for_approval: bool) -> Operation:
