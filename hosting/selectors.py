@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from accounts.choices import Role
 from accounts.models import Customer
 from audit.actor import Actor
-from hosting.models import DnsRecord, Domain, DriftItem, HostingService, Node, Operation
+from hosting.models import BulkRun, DnsRecord, Domain, DriftItem, HostingService, Node, Operation
 
 _SEE_ALL = (Role.ADMIN, Role.SUPPORT)
 
@@ -45,6 +45,12 @@ def dns_records(actor: Actor) -> QuerySet[DnsRecord]:
 def operations(actor: Actor) -> QuerySet[Operation]:
     """Operations the actor may see, newest first."""
     found = Operation.objects.select_related("node", "service").order_by("-created_at")
+    return found if _sees_all(actor) else found.none()
+
+
+def bulk_runs(actor: Actor) -> QuerySet[BulkRun]:
+    """Bulk runs the actor may see, newest first."""
+    found = BulkRun.objects.order_by("-created_at")
     return found if _sees_all(actor) else found.none()
 
 

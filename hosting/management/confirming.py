@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from hosting.choices import OperationKind, OperationState
 from hosting.errors import HostingError
-from hosting.management.door import OperationCommand
+from hosting.management.door import OperationCommand, given_token
 from hosting.models import HostingService, Operation
 
 
@@ -19,13 +19,15 @@ class ConfirmedCommand(OperationCommand):
         """Which service, and the token."""
         super().add_arguments(parser)
         parser.add_argument("username")
-        parser.add_argument("--confirm", default="", metavar="TOKEN", help="confirm what was prepared; needs --reason")
+        parser.add_argument(
+            "--confirm", default="", metavar="TOKEN", help="confirm what was prepared (- reads the token)"
+        )
 
     def act(self, options: dict[str, Any]) -> int:
         """Prepare or confirm."""
         if not options["confirm"]:
             return super().act(options)
-        return self._confirm(self._waiting(self.service(options["username"])), options["confirm"], options)
+        return self._confirm(self._waiting(self.service(options["username"])), given_token(options["confirm"]), options)
 
     def _waiting(self, service: HostingService) -> Operation:
         waiting = service.operations.filter(kind=self.kind, state=OperationState.PLANNED).order_by("-created_at")

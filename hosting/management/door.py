@@ -194,6 +194,11 @@ class OperationCommand(HostingCommand):
         return 0 if operation.state == OperationState.SUCCEEDED else 1
 
 
+def given_token(text: str) -> str:
+    """A token from the command line; ``-`` reads it from standard input, where no list of processes shows it."""
+    return sys.stdin.readline().strip() if text == "-" else text
+
+
 def describe(operation: Operation) -> dict[str, Any]:
     """An operation for ``--json``: no secrets, only fingerprints."""
     return {

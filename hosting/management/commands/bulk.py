@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 
 from accounts.models import Customer
 from hosting.choices import BulkState, OperationKind, OperationState, ServiceState
-from hosting.management.door import HostingCommand
+from hosting.management.door import HostingCommand, given_token
 from hosting.models import BulkRun, HostingService, Operation
 from hosting.operations import dispatcher, recovery, runner
 from hosting.services import bulk
@@ -36,7 +36,7 @@ class Command(HostingCommand):
         parser.add_argument("names", nargs="*", help="user names of services, or (to go on with one) a run's UUID")
         parser.add_argument("--customer", default="", help="all live services of this customer")
         parser.add_argument("--php", default="", help="PHP version (with php)")
-        parser.add_argument("--token", default="", help="with confirm: as it was shown")
+        parser.add_argument("--token", default="", help="with confirm: as it was shown; - reads it")
         parser.add_argument("--reason", default="", help="why; kept in the audit log")
         parser.add_argument("--timeout", type=float, default=600.0, help="seconds to wait for the end (default 600)")
 
@@ -62,7 +62,11 @@ class Command(HostingCommand):
         run = self.find(BulkRun, "bulk", pk=options["names"][0] if options["names"] else "")
         if what == "confirm":
             return bulk.confirm_bulk(
-                actor=self.actor, run=run, token=options["token"], digest=run.digest, reason=options["reason"]
+                actor=self.actor,
+                run=run,
+                token=given_token(options["token"]),
+                digest=run.digest,
+                reason=options["reason"],
             )
         if what == "retry":
             return bulk.retry_bulk(actor=self.actor, run=run)

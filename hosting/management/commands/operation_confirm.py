@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from hosting.errors import HostingError
-from hosting.management.door import OperationCommand, describe, intent_text, plan_text
+from hosting.management.door import OperationCommand, describe, given_token, intent_text, plan_text
 from hosting.models import Operation
 from hosting.services.intents import prepare_again
 
@@ -19,7 +19,7 @@ class Command(OperationCommand):
         """Which one, and the token."""
         super().add_arguments(parser)
         parser.add_argument("operation", help="UUID")
-        parser.add_argument("token", nargs="?", default="", help="as it was shown")
+        parser.add_argument("token", nargs="?", default="", help="as it was shown; - reads it from standard input")
         parser.add_argument("--again", action="store_true", help="show the plan again with a new token")
 
     def act(self, options: dict[str, Any]) -> int:
@@ -35,4 +35,4 @@ class Command(OperationCommand):
     def _given(self, options: dict[str, Any]) -> str:
         if not options["token"]:
             raise HostingError("A token is needed.", code="wrong_token", hint="--again shows the plan with a new one.")
-        return str(options["token"])
+        return given_token(options["token"])
