@@ -117,8 +117,8 @@ def what_happens(subject: Operation | BulkRun) -> str:
             "kept on %(node)s for %(days)d days, and it can be restored exactly until then."
         ),
         OperationKind.PURGE.value: _(
-            "Removes for good what was kept of %(name)s on %(node)s, and gives its names up. A final archive is written "
-            "and read back first. It can't be restored after that."
+            "Removes for good what was kept of %(name)s on %(node)s, and gives its names up. A final archive is "
+            "written and read back first. It can't be restored after that."
         ),
         OperationKind.ROLLBACK.value: _(
             "Takes an earlier operation on %(name)s back. What it had made on %(node)s is removed, as the plan says."

@@ -19,9 +19,7 @@ class ConfirmedCommand(OperationCommand):
         """Which service, and the token."""
         super().add_arguments(parser)
         parser.add_argument("username")
-        parser.add_argument(
-            "--confirm", default="", metavar="TOKEN", help="confirm what was prepared (- reads the token)"
-        )
+        parser.add_argument("--confirm", default="", metavar="TOKEN", help="confirm what was prepared; - reads it")
 
     def act(self, options: dict[str, Any]) -> int:
         """Prepare or confirm."""
