@@ -173,7 +173,7 @@ class HostingServiceAdmin(ObjectAdmin):
         answer: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "wishes": wishes})
         return answer
 
-    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         """Who may not act has nothing to choose rows for."""
         shown = tuple(super().get_list_display(request))
         return shown if OperatorPolicy(request.user).may_act else shown[1:]

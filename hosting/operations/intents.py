@@ -1,6 +1,5 @@
 """The confirmation that governed operations wait for, as the runner and whoever asks for one see it."""
 
-from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -34,13 +33,13 @@ def must_be_confirmed(operation: Operation) -> bool:
     return assessment_of(operation).governed
 
 
-def is_blocked(operation: Operation, changes: Iterable[Mapping[str, Any]], digest: str) -> bool:
-    """Whether this plan of an operation may not be carried out: it is governed, not empty, and nobody confirmed it.
+def is_blocked(operation: Operation, digest: str) -> bool:
+    """Whether an operation's plan may not be carried out: it is governed, not empty, and nobody confirmed it.
 
     Whatever a door asked for, this is the runner's last word.
     """
-    found = list(changes)
-    return bool(found) and assess(operation.kind, found).governed and not _is_confirmed(operation, digest)
+    changes = (operation.plan or {}).get("changes", ())
+    return bool(changes) and must_be_confirmed(operation) and not _is_confirmed(operation, digest)
 
 
 def _is_confirmed(operation: Operation, digest: str) -> bool:

@@ -113,7 +113,7 @@ class Attempt:
         self._save_plan(changes)
         failpoint("runner.planned")
         stale = bool(operation.expected_digest) and operation.expected_digest != changes.digest
-        blocked = is_blocked(operation, operation.plan["changes"], changes.digest)
+        blocked = is_blocked(operation, changes.digest)
         if not operation.needs_approval and not stale and not blocked:
             return True
         self._save_commands()
