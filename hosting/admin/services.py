@@ -181,7 +181,11 @@ class HostingServiceAdmin(ObjectAdmin):
     @admin.display(description="")
     def pick(self, service: HostingService) -> str:
         label = _("Choose %s") % service.username
-        return format_html('<input type="checkbox" name="service" value="{}" aria-label="{}">', service.pk, label)
+        return format_html(
+            '<label class="pick"><input type="checkbox" name="service" value="{}" aria-label="{}"></label>',
+            service.pk,
+            label,
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostingService]:
         services = selectors.services(actor_from_request(request))
