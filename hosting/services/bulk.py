@@ -42,6 +42,8 @@ WISHES: dict[OperationKind, Wish] = {
     OperationKind.CHANGE_PHP: change_php,
     OperationKind.DELETE: delete_service,
 }
+#: What a wish needs besides a reason.
+_OPTIONS = {OperationKind.CHANGE_PHP: {"php_version"}}
 _OPEN = (BulkItemState.WAITING, BulkItemState.STARTED)
 _UNWELL = (BulkItemState.FAILED, BulkItemState.REFUSED)
 
@@ -63,10 +65,10 @@ def start_bulk(
         options: further arguments of the service function, e.g. ``{"php_version": "8.4"}``.
 
     Raises:
-        HostingError: ``not_in_bulk``, ``nothing_chosen``, ``too_many``.
+        HostingError: ``not_in_bulk``, ``wrong_options``, ``nothing_chosen``, ``too_many``.
     """
     chosen = list({service.pk: service for service in services}.values())
-    _check(kind, chosen)
+    _check(kind, chosen, options or {})
     governed, trace = is_governed(kind), current()
     run = BulkRun.objects.create(
         kind=kind,
@@ -90,9 +92,11 @@ def start_bulk(
     return run
 
 
-def _check(kind: OperationKind, chosen: list[HostingService]) -> None:
+def _check(kind: OperationKind, chosen: list[HostingService], options: dict[str, Any]) -> None:
     if kind not in WISHES:
         raise HostingError(f"“{kind.label}” is not done for many services at once.", code="not_in_bulk")
+    if options.keys() != _OPTIONS.get(kind, set()) or not all(isinstance(value, str) for value in options.values()):
+        raise HostingError(f"“{kind.label}” needs other options.", code="wrong_options")
     if not chosen:
         raise HostingError("No service is chosen.", code="nothing_chosen", hint="Choose some in the list.")
     if len(chosen) > MOST:

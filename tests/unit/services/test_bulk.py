@@ -198,6 +198,13 @@ def test_what_can_not_be_done_for_many_is_refused(world: World, services: list[H
         with pytest.raises(HostingError) as refusal:
             start(world, chosen, kind)
         assert refusal.value.code == code
+    for kind, options in (
+        (OperationKind.SUSPEND, {"wait_for_approval": "x"}), (OperationKind.CHANGE_PHP, {}),
+        (OperationKind.CHANGE_PHP, {"php_version": "8.4", "actor": "x"}),
+    ):  # fmt: skip
+        with pytest.raises(HostingError) as refusal:
+            start(world, services, kind, options=options)
+        assert refusal.value.code == "wrong_options"
     assert not BulkRun.objects.exists()
 
 
