@@ -243,7 +243,9 @@ def _start(run: BulkRun, item: BulkItem) -> bool:
 @retried
 def _ask(run: BulkRun, item: BulkItem) -> bool:
     """Claim the row, then make its operation, in one transaction: two workers never make two."""
-    claimed = BulkItem.objects.filter(pk=item.pk, state=BulkItemState.WAITING, run__state=BulkState.RUNNING)
+    # A subquery, not a join: joined, MySQL would choose the rows first and update them without looking again.
+    running = BulkRun.objects.filter(pk=models.OuterRef("run_id"), state=BulkState.RUNNING)
+    claimed = BulkItem.objects.filter(models.Exists(running), pk=item.pk, state=BulkItemState.WAITING)
     if not claimed.update(state=BulkItemState.STARTED, attempts=models.F("attempts") + 1):
         return False
     if item.service is None:

@@ -14,6 +14,7 @@ from hosting.choices import OperationKind, OperationState, ServiceState
 from hosting.errors import HostingError
 from hosting.models import HostingService, Operation
 from hosting.operations import drift
+from hosting.services.customers import delete_customer
 from hosting.services.databases import delete_database
 from hosting.services.lifecycle import purge_due, purge_service, restore_service
 from hosting.services.operations import retry_operation
@@ -201,6 +202,19 @@ def test_no_archive_is_made_where_none_is_wanted(world: World, service: HostingS
     world.delete(service)
     assert world.purge(service).state == OperationState.SUCCEEDED
     assert archives(world) == [] and kept(world) == [] and again(service).archive_until is None
+
+
+def test_a_customer_stays_while_a_final_archive_of_theirs_does(world: World, service: HostingService) -> None:
+    world.delete(service)
+    world.purge(service)
+    with pytest.raises(HostingError) as refusal:
+        delete_customer(actor=world.actor, customer=service.customer)
+    assert refusal.value.code == "customer_in_use" and "final archive" in refusal.value.detail
+    HostingService.objects.update(archive_until=timezone.now())
+    purge_due(actor=WORKER)
+    world.work()
+    delete_customer(actor=world.actor, customer=service.customer)
+    assert not HostingService.objects.exists() and archives(world) == []
 
 
 def test_a_service_is_not_restored_without_the_zone_of_its_names(world: World, service: HostingService) -> None:
