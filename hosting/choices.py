@@ -25,7 +25,7 @@ class ServiceState(models.TextChoices):
     PROVISIONING = "provisioning", _("Provisioning")
     ACTIVE = "active", _("Active")
     SUSPENDED = "suspended", _("Suspended")
-    SOFT_DELETED = "soft_deleted", _("Being deleted")
+    SOFT_DELETED = "soft_deleted", _("Deleted, restorable")
     TERMINATED = "terminated", _("Terminated")
     ERROR = "error", _("Error")
 
@@ -38,6 +38,8 @@ class OperationKind(models.TextChoices):
     SUSPEND = "service_suspend", _("Suspend service")
     RESUME = "service_resume", _("Resume service")
     DELETE = "service_delete", _("Delete service")
+    PURGE = "service_purge", _("Purge service")
+    REMOVE_ARCHIVE = "archive_remove", _("Remove final archive")
     CHANGE_PHP = "php_change", _("Change PHP version")
     ADD_DOMAIN = "domain_add", _("Add domain")
     REMOVE_DOMAIN = "domain_remove", _("Remove domain")
@@ -95,6 +97,53 @@ class EntryState(models.TextChoices):
     REVERTED = "reverted", _("Taken back")
 
 
+class Risk(models.TextChoices):
+    """How much an action can spoil, the lowest first."""
+
+    LOW = "low", _("Low risk")
+    MEDIUM = "medium", _("Medium risk")
+    HIGH = "high", _("High risk")
+
+
+class Reversibility(models.TextChoices):
+    """Whether what an action did can be taken back, the easiest first."""
+
+    REVERSIBLE = "reversible", _("Reversible")
+    REQUIRES_RESTORE = "requires_restore", _("Reversible from kept data")
+    IRREVERSIBLE = "irreversible", _("Irreversible")
+
+
+class IntentState(models.TextChoices):
+    """Where an intent is. The last three are final."""
+
+    WAITING = "waiting", _("Waits for confirmation")
+    CONFIRMED = "confirmed", _("Confirmed")
+    CANCELLED = "cancelled", _("Cancelled")
+    EXPIRED = "expired", _("Expired")
+
+
+class BulkState(models.TextChoices):
+    """Where a bulk run is. The last four are final."""
+
+    WAITING = "waiting", _("Waits for confirmation")
+    RUNNING = "running", _("Running")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    PARTIAL = "partial", _("Partly succeeded")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class BulkItemState(models.TextChoices):
+    """What became of one service of a bulk run."""
+
+    WAITING = "waiting", _("Not started")
+    STARTED = "started", _("Started")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+    REFUSED = "refused", _("Refused")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
 class DriftState(models.TextChoices):
     """What became of a difference that was found."""
 
@@ -127,6 +176,18 @@ TONES = {
     "applied": "good",
     "unknown": "warn",
     "reverted": "warn",
+    "waiting": "info",
+    "confirmed": "good",
+    "expired": "neutral",
+    "started": "info",
+    "partial": "warn",
+    "refused": "bad",
+    "low": "good",
+    "medium": "warn",
+    "high": "bad",
+    "reversible": "good",
+    "requires_restore": "warn",
+    "irreversible": "bad",
     "open": "warn",
     "repaired": "good",
     "adopted": "good",

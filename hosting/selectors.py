@@ -7,6 +7,7 @@ from accounts.choices import Role
 from accounts.models import Customer, Reseller, User
 from audit.actor import Actor
 from hosting.models import (
+    BulkRun,
     Database,
     DatabaseUser,
     DnsRecord,
@@ -117,6 +118,12 @@ def operations(actor: Actor) -> QuerySet[Operation]:
     """Operations the actor may see, newest first; those of nodes are the operators' alone."""
     found = Operation.objects.select_related("node", "service").order_by("-created_at")
     return found.filter(_visible(actor, "service__customer__"))
+
+
+def bulk_runs(actor: Actor) -> QuerySet[BulkRun]:
+    """Bulk runs the actor may see, newest first."""
+    found = BulkRun.objects.order_by("-created_at")
+    return found if sees_all(actor) else found.none()
 
 
 def drift_items(actor: Actor) -> QuerySet[DriftItem]:

@@ -31,6 +31,10 @@ NPANEL_QUEUE_KEY_FILE = env.path("QUEUE_KEY_FILE", KEY_DIR / "queue.key")
 NPANEL_DOORBELL = env.path("DOORBELL", VAR_DIR / "run" / "doorbell.sock")
 NPANEL_WORKERS = env.number("WORKERS", 4)
 
+# For so many days a deleted service can be restored, and its final archive is kept after the purge (0: none is made).
+NPANEL_GRACE_DAYS = env.number("GRACE_DAYS", 14)
+NPANEL_FINAL_ARCHIVE_DAYS = env.number("FINAL_ARCHIVE_DAYS", 30)
+
 NPANEL_TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
 NPANEL_METRICS_ALLOW = env.words("METRICS_ALLOW", "127.0.0.0/8,::1/128")
 NPANEL_METRICS_TOKEN = env.text("METRICS_TOKEN")

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import actor_from_request
@@ -16,12 +16,14 @@ from accounts.policies import OperatorPolicy
 from audit.actor import Actor
 from audit.models import Event
 from hosting import selectors
-from hosting.admin import cells
+from hosting.admin import cells, intents
 from hosting.admin.pages import READS, Action, ObjectAdmin
 from hosting.errors import HostingError
-from hosting.models import Operation
+from hosting.models import Intent, Operation
+from hosting.operations.intents import intent_of
 from hosting.operations.present import plan_view, possible, progress
 from hosting.services import operations
+from hosting.services.intents import confirm_intent, prepare_again
 from hosting.templatetags.console import duration
 from hosting.translated import translated_sentence
 
@@ -80,25 +82,34 @@ class OperationAdmin(ObjectAdmin):
         """The live region and the buttons."""
         wrap = self.admin_site.admin_view
         buttons = [path(f"<uuid:pk>/{name}/", wrap(self._button(name)), name=f"operation_{name}") for name in BUTTONS]
-        return [path("<uuid:pk>/live/", wrap(self.live_view), name="operation_live"), *buttons, *super().get_urls()]
+        own = [
+            path("<uuid:pk>/live/", wrap(self.live_view), name="operation_live"),
+            path("<uuid:pk>/clock/", wrap(self.clock_view), name="operation_clock"),
+            path("<uuid:pk>/prepare/", wrap(self.prepare_view), name="operation_prepare"),
+            path("<uuid:pk>/confirm/", wrap(self.confirm_view), name="operation_confirm"),
+        ]
+        return [*own, *buttons, *super().get_urls()]
 
     def events_of(self, obj: Any) -> QuerySet[Event]:
         """Everything that was recorded under the operation's id."""
         return Event.objects.filter(operation_id=str(obj.pk))
 
     def facts(self, request: HttpRequest, obj: Operation, tab: str) -> dict[str, Any]:
-        return self._shown(obj)
+        return self._shown(request, obj)
 
     def tabs(self, request: HttpRequest, obj: Operation) -> tuple[tuple[str, Any, int | None], ...]:
         return (("overview", _("Plan"), None), ("audit", _("Audit"), None))
 
-    def _shown(self, operation: Operation) -> dict[str, Any]:
+    def _shown(self, request: HttpRequest, operation: Operation) -> dict[str, Any]:
+        intent = intent_of(operation)
         return {
+            "confirmation": intents.confirmation(request, operation, intent),
+            "prepare_again_url": intents.prepare_again_url(operation),
             "plan": plan_view(operation),
             "progress": progress(operation),
             "possible": possible(operation),
             "journal": list(operation.journal.order_by("seq")),
-            "version": version_of(operation),
+            "version": version_of(operation, intent),
             "command": f"manage.py operation_approve {operation.pk} {operation.plan_digest}",
             "following": operation.reverted_by.order_by("-created_at").first(),
         }
@@ -108,12 +119,60 @@ class OperationAdmin(ObjectAdmin):
         if request.method not in READS:
             return HttpResponseNotAllowed(READS)
         operation = self.find(request, str(pk))
-        if request.GET.get("version") == version_of(operation):
+        if request.GET.get("version") == version_of(operation, intent_of(operation)):
             return HttpResponse(status=204)
         context = {
-            "object": operation, "may_act": OperatorPolicy(request.user).may_act, **self._shown(operation),
+            "object": operation, "may_act": OperatorPolicy(request.user).may_act, **self._shown(request, operation),
         }  # fmt: skip
         return TemplateResponse(request, "admin/npanel/operation_live.html", context)
+
+    def clock_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """How long the operation still waits to be confirmed."""
+        if request.method not in READS:
+            return HttpResponseNotAllowed(READS)
+        intent = intent_of(self.find(request, str(pk)))
+        left = intents.clock(intent) if intent else ""
+        if request.GET.get("version") == left:
+            return HttpResponse(status=204)
+        url = reverse("admin:operation_clock", args=(pk,))
+        return TemplateResponse(request, "admin/npanel/clock.html", {"url": url, "left": left})
+
+    def prepare_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Show the plan again, with a new token for this browser."""
+        return self._on_intent(request, self.find(request, str(pk)), self._prepare)
+
+    def confirm_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Confirm with the token that this browser holds, the name as typed, and a reason."""
+        return self._on_intent(request, self.find(request, str(pk)), self._confirm)
+
+    def _on_intent(self, request: HttpRequest, operation: Operation, act: Any) -> HttpResponse:
+        if not OperatorPolicy(request.user).may_act:
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        response = HttpResponseRedirect(cells.address_of(operation))
+        try:
+            act(request, operation, response)
+        except HostingError as error:
+            messages.error(request, f"{error.detail} {error.hint}".strip())
+        return response
+
+    def _prepare(self, request: HttpRequest, operation: Operation, response: HttpResponse) -> None:
+        token = prepare_again(actor=actor_from_request(request), operation=operation)
+        intents.keep_token(response, operation, token)
+
+    def _confirm(self, request: HttpRequest, operation: Operation, response: HttpResponse) -> None:
+        if request.POST.get("name", "").strip() != operation.target_label:
+            messages.error(request, _("Type %s to confirm. Nothing was changed.") % operation.target_label)
+            return
+        confirm_intent(
+            actor=actor_from_request(request),
+            operation=operation,
+            token=intents.held_token(request),
+            digest=request.POST.get("digest", ""),
+            reason=request.POST.get("reason", ""),
+        )
+        intents.drop_token(response, operation)
 
     def _button(self, name: str) -> Any:
         def view(request: HttpRequest, pk: Any) -> HttpResponse:
@@ -162,11 +221,11 @@ class OperationAdmin(ObjectAdmin):
         return duration(operation.seconds) or cells.NOTHING
 
 
-def version_of(operation: Operation) -> str:
+def version_of(operation: Operation, intent: Intent | None = None) -> str:
     """Changes whenever the operation's page would: state, phase, plan, journal, commands, error."""
     journal = list(operation.journal.order_by("seq").values_list("seq", "state"))
     parts = (
         operation.state, operation.phase, operation.plan_digest, operation.attempts, operation.error, operation.result,
-        len(operation.commands), journal,
+        len(operation.commands), journal, intents.mark_of(intent),
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

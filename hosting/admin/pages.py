@@ -17,6 +17,7 @@ from accounts.policies import OperatorPolicy
 from audit.actor import Actor
 from hosting.admin.cells import address_of
 from hosting.admin.forms import AskForm
+from hosting.admin.intents import hand_over
 from hosting.errors import HostingError
 
 READS = ("GET", "HEAD")
@@ -137,7 +138,9 @@ class ObjectAdmin(ConsoleAdmin):
             return None
         if action.done:
             messages.success(request, action.done)
-        return HttpResponseRedirect(address_of(result) if result is not None else self._back(obj))
+        response = HttpResponseRedirect(address_of(result) if result is not None else self._back(obj))
+        hand_over(request, response, result)
+        return response
 
     def _back(self, obj: Any) -> str:
         if obj is not None and obj.pk is not None:

@@ -1,22 +1,26 @@
 """Hosting services: list, form, object page and what can be done with one."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import actor_from_request
+from accounts.policies import OperatorPolicy
 from audit.actor import Actor
 from hosting import selectors
-from hosting.admin import cells
+from hosting.admin import bulk, cells
 from hosting.admin.forms import DatabaseForm, DatabaseUserForm, DomainForm, PhpForm, ServiceForm
 from hosting.admin.operations import OPERATIONS_SHOWN
 from hosting.admin.pages import Action, ObjectAdmin
 from hosting.choices import DriftState, OperationState, ServiceState
 from hosting.models import HostingService, Operation
-from hosting.services import databases, sites
+from hosting.services import databases, lifecycle, sites
 
 UNFINISHED = (OperationState.PENDING, OperationState.RUNNING, OperationState.PLANNED)
 #: Rows of a table on an object's page; more are a link away.
@@ -41,6 +45,14 @@ def _resume(actor: Actor, service: HostingService, data: dict[str, Any]) -> Oper
 
 def _delete(actor: Actor, service: HostingService, data: dict[str, Any]) -> Operation:
     return sites.delete_service(actor=actor, service=service, **data)
+
+
+def _restore(actor: Actor, service: HostingService, data: dict[str, Any]) -> Operation:
+    return lifecycle.restore_service(actor=actor, service=service, **data)
+
+
+def _purge(actor: Actor, service: HostingService, data: dict[str, Any]) -> Operation:
+    return lifecycle.purge_service(actor=actor, service=service, reason=data["reason"])
 
 
 def _change_php(actor: Actor, service: HostingService, data: dict[str, Any]) -> Operation:
@@ -76,8 +88,16 @@ RESUME = Action(
     note=_("Brings the sites and sign-ins back exactly as they were."),
 )  # fmt: skip
 DELETE = Action(
-    "remove", _("Delete service"), _("Plan the deletion"), _delete, at_once=False, danger=True, icon="trash-2",
-    note=_("Removes the service from its node. Its home and databases are kept aside there, so it can be rolled back."),
+    "remove", _("Delete service"), _("Prepare the deletion"), _delete, at_once=False, danger=True, icon="trash-2",
+    note=_("Shows what goes and asks you to confirm it. Deleted services can be restored for a while."),
+)  # fmt: skip
+RESTORE = Action(
+    "restore", _("Restore service"), _("Plan the restore"), _restore, icon="rotate-ccw",
+    note=_("Brings the service back exactly as it was, with its files and databases."),
+)  # fmt: skip
+PURGE = Action(
+    "purge", _("Purge service"), _("Prepare the purge"), _purge, at_once=False, danger=True, icon="trash-2",
+    note=_("Shows what is removed for good and asks you to confirm it. After that nothing can be restored."),
 )  # fmt: skip
 CHANGE_PHP = Action("php", _("Change PHP version"), _("Plan the change"), _change_php, PhpForm, icon="code")
 ADD_DOMAIN = Action("add-domain", _("Add domain"), _("Plan the domain"), _add_domain, DomainForm, icon="globe")
@@ -107,7 +127,17 @@ class SyncFilter(admin.SimpleListFilter):
 class HostingServiceAdmin(ObjectAdmin):
     """Hosting services."""
 
-    list_display = ("user_name", "badge", "main_domain", "customer_name", "plan_name", "node_name", "php", "created")
+    list_display = (
+        "pick",
+        "user_name",
+        "badge",
+        "main_domain",
+        "customer_name",
+        "plan_name",
+        "node_name",
+        "php",
+        "created",
+    )
     list_display_links = ("user_name",)
     list_filter = ("state", SyncFilter)
     search_fields = ("username__startswith", "domains__name__startswith", "customer__name__startswith")
@@ -115,7 +145,47 @@ class HostingServiceAdmin(ObjectAdmin):
     audit_types = ("service",)
     adding = CREATE
     object_template = "admin/npanel/service.html"
-    object_actions = (APPLY, SUSPEND, RESUME, DELETE, CHANGE_PHP, ADD_DOMAIN, ADD_DATABASE, ADD_DATABASE_USER)
+    object_actions = (
+        APPLY,
+        SUSPEND,
+        RESUME,
+        DELETE,
+        RESTORE,
+        PURGE,
+        CHANGE_PHP,
+        ADD_DOMAIN,
+        ADD_DATABASE,
+        ADD_DATABASE_USER,
+    )
+
+    def get_urls(self) -> list[URLPattern]:
+        """The page on which many services are asked about."""
+        ask = path("bulk/", self.admin_site.admin_view(self.bulk_view), name="hosting_hostingservice_bulk")
+        return [ask, *super().get_urls()]
+
+    def bulk_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask before the same is done for many services."""
+        return bulk.ask_view(request, partial(self.page, request))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, with what can be done with chosen rows."""
+        wishes = bulk.CHOICES if OperatorPolicy(request.user).may_act else ()
+        answer: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "wishes": wishes})
+        return answer
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        """Who may not act has nothing to choose rows for."""
+        shown = tuple(super().get_list_display(request))
+        return shown if OperatorPolicy(request.user).may_act else shown[1:]
+
+    @admin.display(description="")
+    def pick(self, service: HostingService) -> str:
+        label = _("Choose %s") % service.username
+        return format_html(
+            '<label class="pick"><input type="checkbox" name="service" value="{}" aria-label="{}"></label>',
+            service.pk,
+            label,
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostingService]:
         services = selectors.services(actor_from_request(request))
@@ -127,7 +197,7 @@ class HostingServiceAdmin(ObjectAdmin):
 
     @admin.display(description=_("state"))
     def badge(self, service: HostingService) -> str:
-        return cells.service_badge(service.state, service.get_state_display(), service.out_of_sync)
+        return cells.service_badge(service.state, state_word(service), service.out_of_sync)
 
     @admin.display(description=_("main domain"))
     def main_domain(self, service: HostingService) -> str:
@@ -166,15 +236,29 @@ class HostingServiceAdmin(ObjectAdmin):
         return {**_head(obj), **_TABS.get(tab, _nothing)(obj)}
 
 
+def state_word(service: HostingService) -> str:
+    """The state as people read it; a deletion that waits or runs has left nothing that could be restored yet."""
+    if service.state == ServiceState.SOFT_DELETED and service.purge_at is None:
+        return str(_("Being deleted"))
+    return service.get_state_display()
+
+
+def _menu(service: HostingService) -> list[Action]:
+    if service.is_live:
+        return [APPLY, CHANGE_PHP, RESUME if service.is_suspended else SUSPEND, DELETE]
+    return [PURGE] if service.purge_at is not None else []
+
+
 def _head(service: HostingService) -> dict[str, Any]:
     """What is shown above the tabs: the operation that holds the service, and the actions that fit its state."""
-    suspended = service.state == ServiceState.SUSPENDED
     unfinished = service.operations.filter(state__in=UNFINISHED).order_by("created_at")
     return {
         "main_domain": next((domain for domain in service.domains.all() if domain.is_primary), None),
         "current": unfinished.first(),
         "last_failed": service.operations.order_by("-created_at").first() if service.out_of_sync else None,
-        "menu": [APPLY, CHANGE_PHP, RESUME if suspended else SUSPEND, DELETE] if service.is_live else [],
+        "menu": _menu(service),
+        "state_word": state_word(service),
+        "restorable": service.state == ServiceState.SOFT_DELETED and service.purge_at is not None,
     }
 
 

@@ -15,8 +15,8 @@ from audit.actor import Actor
 from hosting import selectors
 from hosting.admin.cells import address_of
 from hosting.admin.nodes import SILENT_AFTER
-from hosting.choices import DriftState, NodeState, OperationState, ServiceState
-from hosting.models import Database, HostingPlan, Operation
+from hosting.choices import BulkState, DriftState, NodeState, OperationState, ServiceState
+from hosting.models import BulkRun, Database, HostingPlan, Operation
 from hosting.translated import translated
 
 #: Lines of one sort; more are a link away.
@@ -73,11 +73,15 @@ def unresolved(actor: Actor) -> QuerySet[Operation]:
 
 def attention(actor: Actor) -> list[Line]:
     """What needs somebody now, the worst first."""
-    planned = selectors.operations(actor).filter(state=OperationState.PLANNED)
+    planned = (
+        selectors.operations(actor).filter(state=OperationState.PLANNED).select_related("intent", "node", "service")
+    )
+    waiting = selectors.bulk_runs(actor).filter(state=BulkState.WAITING)
     return [
         *(_failed(operation) for operation in unresolved(actor)[:SHOWN]),
         *_nodes(actor),
         *(_planned(operation) for operation in planned[:SHOWN]),
+        *(_bulk(run) for run in waiting[:SHOWN]),
         *_drift(actor),
     ]
 
@@ -180,10 +184,24 @@ def _failed(operation: Operation) -> Line:
 
 
 def _planned(operation: Operation) -> Line:
+    if hasattr(operation, "intent"):
+        what = _("%s waits to be confirmed") % operation.get_kind_display()
+        until = getattr(operation.intent.expires_at, "strftime", str)("%H:%M:%S UTC")
+        where = f"{_where(operation, '')}. " + _("Until %(time)s, by %(who)s.") % {
+            "time": until, "who": operation.actor_login,
+        }  # fmt: skip
+        url = f"{address_of(operation)}#confirm"
+        return Line("warn", "hourglass", what, where, operation.created_at, url, _("Confirm"))
     return Line(
         "info", "hourglass", _("%s waits for your approval") % operation.get_kind_display(), _where(operation, ""),
         operation.created_at, address_of(operation), _("Review plan"),
     )  # fmt: skip
+
+
+def _bulk(run: BulkRun) -> Line:
+    what = _("%s waits to be confirmed") % str(run)
+    where = _("Asked for by %s.") % run.actor_login
+    return Line("warn", "hourglass", what, where, run.created_at, address_of(run), _("Confirm"))
 
 
 def _where(operation: Operation, detail: str) -> str:

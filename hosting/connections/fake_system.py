@@ -1,5 +1,7 @@
 """Packages, systemd and small tools of a fake node."""
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,6 +42,8 @@ class FakeSystem:
             "sleep": self._nothing,
             "sync": self._nothing,
             "true": self._nothing,
+            "tar": self._tar,
+            "sha256sum": self._sha256sum,
         }
         node.put("/usr/lib/os-release", _OS_RELEASE.encode())
         for package in _DAEMONS if installed else ():
@@ -112,6 +116,31 @@ class FakeSystem:
         )  # fmt: skip
         names = ("LoadState", "ActiveState", "UnitFileState")
         return "".join(f"{key}={value}\n" for key, value in zip(names, states, strict=True))
+
+    def _tar(self, words: list[str], run: Run) -> Reply:
+        """Write the files below some paths into one file, or read it back against them."""
+        path = next(word.partition("=")[2] for word in words if word.startswith("--file="))
+        if "--compare" in words:
+            kept = json.loads(self._node.content(path))
+            same = all(self._files(source) == files for source, files in kept.items())
+            return Reply(exit_status=0 if same else 1)
+        found = {word: self._files(word) for word in words if not word.startswith("--")}
+        self._node.put(path, json.dumps(found).encode(), mode=0o600)
+        return Reply()
+
+    def _files(self, source: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        waiting = [(source, self._node.tree.at(f"/{source}"))]
+        while waiting:
+            path, entry = waiting.pop()
+            waiting.extend((f"{path}/{name}", child) for name, child in entry.children.items())
+            if entry.type == "file":
+                found[path] = entry.data.decode(errors="replace")
+        return found
+
+    def _sha256sum(self, words: list[str], run: Run) -> Reply:
+        digest = hashlib.sha256(self._node.content(words[-1])).hexdigest()
+        return Reply(stdout=f"{digest}  {words[-1]}\n".encode())
 
     def _nothing(self, words: list[str], run: Run) -> Reply:
         return Reply()

@@ -18,7 +18,9 @@ from hosting.choices import OperationState
 from hosting.errors import HostingError, facts_of
 from hosting.models import HostingService, Node, Operation
 from hosting.operations import recovery, runner
+from hosting.operations.intents import assessment_of, must_be_confirmed
 from hosting.operations.present import plan_view
+from hosting.services.intents import confirm_intent, prepare_again
 from hosting.services.operations import approve_operation, cancel_operation, wait_for
 from hosting.texts import N_
 from hosting.translated import english, translated
@@ -104,7 +106,12 @@ class OperationCommand(HostingCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Ways to answer the question beforehand."""
         super().add_arguments(parser)
-        parser.add_argument("--yes", "-y", action="store_true", help="apply without showing the plan and asking")
+        parser.add_argument(
+            "--yes",
+            "-y",
+            action="store_true",
+            help="apply without asking (what is governed is confirmed all the same)",
+        )
         parser.add_argument(
             "--plan-only", action="store_true", help="show the plan, change nothing, exit 2 if there is one"
         )
@@ -121,6 +128,8 @@ class OperationCommand(HostingCommand):
             self._show_plan(operation)
             cancel_operation(actor=self.actor, operation=operation, reason="plan only")
             return 2 if (operation.plan or {}).get("changes") else 0
+        if must_be_confirmed(operation):
+            return self._have_confirmed(operation, options)
         self._show_plan(operation)
         if not self._agreed(operation):
             return 2
@@ -130,6 +139,31 @@ class OperationCommand(HostingCommand):
     def request(self, options: dict[str, Any], *, wait_for_approval: bool) -> Operation:
         """Call the service function that asks for the operation."""
         raise CommandError("this command asks for nothing")
+
+    def _have_confirmed(self, operation: Operation, options: dict[str, Any]) -> int:
+        """Show the plan and its one-time token; a person at a terminal can confirm at once."""
+        token = prepare_again(actor=self.actor, operation=operation)
+        how = f"manage.py operation_confirm {operation.pk} {token} --reason '…'"
+        self.show({**describe(operation), "token": token}, f"{plan_text(operation)}\n{intent_text(operation)}")
+        if self.as_json or not sys.stdin.isatty():
+            self.say(f"Nothing was changed. Within ten minutes confirm with: {how}")
+            return 2
+        if not self._named(operation):
+            return 2
+        return self._confirm(operation, token, options)
+
+    def _named(self, operation: Operation) -> bool:
+        if input(f"Type {operation.target_label} to confirm: ").strip() == operation.target_label:
+            return True
+        cancel_operation(actor=self.actor, operation=operation, reason="not confirmed")
+        self.say("Cancelled; nothing was changed.")
+        return False
+
+    def _confirm(self, operation: Operation, token: str, options: dict[str, Any]) -> int:
+        """Confirm the plan that was shown with the token, and wait for the end."""
+        reason = options["reason"] or (input("Reason: ") if sys.stdin.isatty() and not self.as_json else "")
+        confirm_intent(actor=self.actor, operation=operation, token=token, digest=operation.plan_digest, reason=reason)
+        return self._report(self._drive(operation, options["timeout"]))
 
     def _agreed(self, operation: Operation) -> bool:
         if self.as_json or not sys.stdin.isatty():
@@ -163,6 +197,11 @@ class OperationCommand(HostingCommand):
         return 0 if operation.state == OperationState.SUCCEEDED else 1
 
 
+def given_token(text: str) -> str:
+    """A token from the command line; ``-`` reads it from standard input, where no list of processes shows it."""
+    return sys.stdin.readline().strip() if text == "-" else text
+
+
 def describe(operation: Operation) -> dict[str, Any]:
     """An operation for ``--json``: no secrets, only fingerprints."""
     return {
@@ -188,6 +227,13 @@ def plan_text(operation: Operation) -> str:
             lines.append(f"  {_SIGNS[change.action]} {change.kind_label} {change.key}")
             lines.extend(f"      {line}" for line in change.diff)
     return "\n".join([*lines, "", view.summary, f"Digest {view.digest}"])
+
+
+def intent_text(operation: Operation) -> str:
+    """What a governed operation risks, for a terminal."""
+    found = assessment_of(operation)
+    touched = ", ".join(found.impacted_labels)
+    return f"{found.risk.label}. {found.reversibility.label}. Touches: {touched}."
 
 
 def report_text(operation: Operation) -> str:

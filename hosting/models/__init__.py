@@ -1,9 +1,11 @@
 """The wanted facts and their invariants, and the operations that carry them out."""
 
+from hosting.models.bulk import BulkItem, BulkRun
 from hosting.models.database import Database, DatabaseGrant, DatabaseUser
 from hosting.models.dns import DnsRecord
 from hosting.models.domain import Domain, NameLock
 from hosting.models.drift import DriftItem
+from hosting.models.intent import Intent
 from hosting.models.node import Node
 from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
 from hosting.models.plan import HostingPlan
@@ -12,6 +14,8 @@ from hosting.models.service import HostingService
 __all__ = [
     "ActivationLock",
     "ActivationTicket",
+    "BulkItem",
+    "BulkRun",
     "Database",
     "DatabaseGrant",
     "DatabaseUser",
@@ -20,6 +24,7 @@ __all__ = [
     "DriftItem",
     "HostingPlan",
     "HostingService",
+    "Intent",
     "JournalEntry",
     "NameLock",
     "Node",

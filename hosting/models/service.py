@@ -33,6 +33,10 @@ class HostingService(models.Model):
     )
     #: Refs ("kind:key") that an operation was asked for and could not make so; ["*"] stands for all of the service.
     unsynced = models.JSONField(default=list, editable=False, blank=True)
+    #: While it is deleted but restorable: when its kept data is to be removed for good.
+    purge_at = models.DateTimeField(_("purged at"), null=True, editable=False, db_index=True)
+    #: After the purge: until when the final archive is kept on the node.
+    archive_until = models.DateTimeField(_("archive kept until"), null=True, editable=False, db_index=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

@@ -1,8 +1,10 @@
 """The end of an operation: result, facts, audit event, log line and metric, written in one place and once."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,15 +16,17 @@ from hosting.desired import adopt_all, service_resources
 from hosting.errors import HostingError, facts_of
 from hosting.failpoints import failpoint
 from hosting.models import ActivationTicket, HostingService, Node, Operation
+from hosting.operations import purging
 from hosting.operations.carried import settle_elsewhere
 from hosting.operations.journal import error_json
 from hosting.operations.locks import guarded_update
 from hosting.operations.planner import wishes_of_others
+from hosting.operations.purging import removes_service
 from hosting.operations.requests import actor_of, audit_target
-from hosting.state import Ref, Resource, plan
+from hosting.state import FinalArchive, Ref, Resource, plan
 from hosting.texts import N_
 from hosting.transactions import retried
-from hosting.verbs import OPERATION_VERBS
+from hosting.verbs import OPERATION_VERBS, SERVICE_RESTORE
 from observability.logging import get_logger
 from observability.metrics import operation_finished
 
@@ -137,8 +141,12 @@ def _settle_success(
     service.mark_synced(refs)
     if observed is not None and service.is_live:
         _adopt_observed(operation, service, observed, refs)
-    if service.state == ServiceState.SOFT_DELETED and _removes_all(operation):
-        _terminate(service)
+    if operation.kind in purging.KINDS:
+        _settle_purge(operation, service)
+    elif service.state == ServiceState.SOFT_DELETED and removes_service(operation):
+        _soft_delete(operation, service)
+    elif operation.kind == OperationKind.ROLLBACK and service.is_live and service.purge_at is not None:
+        _settle_restore(operation, service)
     elif operation.kind in (OperationKind.CREATE, OperationKind.APPLY):
         _become_active(service)
 
@@ -173,10 +181,34 @@ def _adopt_observed(
         service.mark_unsynced(refs or {"*"})
 
 
-def _removes_all(operation: Operation) -> bool:
-    """Whether nothing of a service that is being deleted is left after it; no other one may give its names up."""
-    reverted = operation.reverts
-    return operation.refs is None or (reverted is not None and reverted.kind == OperationKind.CREATE)
+def _soft_delete(operation: Operation, service: HostingService) -> None:
+    """Keep names and rows while the service can be restored. One that was never there is over at once."""
+    if operation.journal.exists():
+        service.purge_at = timezone.now() + timedelta(days=settings.NPANEL_GRACE_DAYS)
+    else:
+        _terminate(service)
+
+
+def _settle_purge(operation: Operation, service: HostingService) -> None:
+    service.archive_until = None
+    if operation.kind == OperationKind.PURGE:
+        _terminate(service)
+        if any(text.startswith(f"{FinalArchive.kind}:") for text in operation.refs or ()):
+            service.archive_until = timezone.now() + timedelta(days=settings.NPANEL_FINAL_ARCHIVE_DAYS)
+
+
+def _settle_restore(operation: Operation, service: HostingService) -> None:
+    """What was deleted is back."""
+    service.purge_at = None
+    record_outcome(
+        verb=SERVICE_RESTORE,
+        actor=actor_of(operation),
+        target=audit_target(operation),
+        outcome=Outcome.SUCCEEDED,
+        reason=operation.reason,
+        operation_id=str(operation.pk),
+        node=service.node.name,
+    )
 
 
 def _become_active(service: HostingService) -> None:
@@ -185,9 +217,9 @@ def _become_active(service: HostingService) -> None:
 
 
 def _terminate(service: HostingService) -> None:
-    """Give up the names; the rows stay, so that the deletion can be rolled back."""
+    """Give up the names; the rows stay until somebody needs the user name."""
     service.state = ServiceState.TERMINATED
-    service.username_key = None
+    service.username_key = service.purge_at = None
     for domain in service.domains.all():
         domain.release()
         domain.save(update_fields=["name_key", "reversed_key"])

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 
 from hosting.adapters.base import adapter_for, adapters
 from hosting.choices import EntryState, OperationKind, OperationState, Phase
+from hosting.governance import assess, is_irreversible
 from hosting.models import JournalEntry, Operation
 from hosting.state.diff import diff
 from hosting.translated import translated
@@ -29,6 +30,8 @@ KIND_LABELS = {
     "node_file": gettext_lazy("File"),
     "node_link": gettext_lazy("Link"),
     "daemon_unit": gettext_lazy("Daemon"),
+    "kept_data": gettext_lazy("Kept data"),
+    "final_archive": gettext_lazy("Final archive"),
 }
 ADAPTER_LABELS = {
     "nginx": "nginx",
@@ -38,10 +41,8 @@ ADAPTER_LABELS = {
     "system_user": gettext_lazy("Linux users"),
     "document_root": gettext_lazy("Document roots"),
     "node_setup": gettext_lazy("The node itself"),
+    "kept_data": gettext_lazy("What deletions keep"),
 }
-
-#: Removing these takes a customer's data away; it is kept aside on the node, from where a rollback restores it.
-_HOLDS_DATA = frozenset({"system_user", "document_root", "database"})
 
 _TENSES = {
     "now": gettext_noop("Creates %(create)d, changes %(update)d, removes %(delete)d on %(node)s."),
@@ -90,6 +91,7 @@ class PlanView:
         known: False until the worker has looked at the node.
         reloads: labels of the daemons that are (to be) reloaded.
         risk: low, medium or high. reversibility: reversible, requires_restore or irreversible.
+        impacted: labels of the subsystems that are touched. governed: it has to be confirmed, not only approved.
     """
 
     known: bool
@@ -100,6 +102,8 @@ class PlanView:
     reloads: tuple[str, ...]
     risk: str
     reversibility: str
+    impacted: tuple[str, ...]
+    governed: bool
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready form."""
@@ -131,6 +135,7 @@ class Possible:
     """Which actions make sense on an operation as it stands (the services check again)."""
 
     approve: bool
+    confirm: bool
     cancel: bool
     retry: bool
     roll_back: bool
@@ -153,6 +158,7 @@ def plan_view(operation: Operation) -> PlanView:
     counts = {action: int(data["counts"].get(action, 0)) for action in SIGNS}
     changes: Sequence[dict[str, Any]] = data["changes"]
     reloads = tuple(adapter_label(kind) for kind in _reloads(operation, changes))
+    found = assess(operation.kind, changes)
     return PlanView(
         known=operation.plan is not None,
         summary=_summary(operation, counts, reloads),
@@ -160,8 +166,10 @@ def plan_view(operation: Operation) -> PlanView:
         groups=_groups(changes, _entries(operation)),
         digest=operation.plan_digest,
         reloads=reloads,
-        risk=_risk(operation, changes),
-        reversibility=_reversibility(changes),
+        risk=found.risk.value,
+        reversibility=found.reversibility.value,
+        impacted=tuple(found.impacted_labels),
+        governed=found.governed,
     )
 
 
@@ -178,11 +186,14 @@ def possible(operation: Operation) -> Possible:
     state, planned = operation.state, operation.state == OperationState.PLANNED
     unwell = state in (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
     changed = bool(operation.plan and operation.plan["changes"])
-    undoable = state == OperationState.SUCCEEDED and changed and not operation.reverted_by.filter(
+    governed = assess(operation.kind, (operation.plan or {}).get("changes", ())).governed
+    lasting = state == OperationState.SUCCEEDED and changed and not is_irreversible(operation.kind)
+    undoable = lasting and not operation.reverted_by.filter(
         state=OperationState.SUCCEEDED
     ).exists()  # fmt: skip
     return Possible(
-        approve=planned,
+        approve=planned and not governed,
+        confirm=planned and governed,
         cancel=planned or state == OperationState.PENDING,
         retry=unwell,
         roll_back=undoable,
@@ -310,23 +321,10 @@ def _joined(words: Sequence[str]) -> str:
     return _("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
 
 
-def _risk(operation: Operation, changes: Sequence[Mapping[str, Any]]) -> str:
-    actions = {change["action"] for change in changes}
-    if any(change["action"] == "delete" and change["kind"] in _HOLDS_DATA for change in changes):
-        return "high"
-    return "medium" if actions - {"create"} or operation.kind == OperationKind.BOOTSTRAP else "low"
-
-
-def _reversibility(changes: Sequence[Mapping[str, Any]]) -> str:
-    if any(change["kind"] == "package" for change in changes):
-        return "irreversible"
-    lossy = any(change["action"] == "delete" and change["kind"] in _HOLDS_DATA for change in changes)
-    return "requires_restore" if lossy else "reversible"
-
-
 def _words(operation: Operation, made: int, total: int) -> str:
     if operation.state == OperationState.PLANNED:
-        return _("Planned. It waits for your approval.")
+        governed = assess(operation.kind, (operation.plan or {}).get("changes", ())).governed
+        return _("Planned. It waits to be confirmed.") if governed else _("Planned. It waits for your approval.")
     if operation.is_final:
         return str(operation.get_state_display())
     if operation.state == OperationState.PENDING and operation.not_before is not None and operation.error:

@@ -9,7 +9,8 @@ from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
 from hosting.choices import OperationKind
-from hosting.models import HostingService, Node, Operation
+from hosting.governance import Assessment, assess, is_governed
+from hosting.models import HostingService, Intent, Node, Operation
 from hosting.operations.doorbell import ring
 from hosting.state import Ref
 from hosting.verbs import OPERATION_VERBS
@@ -25,6 +26,7 @@ def request_operation(
     refs: Iterable[Ref] | None = None,
     reverts: Operation | None = None,
     wait_for_approval: bool = False,
+    unattended: bool = False,
     reason: str = "",
     wanted: dict[str, object] | None = None,
     states: tuple[str, str] | None = None,
@@ -33,7 +35,9 @@ def request_operation(
 
     Args:
         refs: limit it to these Resources (None: all of the service, or the node's own).
-        wait_for_approval: the worker only plans; a person approves the plan.
+        wait_for_approval: the worker only plans; a person approves the plan. A governed kind always waits (for its
+            confirmation), whatever is said here.
+        unattended: a governed kind may go on by itself as long as its plan does nothing (a wish that is taken back).
         wanted: what was asked for, as the audit event shows it (no secrets).
         states: the service's state before and after the wish, if it changes it; cancelling puts it back.
     """
@@ -52,11 +56,13 @@ def request_operation(
         trace_id=trace.trace_id,
         correlation_id=trace.correlation_id,
         request_id=trace.request_id,
-        needs_approval=wait_for_approval,
+        needs_approval=wait_for_approval or (is_governed(kind) and not unattended),
         result={} if states is None else {"state_before": str(states[0]), "state_wanted": str(states[1])},
     )
     with transaction.atomic():
         operation.save(force_insert=True)
+        if operation.needs_approval and is_governed(kind):
+            Intent.objects.create(operation=operation, **intent_facts(assess(kind, ())))
         record(
             verb=OPERATION_VERBS[kind],
             actor=actor,
@@ -69,6 +75,15 @@ def request_operation(
         )
         transaction.on_commit(ring)
     return operation
+
+
+def intent_facts(found: Assessment) -> dict[str, object]:
+    """What an intent keeps of an assessment."""
+    return {
+        "risk": found.risk.value,
+        "reversibility": found.reversibility.value,
+        "impacted": list(found.impacted),
+    }
 
 
 def actor_of(operation: Operation) -> Actor:

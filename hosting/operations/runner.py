@@ -14,6 +14,7 @@ from hosting.failpoints import failpoint
 from hosting.models import Node, Operation
 from hosting.operations import discovery, journal
 from hosting.operations.activation import activate, context_of
+from hosting.operations.intents import is_blocked, open_intent
 from hosting.operations.journal import RecordedConnection
 from hosting.operations.locks import LeaseLost, claim, guarded_update
 from hosting.operations.nodes import connect
@@ -115,12 +116,18 @@ class Attempt:
         self._save_plan(changes)
         failpoint("runner.planned")
         stale = bool(operation.expected_digest) and operation.expected_digest != changes.digest
-        if not operation.needs_approval and not stale:
+        blocked = is_blocked(operation, changes.digest)
+        if not operation.needs_approval and not stale and not blocked:
             return True
-        error = _stale() if stale else None
         self._save_commands()
+        self._stop_at_plan(_stale() if stale else None)
+        return False
+
+    @retried
+    def _stop_at_plan(self, error: HostingError | None) -> None:
+        """A person has to look at it: to approve it, or (where it is governed) to confirm it."""
         guarded_update(
-            operation,
+            self.operation,
             state=OperationState.PLANNED,
             phase=Phase.DONE,
             active_key=None,
@@ -130,7 +137,7 @@ class Attempt:
             expected_digest="",
             error=journal.error_json(error) if error else None,
         )
-        return False
+        open_intent(self.operation)
 
     @retried
     def _save_plan(self, changes: Plan) -> None:

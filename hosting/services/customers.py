@@ -49,6 +49,16 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
             hint=N_("Delete those first; what they leave in the audit log stays."),
         )
     for service in customer.services.all():
+        if service.archive_until is not None:
+            raise HostingError(
+                N_(
+                    "The final archive of %(username)s is kept until %(archive_until)s.",
+                    username=service.username,
+                    archive_until=format(service.archive_until, "%Y-%m-%d"),
+                ),
+                code="customer_in_use",
+                hint=N_("Its rows are needed until the archive is gone from the node."),
+            )
         if service.operations.exclude(state__in=FINAL_STATES).exists():
             raise HostingError(
                 N_("An operation on %(username)s has not ended.", username=service.username),

@@ -32,7 +32,7 @@ def locked_service(service: HostingService) -> HostingService:
         raise HostingError(
             N_("The service %(username)s is %(state)s.", username=row.username, state=shown(row, "state")),
             code="service_gone",
-            hint=N_("Create a new one, or roll its deletion back."),
+            hint=N_("Restore it first.") if row.state == ServiceState.SOFT_DELETED else N_("Create a new one."),
         )
     return row
 

@@ -1,4 +1,4 @@
-"""What can be done with operations: approve, cancel, retry, discard, roll back, wait."""
+"""What can be done with operations: approve, cancel, retry, discard, roll back, wait. (Confirm: see intents.py.)"""
 
 import time
 from collections.abc import Callable
@@ -10,13 +10,16 @@ from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import record
 from audit.verbs import Verb
-from hosting.choices import FINAL_STATES, EntryState, OperationKind, OperationState, Phase, ServiceState
+from hosting.choices import FINAL_STATES, EntryState, IntentState, OperationKind, OperationState, Phase, ServiceState
 from hosting.errors import HostingError
-from hosting.models import HostingService, Operation
+from hosting.governance import is_irreversible
+from hosting.models import HostingService, Intent, Operation
 from hosting.operations.doorbell import ring
+from hosting.operations.intents import must_be_confirmed
 from hosting.operations.requests import audit_target, request_operation
 from hosting.services.limits import lock
-from hosting.services.sites import delete_service
+from hosting.services.sites import withdraw_service
+from hosting.services.wishes import adopt_what_is_there, refs_of, restore_state, take_back_wish
 from hosting.services.zones import check_others_do_not_need
 from hosting.state import Ref
 from hosting.texts import N_, Text
@@ -33,8 +36,14 @@ def approve_operation(*, actor: Actor, operation: Operation, digest: str, reason
         digest: of the plan that the person saw.
 
     Raises:
-        HostingError: ``stale_plan``, ``wrong_state``.
+        HostingError: ``stale_plan``, ``wrong_state``, ``needs_confirmation`` (it is governed).
     """
+    if must_be_confirmed(operation):
+        raise HostingError(
+            N_("“%(operation)s” has to be confirmed, not only approved.", operation=operation),
+            code="needs_confirmation",
+            hint=N_("Confirm it with the token that was shown to who asked for it, and a reason."),
+        )
     if operation.plan_digest != digest:
         raise HostingError(
             N_("The plan is not the one you saw."),
@@ -67,67 +76,34 @@ def cancel_operation(*, actor: Actor, operation: Operation, reason: str = "") ->
     Raises:
         HostingError: ``wrong_state``.
     """
-    waiting = (OperationState.PENDING, OperationState.PLANNED)
-    untouched = Operation.objects.filter(pk=operation.pk, state__in=waiting).exclude(journal__isnull=False)
-    if not untouched.update(state=OperationState.CANCELLED, finished_at=timezone.now(), needs_approval=False):
-        raise _wrong_state(operation, N_("cancelled"))
+    close_intent(operation, IntentState.CANCELLED)
+    give_up(actor, operation)
     _record(OPERATION_CANCEL, actor, operation, reason, None)
-    operation.refresh_from_db()
-    _take_back_wish(actor, operation)
     return operation
 
 
-def _take_back_wish(actor: Actor, operation: Operation) -> None:
-    """The facts said what was wanted; make them say again what the node has."""
-    if operation.service is None or operation.kind in (OperationKind.APPLY, OperationKind.REPAIR, OperationKind.ADOPT):
-        return
-    service = lock(operation.service)
-    if operation.kind == OperationKind.CREATE:
-        _give_up_names(service)
-    elif operation.refs is None or operation.kind == OperationKind.ROLLBACK:
-        _restore_state(service, operation)
-    elif service.is_live:
-        _adopt(actor, service, operation)
+def close_intent(operation: Operation, state: IntentState) -> bool:
+    """End an intent that waits, and its token with it (False: there is none that waits).
+
+    Whoever confirms, cancels or expires writes this row first: of two at once the second finds it closed.
+    """
+    waiting = Intent.objects.filter(operation=operation, state=IntentState.WAITING)
+    return bool(waiting.update(state=state, closed_at=timezone.now(), token_sha256=""))
 
 
-def _restore_state(service: HostingService, operation: Operation) -> None:
-    """Put the service's state back to what it was before an operation was asked for, unless a later wish changed it."""
-    before, wanted = operation.result.get("state_before"), operation.result.get("state_wanted")
-    reached = (wanted, ServiceState.TERMINATED) if wanted == ServiceState.SOFT_DELETED else (wanted,)
-    if before is None or service.state not in reached:
-        return
-    if before == ServiceState.TERMINATED:
-        _give_up_names(service)
-        return
-    service.state = before
-    _take_names_back(service)
-    service.save(update_fields=["state", "username_key"])
+def give_up(actor: Actor, operation: Operation, error: HostingError | None = None) -> None:
+    """End an operation that has not begun, and take back what it wanted. Call in a transaction.
 
-
-def _give_up_names(service: HostingService) -> None:
-    service.state, service.username_key = ServiceState.TERMINATED, None
-    service.save(update_fields=["state", "username_key"])
-    for domain in service.domains.all():
-        domain.release()
-        domain.save(update_fields=["name_key", "reversed_key"])
-
-
-def _take_names_back(service: HostingService) -> None:
-    if service.username_key is not None:
-        return
-    taken = HostingService.objects.filter(username_key=service.username).exists()
-    if taken or not service.domains.exists():
-        raise HostingError(
-            N_(
-                "The service %(username)s can't be brought back: its names were given to another one.",
-                username=service.username,
-            ),
-            code="forgotten",
-        )
-    service.username_key = service.username
-    for domain in service.domains.all():
-        domain.claim()
-        domain.save(update_fields=["name_key", "reversed_key"])
+    Raises:
+        HostingError: ``wrong_state``.
+    """
+    waiting = (OperationState.PENDING, OperationState.PLANNED)
+    untouched = Operation.objects.filter(pk=operation.pk, state__in=waiting).exclude(journal__isnull=False)
+    facts = {"error": None if error is None else error.as_dict()} if error else {}
+    if not untouched.update(state=OperationState.CANCELLED, finished_at=timezone.now(), needs_approval=False, **facts):
+        raise _wrong_state(operation, N_("cancelled"))
+    operation.refresh_from_db()
+    take_back_wish(actor, operation)
 
 
 @retried
@@ -148,7 +124,7 @@ def retry_operation(*, actor: Actor, operation: Operation) -> Operation:
         kind=OperationKind(operation.kind),
         node=operation.node,
         service=operation.service,
-        refs=_refs(operation),
+        refs=refs_of(operation),
         reverts=operation.reverts,
         reason=operation.reason,
         states=None if states[0] is None else states,
@@ -205,21 +181,15 @@ def discard_changes(*, actor: Actor, operation: Operation) -> Operation:
     if not _left_open(service, operation):
         raise _wrong_state(operation, N_("discarded any more"))
     if operation.kind == OperationKind.CREATE:
-        return delete_service(actor=actor, service=service)
-    _restore_state(service, operation)
-    return _adopt(actor, service, operation)
+        return withdraw_service(actor=actor, service=service)
+    restore_state(service, operation)
+    return adopt_what_is_there(actor, service, operation)
 
 
 def _left_open(service: HostingService, operation: Operation) -> bool:
     """Whether anything that the operation wanted is still not so."""
     unsynced = set(service.unsynced)
     return bool(unsynced if operation.refs is None else unsynced & {"*", *operation.refs})
-
-
-def _adopt(actor: Actor, service: HostingService, operation: Operation) -> Operation:
-    return request_operation(
-        actor=actor, kind=OperationKind.ADOPT, node=service.node, service=service, refs=_refs(operation)
-    )
 
 
 @retried
@@ -240,6 +210,7 @@ def rollback_operation(
     service, states = operation.service, None
     if service is not None:
         service = lock(service)
+        _check_not_purged(operation, service)
     _check_untouched_since(operation, touched)
     if service is not None:
         before = service.state
@@ -257,6 +228,17 @@ def rollback_operation(
         reason=reason,
         wanted={"rolls_back": str(operation.pk)},
     )
+
+
+def _check_not_purged(operation: Operation, service: HostingService) -> None:
+    """Refuse to go back behind a purge, or to take back what can't be: the data is gone for good."""
+    later = service.operations.filter(kind=OperationKind.PURGE, created_at__gte=operation.created_at)
+    if is_irreversible(operation.kind) or later.filter(state=OperationState.SUCCEEDED).exists():
+        raise HostingError(
+            N_("What %(username)s had was purged, so this can't be rolled back.", username=service.username),
+            code="irreversible",
+            hint=N_("While it is kept, its final archive lies on the node."),
+        )
 
 
 def last_in_force(service: HostingService) -> Operation:
@@ -281,7 +263,7 @@ def _restore_facts(service: HostingService, operation: Operation) -> None:
         service.state = ServiceState.SOFT_DELETED
         service.save(update_fields=["state"])
         return
-    _restore_state(service, operation)
+    restore_state(service, operation)
 
 
 def _check_untouched_since(operation: Operation, touched: set[Ref]) -> None:
@@ -345,10 +327,6 @@ def wait_for(
         if operation.is_final or operation.state == OperationState.PLANNED or time.monotonic() > deadline:
             return operation
         time.sleep(0.1)
-
-
-def _refs(operation: Operation) -> list[Ref] | None:
-    return None if operation.refs is None else [Ref(*text.split(":", 1)) for text in operation.refs]
 
 
 def _record(verb: Verb, actor: Actor, operation: Operation, reason: str, after: dict[str, object] | None) -> None:

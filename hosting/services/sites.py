@@ -230,15 +230,31 @@ def _switch(
     )
 
 
-@retried
 def delete_service(
-    *, actor: Actor, service: HostingService, reason: str = "", wait_for_approval: bool = False
+    *, actor: Actor, service: HostingService, reason: str = "", wait_for_approval: bool = True
 ) -> Operation:
-    """Remove a service from its node. Its home and databases are kept aside there, so that it can be rolled back.
+    """Prepare the removal of a service from its node; it is carried out once its asker has confirmed it.
+
+    Its home and databases are kept aside there, and its names are held, so that ``restore_service`` brings it back
+    exactly. After the grace period the worker purges it.
 
     Raises:
         HostingError: ``service_gone``, ``zone_in_use`` (another service's records are in a zone of this one).
     """
+    return _remove(actor, service, reason, unattended=False)
+
+
+def withdraw_service(*, actor: Actor, service: HostingService) -> Operation:
+    """Give up a service whose creation came to nothing. Should the node have anything of it, that is confirmed first.
+
+    Raises:
+        HostingError: ``service_gone``, ``zone_in_use``.
+    """
+    return _remove(actor, service, "", unattended=True)
+
+
+@retried
+def _remove(actor: Actor, service: HostingService, reason: str, *, unattended: bool) -> Operation:
     row = locked_service(service)
     check_others_do_not_need(row)
     before, row.state = row.state, ServiceState.SOFT_DELETED
@@ -249,7 +265,7 @@ def delete_service(
         states=(before, ServiceState.SOFT_DELETED),
         node=row.node,
         service=row,
-        wait_for_approval=wait_for_approval,
+        unattended=unattended,
         reason=reason,
     )
 

@@ -1,6 +1,7 @@
 """What should be and what is, as plain values: Resources, Changes, Plans. Pure: no Django, no I/O."""
 
 from hosting.state.codec import decode, encode
+from hosting.state.kept import FinalArchive, KeptData
 from hosting.state.plan import Action, Change, Plan, PlanConflict, plan, state_of
 from hosting.state.resources import (
     DaemonUnit,
@@ -30,7 +31,9 @@ __all__ = [
     "DnsRecord",
     "DnsZone",
     "DocumentRoot",
+    "FinalArchive",
     "Grant",
+    "KeptData",
     "NodeFile",
     "NodeLink",
     "Package",

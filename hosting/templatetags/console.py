@@ -51,6 +51,7 @@ _EMPTY = {
     "database": ("database", gettext_lazy("No databases yet. Add one on a service's page.")),
     "databaseuser": ("key-round", gettext_lazy("No database users yet. Add one on a service's page.")),
     "operation": ("activity", gettext_lazy("No operations yet. Whatever changes a node appears here.")),
+    "bulkrun": ("list", gettext_lazy("No bulk runs yet. Tick services in their list to do the same for many.")),
     "driftitem": ("circle-check", gettext_lazy("No drift: every node that was scanned is as wanted.")),
     "event": ("scroll-text", gettext_lazy("Nothing has been recorded yet.")),
 }

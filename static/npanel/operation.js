@@ -20,11 +20,14 @@
     for (const button of region.querySelectorAll("button[data-copy][hidden]")) {
       button.hidden = false;
     }
+    for (const inner of region.querySelectorAll("[data-live]")) {
+      follow(inner);
+    }
     if (focus && !document.activeElement?.id) {
       document.getElementById(focus)?.focus();
     }
     const announcer = document.getElementById("announce");
-    if (announcer && announcer.textContent !== fresh.dataset.announce) {
+    if (announcer && fresh.dataset.announce !== undefined && announcer.textContent !== fresh.dataset.announce) {
       announcer.textContent = fresh.dataset.announce;
     }
   };

@@ -155,6 +155,16 @@ class Panel:
         assert self.visitor.get(account.domain, "/page.php").text == f"page of {username}"
         return account
 
+    def delete(self, username: str) -> dict[str, Any]:
+        """Delete a service as an operator does: prepare, look at plan and token, confirm; gives the operation."""
+        return self.confirm("service_delete", username, self.manage("service_delete", username, expect=2).json)
+
+    def confirm(self, command: str, username: str, shown: dict[str, Any]) -> dict[str, Any]:
+        """Confirm what a command has prepared, with the token that it showed."""
+        assert shown["state"] == "planned"
+        argv = (command, username, "--confirm", "-", "--reason", "contract ended")
+        return self.manage(*argv, given=f"{shown['token']}\n").json
+
     def upload(self, domain: str, path: str, text: str) -> None:
         """Put a file into a site, as its customer."""
         self.manage("site_upload", domain, path, "-", given=text)

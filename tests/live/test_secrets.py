@@ -96,7 +96,7 @@ def planted(panel: Panel) -> Iterator[dict[str, str]]:
         panel.wait(lambda: panel.last("vault")["state"] == "planned", "the plan")
         typed = panel.last("vault")
         panel.manage("operation_approve", typed["id"], typed["plan_digest"])
-        panel.manage("service_delete", "vault", "--yes")
+        panel.delete("vault")
         panel.manage("service_rollback", "vault", "--yes")
         metrics = requests.get(f"{url}/metrics", timeout=60)
         (panel.folder / "log" / "metrics.txt").write_text(metrics.text)

@@ -1,6 +1,7 @@
 """The story of a site: from a wish to a served page with database and name, through its life, to its end and back."""
 # ruff: noqa: E501 - configuration and PHP as somebody types them
 
+import json
 import re
 import secrets
 
@@ -175,17 +176,44 @@ def test_a_deleted_service_leaves_nothing_and_a_rollback_brings_it_back_with_its
 ) -> None:
     before = sentence(panel, shop)
     assert before
-    panel.manage("service_delete", "shop", "--yes")
+    panel.delete("shop")
     assert panel.traces("shop") == []
     assert panel.visitor.get(shop.domain).status == 0
     assert panel.visitor.dig(shop.domain, "SOA") == ["REFUSED"]
     assert panel.drift() == []
     kept = panel.node.exec(["stat", "--format=%U %a", "/var/lib/npanel/removed"], check=True).stdout
     assert kept == "root 700\n"  # what a rollback needs is nobody's to read
-    panel.manage("service_rollback", "shop", "--yes")
+    panel.manage("service_restore", "shop", "--yes", "--reason", "by mistake")
     assert sentence(panel, shop) == before
     assert panel.visitor.dig(shop.domain, "A") == [panel.node.address]
     assert panel.is_as_wanted("shop")
+    assert panel.drift() == []
+
+
+def test_a_purged_service_is_gone_for_good_and_its_archive_can_be_read(panel: Panel) -> None:
+    account = Account("ending", "ending.example.test")
+    panel.create(account)
+    panel.database("ending", "shop")
+    panel.upload(account.domain, "index.php", "<?php echo 'the last page';")
+    deletion = panel.delete("ending")["operation"]
+    kept = f"/var/lib/npanel/removed/{deletion}"
+    assert panel.node.exec(["test", "-d", kept]).returncode == 0
+    waits = panel.manage("service_purge", "ending", expect=2).json
+    assert waits["plan"]["reversibility"] == "irreversible"
+    purge = panel.confirm("service_purge", "ending", waits)
+    assert panel.node.exec(["test", "-e", kept]).returncode == 1
+    assert panel.node.exec(["ls", "/var/lib/npanel/removed"], check=True).stdout.count(deletion) == 0
+    archive = f"/var/lib/npanel/archives/ending-{deletion}.tar.gz"
+    assert panel.node.exec(["stat", "--format=%U %a", archive], check=True).stdout == "root 600\n"
+    names = panel.node.exec(["tar", "--list", "--gzip", f"--file={archive}"], check=True).stdout
+    assert "/public/index.php" in names and "ending_shop.sql" in names
+    note = json.loads(panel.node.read(archive.replace(".tar.gz", ".json")))
+    assert panel.node.exec(["sha256sum", archive], check=True).stdout.split()[0] == note["sha256"]
+    assert note["sha256"][:16] in purge["result"]["probes"][0]["answer"]
+    refused = panel.manage("service_restore", "ending", "--yes", expect=1)
+    assert refused.json["error"]["code"] == "wrong_state"
+    panel.create(Account("ending", account.domain))  # its names are free
+    assert "the last page" not in panel.visitor.get(account.domain).text
     assert panel.drift() == []
 
 

@@ -1,5 +1,6 @@
 """The data of the pictures: long names, IDN, failures, plans that wait, drift; and an empty list or two."""
 
+import dataclasses
 from datetime import timedelta
 
 from django.urls import reverse
@@ -9,9 +10,11 @@ from audit.actor import Actor
 from audit.choices import ActorType, Outcome
 from audit.record import Target, record
 from hosting.admin.cells import address_of
-from hosting.choices import NodeState, OperationKind, OperationState, Phase, ServiceState
+from hosting.choices import BulkItemState, NodeState, OperationKind, OperationState, Phase, ServiceState
 from hosting.models import HostingService, Node, Operation
 from hosting.names import host_name
+from hosting.operations.intents import open_intent
+from hosting.services.bulk import start_bulk
 from hosting.state import Change, DaemonUnit, NodeFile, Package
 from hosting.verbs import NODE_ADD, OPERATION_VERBS
 from tests import factories, people
@@ -73,6 +76,7 @@ def fill() -> dict[str, str]:
         "operation-plan-done": address_of(operations["done"]),
         "operation-failed": address_of(operations["failed"]),
         "operation-rollback-failed": address_of(operations["stuck"]),
+        **_governed(services, actor),
         "drift": reverse("admin:hosting_driftitem_changelist"),
         "drift-item": address_of(drift),
         "audit": reverse("admin:audit_event_changelist"),
@@ -82,6 +86,31 @@ def fill() -> dict[str, str]:
         "plans": reverse("admin:hosting_hostingplan_changelist"),
         "database-users": reverse("admin:hosting_databaseuser_changelist"),
         "password": reverse("admin:password_change"),
+    }
+
+
+def _governed(services: list[HostingService], actor: Actor) -> dict[str, str]:
+    """A deletion that waits to be confirmed, a deleted service, and two bulk runs: one half done, one that waits."""
+    leaving, deleted = services[11], services[10]
+    gone = tuple(Change(c.kind, c.key, c.after, None) for c in reversed(rows.creation_of(leaving)))
+    facts = {"actor": dataclasses.asdict(actor), "actor_login": actor.login, "reason": "contract ended"}
+    deletion = rows.operation(leaving, state=OperationState.PLANNED, kind=OperationKind.DELETE, changes=gone, **facts)
+    open_intent(deletion)
+    HostingService.objects.filter(pk=deleted.pk).update(
+        state=ServiceState.SOFT_DELETED, purge_at=timezone.now() + timedelta(days=13)
+    )
+    half = start_bulk(actor=actor, kind=OperationKind.SUSPEND, services=services[:9], reason="unpaid since September")
+    first, second, *_others = half.items.all()
+    half.items.filter(pk=first.pk).update(state=BulkItemState.SUCCEEDED)
+    error = {"detail": "The service is suspended, not active.", "hint": "Reload the page."}
+    half.items.filter(pk=second.pk).update(state=BulkItemState.REFUSED, error=error)
+    waits = start_bulk(actor=actor, kind=OperationKind.DELETE, services=services[2:6], reason="moved away")
+    return {
+        "operation-intent": address_of(deletion),
+        "service-deleted": address_of(deleted),
+        "bulk-runs": reverse("admin:hosting_bulkrun_changelist"),
+        "bulk-run": address_of(half),
+        "bulk-run-waits": address_of(waits),
     }
 
 

@@ -12,8 +12,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from audit.choices import Outcome
 from audit.models import Event
 from audit.record import record
-from hosting.choices import OperationState
+from hosting.choices import OperationKind, OperationState
 from hosting.models import (
+    BulkRun,
     Database,
     DatabaseUser,
     DnsRecord,
@@ -24,6 +25,7 @@ from hosting.models import (
     Node,
     Operation,
 )
+from hosting.services.bulk import start_bulk
 from hosting.verbs import NODE_ADD
 from tests import people
 from tests.web import rows
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 #: Open without signing in, reviewed: the way in, and leaving.
 OPEN = {"/admin/login/"}
-MODELS = (Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Node, Operation)
+MODELS = (BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Node, Operation)
 
 
 @pytest.fixture
@@ -43,6 +45,7 @@ def addresses() -> list[str]:
     operation = rows.operation(service, state=OperationState.PLANNED)
     rows.drift(service)
     me = people.admin()
+    start_bulk(actor=people.operator(), kind=OperationKind.DELETE, services=[service])
     event = record(verb=NODE_ADD, actor=people.operator(), target=service.node, outcome=Outcome.SUCCEEDED)
     ids = {model._meta.model_name: str(model._default_manager.first().pk) for model in MODELS}
     ids |= {"customer": str(service.customer_id), "user": str(me.pk), "event": str(event.pk)}
@@ -60,7 +63,8 @@ def _routes(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[s
 
 def _filled(route: str, ids: dict[str, str], operation: UUID) -> str:
     model = route.split("/")[3] if route.count("/") > 3 else ""
-    values = {"<path:object_id>": ids.get(model, "1"), "<int:pk>": ids.get(model, "1"), "<uuid:pk>": str(operation)}
+    values = {"<path:object_id>": ids.get(model, "1"), "<int:pk>": ids.get(model, "1")}
+    values |= {"<uuid:pk>": ids.get(model, str(operation))}
     values |= {"<int:content_type_id>": "1", "(?P<url>.*)$": "nothing/"}
     for name, value in values.items():
         route = route.replace(name, value)

@@ -12,12 +12,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, close_old_connections, connections
 from django.utils import timezone
 
+from audit.actor import Actor
 from hosting.choices import NodeState
 from hosting.errors import HostingError
 from hosting.models import Node, WorkerHeartbeat
 from hosting.operations import dispatcher, drift, recovery
 from hosting.operations.doorbell import Doorbell, ring
 from hosting.operations.locks import worker_name
+from hosting.services import bulk
+from hosting.services.intents import expire_intents
+from hosting.services.lifecycle import purge_due
 from hosting.signals_of_life import beat
 from observability.context import bind_trace
 from observability.health.runner import run_checks
@@ -66,6 +70,7 @@ class Worker:
     def __init__(self) -> None:
         self.stopping = threading.Event()
         self.name = worker_name()
+        self.actor = Actor.system("worker")
 
     def run(self) -> None:
         """Start everything, dispatch until told to stop, stop everything.
@@ -129,6 +134,8 @@ class Worker:
             (self._watch, WATCH_SECONDS),
             (run_checks, HEALTH_SECONDS),
             (self._scan, 5.0),
+            (self._govern, 5.0),
+            (bulk.advance_all, POLL_SECONDS),
         ]
 
     def _every(self, chore: Any, seconds: float) -> None:
@@ -153,6 +160,11 @@ class Worker:
         if recovery.requeue():
             ring()
         merge_dead_processes()
+
+    def _govern(self) -> None:
+        """What nobody confirmed in time is given up; what was deleted long enough ago is purged."""
+        expire_intents(actor=self.actor)
+        purge_due(actor=self.actor)
 
     def _scan(self) -> None:
         before = timezone.now() - DRIFT_EVERY

@@ -17,6 +17,7 @@ from hosting.models import HostingService, Operation, WorkerHeartbeat
 from hosting.services.sites import suspend_service
 from tests.factories import make_domain, make_plan, make_service
 from tests.unit.commands.conftest import Manage
+from tests.unit.commands.test_governed import delete
 from tests.unit.services.world import World, snapshot
 
 pytestmark = pytest.mark.django_db
@@ -98,9 +99,11 @@ def test_service_plan_exits_2_only_when_something_differs(manage: Manage, world:
 
 def test_a_service_goes_through_its_life(manage: Manage, world: World) -> None:
     world.host("example.com", username="alice")
-    for command, status in (("service_suspend", 503), ("service_resume", 200), ("service_delete", 0)):
+    for command, status in (("service_suspend", 503), ("service_resume", 200)):
         ran = manage(command, "alice", "--yes", "--json")
         assert (ran.status, ran.data["state"], world.status("example.com")) == (0, "succeeded", status)
+    delete(manage)
+    assert world.status("example.com") == 0
     ran = manage("service_rollback", "alice", "--yes", "--json")
     assert (ran.status, ran.data["kind"], world.status("example.com")) == (0, "rollback", 200)
 

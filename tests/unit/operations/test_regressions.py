@@ -16,6 +16,7 @@ from hosting.operations.locks import claim
 from hosting.services.nodes import bootstrap_node
 from hosting.services.operations import rollback_operation
 from hosting.state import Change, DaemonUnit, NodeFile, NodeLink, Package, Resource, plan
+from tests.confirm import carry_out_confirmed
 from tests.factories import make_node
 from tests.people import operator
 from tests.unit.operations.conftest import ToyWorld
@@ -226,6 +227,9 @@ def test_a_bootstrap_is_rolled_back_on_demand(monkeypatch: pytest.MonkeyPatch, i
     node, operation = bootstrap(fake, monkeypatch)
     assert node.state == NodeState.READY
     rollback = carried_out(rollback_operation(actor=operator(), operation=operation))
+    if not installed:  # it would remove the daemons' packages
+        assert rollback.state == OperationState.PLANNED and "mariadb-server" in fake.system.packages
+        rollback = carry_out_confirmed(rollback, operator())
     assert rollback.state == OperationState.SUCCEEDED, rollback.error
     assert not fake.exists("/etc/nginx/conf.d/npanel.conf") and fake.exists("/etc/nginx/sites-enabled/default")
     node.refresh_from_db()

@@ -136,7 +136,8 @@ def test_a_cancelled_rollback_leaves_what_was_to_be_rolled_back(
     if what == "resume":
         world.run(suspend_service(actor=world.actor, service=service))
     act = {"delete": delete_service, "suspend": suspend_service, "resume": resume_service}[what]
-    done = world.run(act(actor=world.actor, service=service))
+    wish = act(actor=world.actor, service=service)
+    done = world.confirm(wish) if what == "delete" else world.run(wish)
     before = facts(service)
     rollback = rollback_operation(actor=world.actor, operation=done, wait_for_approval=True)
     assert facts(service) != before
@@ -154,10 +155,9 @@ def test_cancelling_does_not_take_back_a_later_wish(world: World, service: Hosti
     cancel_operation(actor=world.actor, operation=first)
     service.refresh_from_db()
     assert service.state == ServiceState.SOFT_DELETED
-    world.work()
-    deletion.refresh_from_db()
+    world.confirm(deletion)
     service.refresh_from_db()
-    assert (deletion.state, service.state) == (OperationState.SUCCEEDED, ServiceState.TERMINATED)
+    assert (deletion.state, service.state) == (OperationState.SUCCEEDED, ServiceState.SOFT_DELETED)
     assert world.status("example.com") == 0
 
 

@@ -291,9 +291,8 @@ def test_a_subdomain_of_another_service_is_found_in_the_zone_above(
 def test_a_leaving_subdomain_leaves_no_address_that_a_stranger_could_take_over(
     world: World, pair: tuple[HostingService, HostingService]
 ) -> None:
-    deletion = delete_service(actor=world.actor, service=pair[1])
+    deletion = world.delete(pair[1])
     world.work()
-    deletion.refresh_from_db()
     assert world.server.resolve("shop.example.com", "A") == set()
     assert world.server.resolve("example.com", "A") == {"192.0.2.1"}
     rollback_operation(actor=world.actor, operation=deletion)
@@ -307,7 +306,7 @@ def test_what_the_customer_wrote_under_a_subdomains_name_stays(
     zone = domain_of("example.com")
     add(zone, "shop", "TXT", "mine")
     add(zone, "shop", "A", "192.0.2.99")
-    delete_service(actor=world.actor, service=pair[1])
+    world.delete(pair[1])
     world.work()
     assert world.server.resolve("shop.example.com", "A") == {"192.0.2.99"}
     assert world.server.resolve("shop.example.com", "TXT") == {'"mine"'}
@@ -330,9 +329,9 @@ def test_a_zone_that_others_need_does_not_go(world: World, pair: tuple[HostingSe
         rollback_operation(actor=world.actor, operation=creation)
     assert refusal.value.code in ("zone_in_use", "changed_since")
     assert snapshot() == before
-    delete_service(actor=world.actor, service=pair[1])
+    world.delete(pair[1])
     world.work()
-    delete_service(actor=world.actor, service=pair[0])
+    world.delete(pair[0])
     world.work()
     assert world.server.powerdns.zones == {}
 

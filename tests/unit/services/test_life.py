@@ -100,13 +100,13 @@ def test_the_main_domain_stays(world: World) -> None:
     assert refusal.value.code == "main_domain" and snapshot() == before
 
 
-def test_a_deleted_service_is_gone_and_its_names_are_free(world: World) -> None:
+def test_a_deleted_service_is_gone_and_its_names_are_free_once_it_is_purged(world: World) -> None:
     service = world.host("example.com", username="alice")
-    operation = delete_service(actor=world.actor, service=service)
-    assert state(service) == ServiceState.SOFT_DELETED
-    assert Domain.objects.get().name_key == "example.com"  # held until the node has let go of it
-    world.run(operation)
+    operation = world.delete(service)
     assert operation.state == OperationState.SUCCEEDED, operation.error
+    assert state(service) == ServiceState.SOFT_DELETED
+    assert Domain.objects.get().name_key == "example.com"  # held as long as it can be restored
+    world.purge(service)
     assert state(service) == ServiceState.TERMINATED
     assert world.status("example.com") == 0 and world.server.resolve("example.com", "A") == set()
     assert "alice" not in world.server.accounts.accounts
@@ -116,8 +116,8 @@ def test_a_deleted_service_is_gone_and_its_names_are_free(world: World) -> None:
 @pytest.mark.parametrize("customer", ["same", "another"])
 def test_the_names_of_a_terminated_service_can_be_used_again(world: World, customer: str) -> None:
     old = world.host("example.com", username="alice")
-    delete_service(actor=world.actor, service=old)
-    world.work()
+    world.delete(old)
+    world.purge(old)
     new = world.host("example.com", username="alice", customer=old.customer if customer == "same" else make_customer())
     assert new.pk != old.pk and world.status("example.com") == 200
     old.refresh_from_db()
@@ -125,8 +125,9 @@ def test_the_names_of_a_terminated_service_can_be_used_again(world: World, custo
 
 
 def test_a_made_up_user_name_is_never_one_that_was_used(world: World) -> None:
-    delete_service(actor=world.actor, service=world.host("example.com"))
-    world.work()
+    service = world.host("example.com")
+    world.delete(service)
+    world.purge(service)
     assert world.host("example.com").username == "example1"
 
 
@@ -134,7 +135,7 @@ def test_a_deletion_is_rolled_back_with_everything(world: World) -> None:
     service = world.host("example.com", username="alice")
     page = "/home/alice/sites/example.com/public/index.html"
     world.server.put(page, b"precious", owner="alice", group="alice")
-    deletion = world.run(delete_service(actor=world.actor, service=service))
+    deletion = world.delete(service)
     rollback = world.run(rollback_operation(actor=world.actor, operation=deletion, reason="by mistake"))
     assert rollback.state == OperationState.SUCCEEDED, rollback.error
     assert state(service) == ServiceState.ACTIVE
@@ -154,7 +155,7 @@ def test_a_suspended_service_comes_back_suspended(world: World) -> None:
     service = world.host("example.com")
     suspend_service(actor=world.actor, service=service)
     world.work()
-    deletion = world.run(delete_service(actor=world.actor, service=service))
+    deletion = world.delete(service)
     rollback = world.run(rollback_operation(actor=world.actor, operation=deletion))
     assert rollback.state == OperationState.SUCCEEDED, rollback.error
     assert state(service) == ServiceState.SUSPENDED and not service.out_of_sync
@@ -162,33 +163,43 @@ def test_a_suspended_service_comes_back_suspended(world: World) -> None:
     assert apply_is_empty(world, service)
 
 
-def test_a_deletion_can_not_be_rolled_back_once_others_have_its_names(world: World) -> None:
+@pytest.mark.parametrize("wish", ["shop.example.com", "example.com"])
+def test_nobody_gets_the_names_of_a_service_that_can_be_restored(world: World, wish: str) -> None:
     service = world.host("example.com", username="alice")
-    deletion = world.run(delete_service(actor=world.actor, service=service))
-    world.host("shop.example.com")
+    deletion = world.delete(service)
     before = snapshot()
-    with pytest.raises(HostingError) as refusal:
-        rollback_operation(actor=world.actor, operation=deletion)
-    assert refusal.value.code == "domain_taken" and snapshot() == before
-    assert state(service) == ServiceState.TERMINATED
+    for refused, options in (("domain_taken", {}), ("username_taken", {"username": "alice"})):
+        with pytest.raises(HostingError) as refusal:
+            world.ask(wish if refused == "domain_taken" else "else.test", **options)
+        assert refusal.value.code == refused
+    # What was asked for in vain leaves a customer and a plan of the test's, nothing else.
+    after = snapshot()
+    assert {name for name in after if after[name] != before[name]} <= {"Customer", "HostingPlan"}
+    world.run(rollback_operation(actor=world.actor, operation=deletion))
+    assert world.status("example.com") == 200
 
 
-def test_a_deletion_can_not_be_rolled_back_once_its_user_name_is_used(world: World) -> None:
+def test_a_deletion_can_not_be_rolled_back_once_it_is_purged(world: World) -> None:
     service = world.host("example.com", username="alice")
-    deletion = world.run(delete_service(actor=world.actor, service=service))
-    world.host("example.org", username="alice")
-    with pytest.raises(HostingError) as refusal:
-        rollback_operation(actor=world.actor, operation=deletion)
-    assert refusal.value.code == "forgotten"
+    deletion = world.delete(service)
+    purge = world.purge(service)
+    for operation in (deletion, purge):
+        with pytest.raises(HostingError) as refusal:
+            rollback_operation(actor=world.actor, operation=operation)
+        assert refusal.value.code == "irreversible"
+    assert state(service) == ServiceState.TERMINATED
 
 
 def test_a_creation_is_rolled_back(world: World) -> None:
     service = world.host("example.com")
     creation = Operation.objects.get(service=service)
-    rollback = world.run(rollback_operation(actor=world.actor, operation=creation))
+    rollback = world.confirm(rollback_operation(actor=world.actor, operation=creation))
     assert rollback.state == OperationState.SUCCEEDED, rollback.error
+    assert state(service) == ServiceState.SOFT_DELETED and service.purge_at is not None
+    assert world.status("example.com") == 0
+    world.purge(service)
     assert state(service) == ServiceState.TERMINATED
-    assert world.status("example.com") == 0 and not Domain.objects.exclude(name_key=None).exists()
+    assert not Domain.objects.exclude(name_key=None).exists()
 
 
 def test_a_suspension_is_rolled_back(world: World) -> None:
@@ -246,6 +257,8 @@ def test_while_the_node_is_down_the_wish_waits_and_then_comes_true(world: World,
     Operation.objects.update(not_before=None)
     world.work()
     operation.refresh_from_db()
+    if wish == "delete":
+        operation = world.confirm(operation)
     assert operation.state == OperationState.SUCCEEDED and operation.error is None
 
 
@@ -322,7 +335,7 @@ def test_a_failed_deletion_is_discarded_and_can_not_be_retried_then(world: World
         raise HostingError("user is busy", code="command_failed", permanent=False)
 
     world.server.programs["userdel"] = refuse  # type: ignore[assignment]
-    operation = world.run(delete_service(actor=world.actor, service=service))
+    operation = world.delete(service)
     assert operation.state == OperationState.ROLLED_BACK, operation.error
     assert world.status("example.com") == 200
     world.run(discard_changes(actor=world.actor, operation=operation))
@@ -339,6 +352,7 @@ def test_what_waits_when_a_deletion_is_asked_for_does_not_free_the_names_early(w
     world.run(waiting)
     assert state(service) == ServiceState.SOFT_DELETED
     assert domain_of("example.com").service == service
-    world.run(deletion)
-    assert state(service) == ServiceState.TERMINATED
+    world.confirm(deletion)
+    assert state(service) == ServiceState.SOFT_DELETED
+    world.purge(service)
     assert not Domain.objects.exclude(name_key=None).exists()

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.db.models import ProtectedError
+from django.test import override_settings
 
 from accounts.models import Customer, User
 from accounts.services.people import create_operator
@@ -13,7 +14,6 @@ from hosting.errors import HostingError
 from hosting.models import HostingService, JournalEntry, Operation
 from hosting.services.customers import create_customer, delete_customer
 from hosting.services.plans import change_plan, create_plan, delete_plan
-from hosting.services.sites import delete_service
 from tests.factories import make_customer, make_operation, make_plan, make_service
 from tests.people import admin, operator
 from tests.unit.services.world import World, snapshot
@@ -29,8 +29,9 @@ def events() -> list[dict[str, Any]]:
 def test_deleting_a_customer_with_terminated_services_changes_no_event(world: World) -> None:
     customer = create_customer(actor=world.actor, name="Alice Ltd", email="alice@example.com")
     service = world.host("example.com", customer=customer, database="shop", database_password="correct horse")
-    delete_service(actor=world.actor, service=service)
-    world.work()
+    world.delete(service)
+    with override_settings(NPANEL_FINAL_ARCHIVE_DAYS=0):
+        world.purge(service)
     before = events()
     operations = Operation.objects.count(), JournalEntry.objects.count()
     delete_customer(actor=world.actor, customer=customer)

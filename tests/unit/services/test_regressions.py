@@ -30,6 +30,7 @@ from hosting.services.sites import (
     suspend_service,
 )
 from hosting.state import Ref
+from tests.confirm import confirm
 from tests.factories import make_customer
 from tests.unit.services.world import World, domain_of
 
@@ -69,6 +70,18 @@ def done(world: World, operation: Operation) -> Operation:
 def planned(world: World, operation: Operation) -> Operation:
     """An operation that waits for its approval."""
     assert world.run(operation).state == OperationState.PLANNED, operation.error
+    return operation
+
+
+def deleted(world: World, service: HostingService) -> Operation:
+    """The deletion of a service, carried out."""
+    return confirmed(world, delete_service(actor=world.actor, service=service))
+
+
+def confirmed(world: World, operation: Operation) -> Operation:
+    """A governed operation after it was confirmed and carried out, with whatever it caused."""
+    assert world.confirm(operation).state == OperationState.SUCCEEDED, operation.error
+    world.work()
     return operation
 
 
@@ -134,18 +147,16 @@ def test_trying_again_for_a_service_that_is_gone_touches_nobody(world: World) ->
     assert world.status("victim.test") == 200 and "victim" in world.server.accounts.accounts
 
 
-@pytest.mark.parametrize("wait", [False, True], ids=["at once", "to be approved"])
-def test_deleting_what_was_never_made_makes_nothing(world: World, wait: bool) -> None:
+def test_deleting_what_was_never_made_makes_nothing(world: World) -> None:
     service = world.ask("a.test", username="alice").service
     assert service is not None
-    deletion = delete_service(actor=world.actor, service=service, wait_for_approval=wait)
+    deletion = delete_service(actor=world.actor, service=service)
     world.work()
     deletion.refresh_from_db()
     assert deletion.plan["changes"] == []
-    if wait:
-        assert state(service) == ServiceState.SOFT_DELETED
-        approved(world, deletion)
-    assert state(service) == ServiceState.TERMINATED
+    assert state(service) == ServiceState.SOFT_DELETED
+    confirmed(world, deletion)
+    assert state(service) == ServiceState.TERMINATED  # there is nothing that could be restored
     assert world.status("a.test") == 0 and "alice" not in world.server.accounts.accounts
 
 
@@ -159,7 +170,8 @@ def test_a_creation_is_not_rolled_back_over_later_databases_and_a_stranger_never
     world.server.mariadb.databases["alice_one"].data = "secret of the first"
     refusal = refused("changed_since", rollback_operation, world, operation=creation(service))
     assert "Delete the service" in refusal.hint and state(service) == ServiceState.ACTIVE
-    done(world, delete_service(actor=world.actor, service=service))
+    deleted(world, service)
+    world.purge(service)
     other = world.host("b.test", username="alice", customer=make_customer())
     done(world, create_database(actor=world.actor, service=other, name="one"))
     assert world.server.mariadb.databases["alice_one"].data == ""
@@ -168,7 +180,8 @@ def test_a_creation_is_not_rolled_back_over_later_databases_and_a_stranger_never
 def test_rollbacks_of_rollbacks_bring_the_customers_data_back(world: World) -> None:
     operation = creation(with_data(world))
     for data, status in 2 * [((b"", ""), 0), ((b"mine", "mine"), 200)]:
-        operation = done(world, rollback_operation(actor=world.actor, operation=operation))
+        operation = rollback_operation(actor=world.actor, operation=operation)
+        operation = done(world, operation) if status else confirmed(world, operation)
         assert (data_of(world), world.status("a.test")) == (data, status)
 
 
@@ -176,11 +189,12 @@ def test_rollbacks_of_rollbacks_bring_the_customers_data_back(world: World) -> N
 def test_what_lost_its_user_name_to_another_service_is_not_brought_back(world: World, what: str) -> None:
     service = world.host("a.test", username="alice")
     if what == "deletion":
-        gone = done(world, delete_service(actor=world.actor, service=service))
+        gone = deleted(world, service)
     else:
-        gone = done(world, rollback_operation(actor=world.actor, operation=creation(service)))
+        gone = confirmed(world, rollback_operation(actor=world.actor, operation=creation(service)))
+    world.purge(service)
     other = world.host("b.test", username="alice", customer=make_customer())
-    refused("forgotten", rollback_operation, world, operation=gone)
+    refused("irreversible", rollback_operation, world, operation=gone)
     assert state(service) == ServiceState.TERMINATED and state(other) == ServiceState.ACTIVE
     assert world.status("b.test") == 200
 
@@ -209,7 +223,11 @@ def test_the_last_operation_is_the_same_after_a_rollback_that_came_to_nothing(wo
     again = rolled_back_by_command(service)
     assert again != rollback and again.reverts == newest
     done(world, again)
-    assert rolled_back_by_command(service).reverts == creation(service)
+    with pytest.raises(SystemExit) as end:  # the next one would remove the whole service: it waits to be confirmed
+        rolled_back_by_command(service)
+    waits = Operation.objects.filter(kind=OperationKind.ROLLBACK).latest("created_at")
+    assert (end.value.code, waits.reverts, waits.state) == (2, creation(service), OperationState.PLANNED)
+    assert world.status("a.test") == 200
 
 
 def test_the_last_operation_is_the_same_while_its_rollback_waits(world: World, capsys: Any) -> None:
@@ -240,8 +258,8 @@ def test_an_apply_asked_for_before_a_deletion_that_waits_removes_nothing(world: 
     assert (before.state, before.error["code"]) == (OperationState.FAILED, "service_gone")
     assert world.status("a.test") == 200 and "alice" in world.server.accounts.accounts
     deletion.refresh_from_db()
-    approved(world, deletion)
-    assert world.status("a.test") == 0 and state(service) == ServiceState.TERMINATED
+    confirmed(world, deletion)
+    assert world.status("a.test") == 0 and state(service) == ServiceState.SOFT_DELETED
 
 
 @pytest.mark.parametrize("kind", ["php", "suspend"])
@@ -303,7 +321,7 @@ def test_a_planned_deletion_leaves_the_customers_other_zone_until_it_is_applied(
     assert published(world) == before
     known = set(first.operations.values_list("pk", flat=True))
     deletion.refresh_from_db()
-    approved(world, deletion)
+    confirmed(world, deletion)
     withdrawn = first.operations.exclude(pk__in=known).get()
     assert (withdrawn.kind, withdrawn.state) == (OperationKind.CHANGE_DNS, OperationState.SUCCEEDED)
     assert published(world) == (set(), set())
@@ -386,7 +404,7 @@ def test_two_steps_are_rolled_back_one_after_the_other(world: World) -> None:
 
 def test_a_half_done_deletion_goes_on_as_itself_and_can_still_be_rolled_back(world: World) -> None:
     service = with_data(world)
-    deletion = delete_service(actor=world.actor, service=service)
+    deletion = confirm(delete_service(actor=world.actor, service=service), world.actor)
     after_each_batch(world, lambda: None if world.server.exists("/home/alice") else world.server.refuse())
     assert tried_to_the_end(world, deletion).state == OperationState.ROLLBACK_FAILED
     del world.server.batch
@@ -394,7 +412,7 @@ def test_a_half_done_deletion_goes_on_as_itself_and_can_still_be_rolled_back(wor
     again = retry_operation(actor=world.actor, operation=deletion)
     assert again.pk == deletion.pk and again.state == OperationState.PENDING
     done(world, again)
-    assert state(service) == ServiceState.TERMINATED and data_of(world) == (b"", "")
+    assert state(service) == ServiceState.SOFT_DELETED and data_of(world) == (b"", "")
     done(world, rollback_operation(actor=world.actor, operation=again))
     assert data_of(world) == (b"mine", "mine")
     assert state(service) == ServiceState.ACTIVE and world.status("a.test") == 200

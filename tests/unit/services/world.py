@@ -11,8 +11,10 @@ from hosting.connections.agent.wire import Refused
 from hosting.connections.fake_node import FakeNode
 from hosting.models import Domain, HostingPlan, HostingService, Node, Operation
 from hosting.operations import dispatcher, nodes, runner
+from hosting.services.lifecycle import purge_service
 from hosting.services.nodes import add_node, bootstrap_node
-from hosting.services.sites import create_service
+from hosting.services.sites import create_service, delete_service
+from tests.confirm import carry_out_confirmed
 from tests.factories import make_customer, make_plan
 from tests.people import operator
 
@@ -33,6 +35,18 @@ class World:
         runner.run(operation.pk)
         operation.refresh_from_db()
         return operation
+
+    def confirm(self, operation: Operation) -> Operation:
+        """Carry out a governed operation as its asker would have it: plan, token, confirmation."""
+        return carry_out_confirmed(operation, self.actor)
+
+    def delete(self, service: HostingService) -> Operation:
+        """Delete a service, to the end of the deletion: it can be restored."""
+        return self.confirm(delete_service(actor=self.actor, service=service))
+
+    def purge(self, service: HostingService) -> Operation:
+        """Purge a deleted service before its time."""
+        return self.confirm(purge_service(actor=self.actor, service=service))
 
     def work(self) -> list[Operation]:
         """Carry out everything that is due, in the dispatcher's order, until nothing is left."""
