@@ -44,7 +44,7 @@ class PanelCertificate:
 
     @property
     def is_self_signed(self) -> bool:
-        """Whether it vouches for itself (a subject of the same name as the issuer proves nothing: the signature does)."""
+        """Whether it vouches for itself: its signature says so, not its issuer's name."""
         return _issued_by(self.leaf, self.leaf)
 
     @property
@@ -81,7 +81,9 @@ def read_certificate(path: Path) -> PanelCertificate:
     return PanelCertificate(tuple(chain))
 
 
-def problems(certificate: PanelCertificate, hosts: Iterable[str] = (), now: datetime.datetime | None = None) -> list[str]:
+def problems(
+    certificate: PanelCertificate, hosts: Iterable[str] = (), now: datetime.datetime | None = None
+) -> list[str]:
     """What keeps a certificate from being presented to people in production; empty when nothing does.
 
     Args:
