@@ -41,16 +41,6 @@ _HARDENING = (
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    """A development panel with both interfaces behind nginx; no worker and no node."""
-    folder = tmp_path_factory.mktemp("front")
-    environment = environment_of(folder)
-    prepare(environment)
-    with panel_behind(variables(folder), folder, environment) as doors:
-        yield doors
-
-
-@pytest.fixture(scope="module")
 def authority() -> Authority:
     return Authority()
 
@@ -68,7 +58,7 @@ def production(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -
     """The same in production, with a certificate of an authority."""
     folder = tmp_path_factory.mktemp("production")
     files = authority.issue(folder / "tls", HOST)
-    secret = {f"NPANEL_{name}_KEY": secrets.token_urlsafe(50) for name in ("SECRET",)}
+    secret = {"NPANEL_SECRET_KEY": secrets.token_urlsafe(50)}
     environment = environment_of(folder, NPANEL_ENVIRONMENT="production", NPANEL_ALLOWED_HOSTS=HOST, **secret)
     prepare(environment)
     collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity=0"]
@@ -132,7 +122,7 @@ def test_both_know_the_api_and_each_its_own_start(front: Doors) -> None:
         assert ask(front.port(interface), "/healthz").text == "ok\n"
         assert ask(front.port(interface), "/api/v1/").status != 403
     assert ask(front.port("admin"), "/admin/").status == 302
-    assert ask(front.port("admin"), "/")["Location"] == "/admin/"
+    assert ask(front.port("admin"), "/")["Location"].startswith("/admin/")
 
 
 # Cookies and forms
@@ -333,14 +323,13 @@ def test_metrics_count_both_processes(front: Doors) -> None:
     assert {"npanel-admin", "npanel-portal"} <= services
 
 
-def test_other_hosts_are_not_answered(front: Doors, production: Doors, tls: ssl.SSLContext) -> None:
+def test_other_hosts_are_not_answered(front: Doors, production: Doors) -> None:
     for doors in (front, production):
         for interface in OTHER:
             assert ask(doors.port(interface, secure=True), "/", host="evil.test", tls=trusting_nobody()).status == 421
     assert ask(front.front.unified, "/", host="evil.test").status == 421
     for host in ("localhost", "[::1]"):
         assert ask(front.front.unified, "/", host=host).status == 200
-    del tls
 
 
 # Limits
