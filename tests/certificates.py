@@ -73,8 +73,7 @@ class Authority:
         """Write a certificate and its key as a panel finds them."""
         key = new_key()
         issuer, issuer_key = (names[0], key) if self_signed else ("Test authority", self._key)
-        dates = {"begins": begins, "ends": ends}
-        leaf = self._sign(names[0], key.public_key(), issuer, issuer_key, names=names, **dates)
+        leaf = self._sign(names[0], key.public_key(), issuer, issuer_key, names=names, begins=begins, ends=ends)
         files = TlsFiles(folder / "panel.crt", folder / "panel.key")
         folder.mkdir(parents=True, exist_ok=True)
         above = self.intermediate.public_bytes(PEM) if chain and not self_signed else b""

@@ -23,9 +23,13 @@ PATIENCE_S = 120.0
 _NOWHERE = "/nonexistent"
 
 
+#: Below those that the kernel gives away, and each handed out once: its taker may not listen yet.
+_FIRSTS = iter(range(20_000 + os.getpid() % 900 * 10, 32_000, 10))
+
+
 def free_ports(count: int) -> int:
-    """The first of so many free ports in a row."""
-    for first in range(20000 + os.getpid() % 900 * 10, 32000, count):
+    """The first of so many (at most ten) free ports in a row."""
+    for first in _FIRSTS:
         with contextlib.ExitStack() as stack:
             try:
                 for port in range(first, first + count):

@@ -189,7 +189,7 @@ def test_the_first_run_hosts_a_page_and_says_how_to_get_there(place: Place, firs
     assert f"dig @{place.node.address} {DOMAIN}" in first_run
     for person in ("admin@localhost", "customer@localhost"):
         assert re.search(rf"password of {person}: \S{{20}}", first_run)
-    assert len(re.findall(r"password +(\S{20}) ", first_run)) == 2
+    assert len(re.findall(r"^  password +(\S{20}) ", first_run, re.MULTILINE)) == 2
     assert re.search(r"^done .*bootstrapped over SSH +[0-9.]+ s$", first_run, re.MULTILINE)
     assert place.processes() == []
 
