@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
 from npanel.crossing import other_interface
-from npanel.front import Front
+from npanel.front import Front, addresses, render
 from tests.certificates import PEM, Authority
 from tests.live import front as fronts
 from tests.live.commands import ROOT
@@ -450,6 +451,14 @@ def test_the_file_has_nothing_to_complain_about(front: Doors, production: Doors)
         said = doors.test()
         assert "test is successful" in said
         assert "warn" not in said and "emerg" not in said, said
+
+
+def test_nor_on_every_address_of_both_protocols(production: Doors, tmp_path: Path) -> None:
+    everywhere = replace(production.front, listen=tuple(addresses(everywhere=True)), run=str(tmp_path))
+    (tmp_path / "nginx.conf").write_text(render(everywhere))
+    said = replace(production, front=everywhere, folder=tmp_path).test()
+    assert "test is successful" in said
+    assert "warn" not in said and "emerg" not in said, said
 
 
 def test_production_does_not_start_with_a_self_signed_certificate(authority: Authority, tmp_path: Path) -> None:
