@@ -25,6 +25,7 @@ from tests.certificates import PEM, Authority
 from tests.live import front as fronts
 from tests.live.commands import ROOT
 from tests.live.front import Doors, ask, environment_of, panel_behind, prepare, trusting_nobody, variables
+from tests.live.panel import Account, Panel
 
 pytestmark = pytest.mark.slow
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -322,6 +323,19 @@ def test_metrics_count_both_processes(front: Doors) -> None:
         for line in (front.folder / "log" / f"{name}.log").read_text().splitlines()
     }
     assert {"npanel-admin", "npanel-portal"} <= services
+
+
+@pytest.mark.lab
+def test_metrics_count_the_worker_as_well(panel: Panel, panel_front: Doors) -> None:
+    def ended() -> float:
+        text = ask(panel_front.front.probes, "/metrics").text
+        found = re.findall(r"^npanel_hosting_operations_total{[^}]*} ([0-9.]+)", text, re.MULTILINE)
+        return sum(map(float, found))
+
+    before = ended()
+    with panel.worker():
+        panel.create(Account("metered", "metered.test"))
+        assert ended() > before
 
 
 def test_other_hosts_are_not_answered(front: Doors, production: Doors) -> None:
