@@ -7,6 +7,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from npanel import env
+from npanel.panel_certificate import refuse_to_start
 
 # Before anything imports prometheus_client: it looks for this directory once.
 env.prepare_metrics_directory()
@@ -17,6 +18,8 @@ from observability.multiprocess import mark_process_dead  # noqa: E402
 
 wsgi_app = "npanel.wsgi"
 bind = env.text("BIND", "127.0.0.1:8080")
+# A unix socket is for its owner and group: whoever can write to it is believed about the client's address.
+umask = 0o007
 worker_class = "gthread"
 workers = env.number("WEB_PROCESSES", 2)
 threads = env.number("WEB_THREADS", 8)
@@ -44,9 +47,14 @@ logger_class = JsonLogger
 
 
 def on_starting(server: Any) -> None:
-    """Let the master process log as the panel does; each worker process configures itself with Django's settings."""
+    """Let the master process log as the panel does (each worker process configures itself with Django's settings).
+
+    Raises:
+        SystemExit: this is production, and its certificate is none that people should be shown.
+    """
     name = "portal" if os.environ["NPANEL_INTERFACE"] == "customer" else "admin"
     configure(service=f"npanel-{name}", level=env.text("LOG_LEVEL", "INFO"), **_log_target())
+    refuse_to_start(env.text("ENVIRONMENT", "development"))
 
 
 def _log_target() -> dict[str, Any]:

@@ -1,6 +1,11 @@
 """What differs between the interfaces: URLs, names of cookies, where to sign in. One process serves one of them."""
 
+import base64
+import hashlib
+import hmac
 from typing import Any
+
+from django.http import HttpRequest
 
 #: Which door a process is. It names the service in logs and audit events.
 INTERFACES = ("admin", "customer", "worker", "command")
@@ -23,3 +28,28 @@ def interface_settings(interface: str) -> dict[str, Any]:
         "LOGIN_URL": "account_login" if customer else "admin:login",
         "LOGIN_REDIRECT_URL": "portal:home" if customer else "admin:index",
     }
+
+
+def signing_key(secret: str, interface: str) -> str:
+    """Django's key of an interface, made from the secret it was given.
+
+    The customers' differs from the operators' even when somebody gave both processes one secret by mistake: what one
+    interface signs, the other never takes.
+    """
+    if interface != "customer":
+        return secret
+    digest = hmac.new(secret.encode(), b"npanel: signing key of the customers' interface", hashlib.sha512).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def is_unified(request: HttpRequest) -> bool:
+    """Whether a request came through development's port for both interfaces, where tokens of either kind are taken.
+
+    nginx says so in a header that it never passes on from a client; it is believed from nginx alone.
+    """
+    from django.conf import settings
+
+    from observability.client_ip import is_trusted_peer
+
+    said = request.META.get("HTTP_X_NPANEL_UNIFIED") == "1"
+    return said and not settings.PRODUCTION and is_trusted_peer(request)

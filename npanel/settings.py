@@ -4,7 +4,7 @@ from pathlib import Path
 
 from npanel import env
 from npanel.env import BASE_DIR
-from npanel.interfaces import INTERFACES, interface_settings
+from npanel.interfaces import INTERFACES, interface_settings, signing_key
 from npanel.version import VERSION
 from observability.logging import configure
 
@@ -20,7 +20,8 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 DEBUG = env.boolean("DEBUG", False)
 # Each interface signs with a key of its own; commands have the operators'.
 _key_name = "customer" if NPANEL_INTERFACE == "customer" else "web"
-SECRET_KEY = env.secret("SECRET_KEY", generate_in=None if PRODUCTION else KEY_DIR / f"{_key_name}.secret")
+_secret = env.secret("SECRET_KEY", generate_in=None if PRODUCTION else KEY_DIR / f"{_key_name}.secret")
+SECRET_KEY = signing_key(_secret, NPANEL_INTERFACE)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1],testserver")
 CSRF_TRUSTED_ORIGINS = env.words("TRUSTED_ORIGINS")
 
@@ -43,6 +44,7 @@ NPANEL_HEALTH_DISK_PATHS = env.words("HEALTH_DISK_PATHS", "/")
 NPANEL_HEALTH_RESOLVERS = env.words("HEALTH_RESOLVERS") or None
 
 INSTALLED_APPS = [
+    "npanel.apps.WiringConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.certificates import Authority  # noqa: E402
+
 BIN = Path(sys.executable).parent
 PYTHON = sys.executable
 NOT_OURS = frozenset({"scripts", "tests", "docs", "static", "templates", "deploy", "var", "build", "staticfiles"})
@@ -37,6 +41,7 @@ class Outcome:
 
 def production_environment(folder: str) -> dict[str, str]:
     """Give what production settings need, made up for this one run: `check --deploy` reads it and nobody else."""
+    Authority().issue(Path(folder) / "tls", "panel.example.test")
     return {
         "NPANEL_ENVIRONMENT": "production",
         "NPANEL_DATABASE_URL": f"sqlite:///{folder}/production.sqlite3",
@@ -60,7 +65,8 @@ def steps(folder: str) -> list[Step]:
         Step("import rules know all packages", [PYTHON, "scripts/check.py", "packages"]),
         Step("migrations are made", [*manage, "makemigrations", "--check", "--dry-run"], development),
         Step("production keys are made", [*manage, "worker_key", "--init"], production),
-        Step("production settings", deploy, production),
+        Step("production settings: admin", deploy, {**production, "NPANEL_INTERFACE": "admin"}),
+        Step("production settings: customer", deploy, {**production, "NPANEL_INTERFACE": "customer"}),
         Step("templates (djlint)", [str(BIN / "djlint"), "--lint", "--quiet", "templates"]),
         Step("no shell", [PYTHON, "scripts/no_shell.py"]),
         Step("texts are marked", [PYTHON, "scripts/texts.py"]),

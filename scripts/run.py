@@ -13,11 +13,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts.run_demo import DOMAIN, OPERATOR, PLAN, Demo
+from scripts.run_demo import DOMAIN, OPERATOR, PERSON, PLAN, Demo
+from scripts.run_front import doors, front_command
 from scripts.run_manage import Manage
 from scripts.run_node import Lab, LabNode
 from scripts.run_options import PYTHON, ROOT, Options, RunError, Stopped, parse
-from scripts.run_place import WEB_USER, WebUser, alone, check_port, make_folders, share_with_web, web_user
+from scripts.run_place import WEB_USER, WebUser, alone, check_ports, make_folders, share_with_web, web_user
 from scripts.run_processes import Processes, end_leftovers, tied_to_us
 from scripts.run_screen import Screen
 from scripts.run_visits import panel_is_ready, sign_in_page
@@ -25,6 +26,7 @@ from scripts.run_visits import panel_is_ready, sign_in_page
 READY_PATIENCE_S = 120.0
 #: What the web process (another user) and the worker (root) share, they share by group.
 _UMASK = 0o007
+_NO_NGINX = "nginx is not installed: no HTTPS and no common port; the interfaces listen on ports of their own"
 _NEEDS_ROOT = "the lab node, its bootstrap and the demo site need root (namespaces, mounts, a bridge)"
 
 
@@ -62,29 +64,32 @@ class Run:
     # The start
 
     def _start(self) -> tuple[Demo, LabNode | None]:
-        """Boot the node while the database is brought up to date, then start web and worker."""
+        """Boot the node while the database is brought up to date, then start web processes, nginx and worker."""
         booting = self.lab.begin() if self.lab else None
         user = web_user(self.options)
         facts = self._facts()
         share_with_web(self.options, user)
         self._start_web(user)
+        self._start_front(user)
         server = None
         if self.lab and booting:
             with self.screen.step(f"lab node {self.options.node}: a Debian server with its own systemd") as step:
                 server = self.lab.wait(booting, step)
                 step.title = f"lab node {self.options.node} at {server.address}: a Debian server with its own systemd"
-        with self.screen.step(f"web and worker at {self.options.url}"):
+        with self.screen.step(f"web processes and worker at {self.options.url}"):
             self._start_worker()
             self.processes.wait_until(self._is_ready, READY_PATIENCE_S, "The panel did not get ready.")
         if user.is_other:
-            self.screen.say(f"      the web process runs as {WEB_USER} and can't read the worker's keys")
+            self.screen.say(f"      the web processes run as {WEB_USER} and can't read the worker's keys")
         elif os.geteuid() == 0:
-            self.screen.say(f"      the web process is root's, as the worker: {user.reason}")
+            self.screen.say(f"      the web processes are root's, as the worker: {user.reason}")
+        if not self.options.nginx:
+            self.screen.say(f"      {_NO_NGINX}", "yellow")
         return Demo(self.screen, self.manage, self.options, facts), server
 
     def _facts(self) -> dict[str, Any]:
         with self.screen.step("database and keys") as step:
-            names = (DOMAIN, self.options.node_name, OPERATOR, PLAN)
+            names = (DOMAIN, self.options.node_name, OPERATOR, PLAN, PERSON)
             facts: dict[str, Any] = self.manage.start("scripts/run_facts.py", *names)()
             if not facts["migrated"]:
                 step.kept()
@@ -92,7 +97,13 @@ class Run:
 
     def _start_web(self, user: WebUser) -> None:
         argv = [PYTHON, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
-        self.processes.start("web", argv, self.options.environment("admin"), user.wrapper())
+        for name, interface in (("admin", "admin"), ("portal", "customer")):
+            self.processes.start(name, argv, self.options.environment(interface), user.wrapper())
+
+    def _start_front(self, user: WebUser) -> None:
+        if self.options.nginx:
+            argv = front_command(self.options, WEB_USER if user.is_other else "root")
+            self.processes.start("front", argv, self.options.environment("command"), tied_to_us())
 
     def _start_worker(self) -> None:
         (self.options.var / "run" / "doorbell.sock").unlink(missing_ok=True)
@@ -100,7 +111,7 @@ class Run:
         self.processes.start("worker", argv, self.options.environment("worker"), tied_to_us())
 
     def _is_ready(self) -> bool:
-        return (self.options.var / "run" / "doorbell.sock").exists() and panel_is_ready(self.options.port)
+        return (self.options.var / "run" / "doorbell.sock").exists() and panel_is_ready(self.options)
 
     # The contents
 
@@ -121,16 +132,18 @@ class Run:
     def _summary(self, demo: Demo, server: LabNode | None, seconds: float) -> None:
         say, outcome, line = self.screen.say, demo.outcome, self.options.manage_line
         say(f"\n{'Ready' if not self.failure else 'Not complete'} after {seconds:.1f} s.\n", "bold")
-        say(f"  console     {self.options.url}/admin/", "bold")
-        say(f"  sign in as  {OPERATOR}")
-        if outcome.operator_password:
-            say(f"  password    {outcome.operator_password}   (shown only now: it is not stored in clear)")
-        else:
-            say(f"  password    unchanged; reset it with: {line('operator_password', OPERATOR)}")
+        for place, address, note in doors(self.options):
+            say(f"  {place:<11} {address:<32}{note}".rstrip(), "bold")
+        for who, password in ((OPERATOR, outcome.operator_password), (PERSON, outcome.person_password)):
+            say(f"\n  sign in as  {who}   ({'console' if who == OPERATOR else 'portal'})")
+            if password:
+                say(f"  password    {password}   (shown only now: it is not stored in clear)")
+            else:
+                say(f"  password    unchanged; reset it with: {line('operator_password', who)}")
         if server:
             self._site_summary(demo, server)
         say(f"\n  commands    {line('help')}")
-        say(f"  logs        {self.options.var}/log/web.log, worker.log, command.log")
+        say(f"  logs        {self.options.var}/log/admin.log, portal.log, worker.log, command.log")
         if not self.options.check:
             say("\nCtrl-C stops everything; data and the node's disk are kept for the next run.")
 
@@ -176,7 +189,7 @@ def main(arguments: list[str]) -> int:
             run = Run(options, screen)
             run.processes.listen_to_signals()
             end_leftovers(options.var / "run", screen.say)
-            check_port(options)
+            check_ports(options)
             run.carry_out()
     except Stopped:
         return 0

@@ -12,6 +12,7 @@ from scripts.run_screen import Screen, Step
 from scripts.run_visits import Greeting, demo_counts, demo_page, resolved
 
 OPERATOR = "admin@localhost"
+PERSON = "customer@localhost"
 PLAN = "Starter"
 CUSTOMER = "Demo customer"
 DOMAIN = "demo.test"
@@ -25,6 +26,7 @@ class Outcome:
     """What to tell the person: passwords made just now (never kept in clear) and what the site says."""
 
     operator_password: str = ""
+    person_password: str = ""
     database: str = ""
     database_password: str = ""
     greeting: Greeting | None = None
@@ -42,7 +44,7 @@ class Demo:
         self.outcome = Outcome()
 
     def people_and_plans(self) -> None:
-        """The first operator and the plan."""
+        """The first operator, the plan, and a person of the demo customer."""
         with self._screen.step(f"operator {OPERATOR}") as step:
             if self._facts["operator"]:
                 step.kept()
@@ -57,6 +59,16 @@ class Demo:
                 step.kept()
             else:
                 self._manage("plan_create", PLAN)
+        with self._screen.step(f"{PERSON}, who signs in for {CUSTOMER}") as step:
+            if self._facts["person"]:
+                step.kept()
+            else:
+                password = _password()
+                argv = ("person_create", PERSON, "--customer", CUSTOMER, "--access", "owner", "--password-stdin")
+                self._manage(*argv, given=f"{password}\n")
+                self.outcome.person_password = password
+        if self.outcome.person_password:
+            self._screen.say(f"      password of {PERSON}: {self.outcome.person_password}")
 
     # The node
 

@@ -20,7 +20,16 @@ from scripts.run_processes import tied_to_us
 
 #: Started as root, the web process runs as this user, which every Debian has and which owns nothing.
 WEB_USER = "nobody"
-_FOLDERS = {"keys": 0o711, "log": 0o750, "run": 0o755, "spool": 0o700, "static": 0o755}
+_FOLDERS = {
+    "keys": 0o711,
+    "log": 0o750,
+    "run": 0o755,
+    "run/front": 0o755,
+    "run/web": 0o750,
+    "spool": 0o700,
+    "static": 0o755,
+    "tls": 0o755,
+}
 
 
 @dataclass(frozen=True)
@@ -85,23 +94,28 @@ def alone(options: Options) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def check_port(options: Options) -> None:
+def check_ports(options: Options) -> None:
     """See that nobody listens where the panel will.
 
     Raises:
         RunError: somebody does, with who it is as far as we may know.
     """
+    for port in options.taken_ports():
+        _check_port(port)
+
+
+def _check_port(port: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, options.port))
+            probe.bind((HOST, port))
         except OSError as error:
-            hint = "Stop it, or choose another port: make run NPANEL_RUN_PORT=8081"
+            others = "make run NPANEL_RUN_PORT=9000 takes 9000 to 9005"
             if error.errno == errno.EADDRINUSE:
-                who = _listener(options.port)
-                raise RunError(f"Port {options.port} of {HOST} is in use{who}.", hint) from error
-            text = f"Port {options.port} of {HOST} can't be had: {error.strerror}."
-            raise RunError(text, "Choose one above 1023: make run NPANEL_RUN_PORT=8081") from error
+                text = f"Port {port} of {HOST} is in use{_listener(port)}."
+                raise RunError(text, f"Stop it, or choose other ports: {others}") from error
+            text = f"Port {port} of {HOST} can't be had: {error.strerror}."
+            raise RunError(text, f"Choose some above 1023: {others}") from error
 
 
 def _listener(port: int) -> str:
@@ -149,8 +163,9 @@ def _trouble_as(user: WebUser, options: Options) -> str:
 def share_with_web(options: Options, user: WebUser) -> None:
     """Give the web process what it needs of the panel's folder, and nothing else (nothing to do without another user).
 
-    It may write the database and the metrics, and read its own key and the worker's public one. The folder is sticky:
-    SQLite makes its files beside the database, but nobody can be rid of files that are not theirs.
+    It may write the database and the metrics, and read its own key and the worker's public one. (Development's two web
+    processes are one user; in production each is told of its own key only.) The folder is sticky: SQLite makes its
+    files beside the database, but nobody can be rid of files that are not theirs.
     """
     metrics = prepare_multiprocess_dir(options.var / "metrics")
     if not user.is_other:
@@ -162,7 +177,9 @@ def share_with_web(options: Options, user: WebUser) -> None:
     metrics.chmod(0o2770)
     for name in ("npanel.sqlite3", "npanel.sqlite3-wal", "npanel.sqlite3-shm"):
         _give(options.var / name, user.uid, user.gid, 0o660)
-    _give(options.var / "keys" / "web.secret", 0, user.gid, 0o640)
+    _give(options.var / "run" / "web", user.uid, user.gid, 0o750)
+    for name in ("web.secret", "customer.secret"):
+        _give(options.var / "keys" / name, 0, user.gid, 0o640)
     _give(options.var / "keys" / "worker.pub", 0, user.gid, 0o644)
 
 

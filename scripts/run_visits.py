@@ -9,7 +9,7 @@ import dns.message
 import dns.query
 import dns.rdatatype
 
-from scripts.run_options import HOST, RunError
+from scripts.run_options import HOST, Options, RunError
 
 _SENTENCE = re.compile(r'<p id="sentence">(?P<sentence>[^<]+)</p>.*<dd id="visits">(?P<visits>\d+)</dd>', re.DOTALL)
 _PATIENCE_S = 10.0
@@ -40,9 +40,14 @@ def get(address: str, port: int, path: str, host: str = "") -> Page:
         connection.close()
 
 
-def panel_is_ready(port: int) -> bool:
-    """Whether the web process answers and sees a worker."""
-    return get(HOST, port, "/readyz").status == 200
+def panel_is_ready(options: Options) -> bool:
+    """Whether both web processes answer and see a worker; through nginx where it is."""
+    ports = options.ports
+    if options.nginx:
+        asked = [(ports.probes, "/readyz"), (ports.probes, "/customer/readyz"), (ports.unified, "/healthz")]
+    else:
+        asked = [(ports.unified, "/readyz"), (ports.customer_http, "/readyz")]
+    return all(get(HOST, port, path).status == 200 for port, path in asked)
 
 
 def sign_in_page(port: int) -> None:

@@ -96,10 +96,10 @@ def start_bulk(
 def _check(kind: OperationKind, chosen: list[HostingService], options: dict[str, Any]) -> None:
     if kind not in WISHES:
         raise HostingError(
-            N_("“%(label)s” is not done for many services at once.", label=kind.label), code="not_in_bulk"
+            N_("“%(label)s” is not done for many services at once.", label=english(kind.label)), code="not_in_bulk"
         )
     if options.keys() != _OPTIONS.get(kind, set()) or not all(isinstance(value, str) for value in options.values()):
-        raise HostingError(N_("“%(label)s” needs other options.", label=kind.label), code="wrong_options")
+        raise HostingError(N_("“%(label)s” needs other options.", label=english(kind.label)), code="wrong_options")
     if not chosen:
         raise HostingError(N_("No service is chosen."), code="nothing_chosen", hint=N_("Choose some in the list."))
     if len(chosen) > MOST:
@@ -338,7 +338,7 @@ def counts(run: BulkRun) -> dict[str, int]:
 def _wrong_state(run: BulkRun, wish: str) -> HostingError:
     run.refresh_from_db()
     return HostingError(
-        N_("The run is %(state)s and can't be %(wish)s.", state=run.get_state_display().lower(), wish=wish),
+        N_("The run is %(state)s and can't be %(wish)s.", state=shown(run, "state"), wish=wish),
         code="wrong_state",
         hint=N_("Reload the page; somebody may have been faster."),
     )

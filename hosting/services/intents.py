@@ -121,7 +121,7 @@ def _confirm(actor: Actor, operation: Operation, token: str, digest: str, reason
     )
     if not confirmed:
         raise HostingError(
-            N_("The operation is %(state)s and can't be confirmed.", state=operation.get_state_display().lower()),
+            N_("The operation is %(state)s and can't be confirmed.", state=shown(operation, "state")),
             code="wrong_state",
             hint=N_("Reload the page; somebody may have been faster."),
         )
@@ -232,7 +232,7 @@ def _closed(intent: Intent) -> HostingError:
     if intent.state in (IntentState.WAITING, IntentState.EXPIRED):
         return _expired()
     return HostingError(
-        N_("It is %(state)s already.", state=intent.get_state_display().lower()),
+        N_("It is %(state)s already.", state=shown(intent, "state")),
         code="intent_closed",
         hint=N_("Reload the page; somebody may have been faster."),
     )

@@ -146,7 +146,7 @@ def _not_deleted(service: HostingService, wish: str) -> HostingError:
         N_(
             "The service %(username)s is %(state)s and can't be %(wish)s.",
             username=service.username,
-            state=service.get_state_display().lower(),
+            state=shown(service, "state"),
             wish=wish,
         ),
         code="wrong_state",

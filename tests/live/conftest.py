@@ -6,6 +6,7 @@ import pytest
 
 from tests.lab.fixtures import fresh_node, lab, lab_node, lent  # noqa: F401
 from tests.lab.nodes import Lab
+from tests.live.front import Doors, environment_of, panel_behind, prepare, variables
 from tests.live.panel import Panel
 
 
@@ -19,6 +20,23 @@ def panel(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]
             yield panel
         finally:
             panel.close()
+
+
+@pytest.fixture(scope="session")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    """A panel of development with both interfaces behind nginx; no worker and no node."""
+    folder = tmp_path_factory.mktemp("front")
+    environment = environment_of(folder)
+    prepare(environment)
+    with panel_behind(variables(folder), folder, environment) as doors:
+        yield doors
+
+
+@pytest.fixture(scope="session")
+def panel_front(panel: Panel) -> Iterator[Doors]:
+    """The panel with a node, reached through its own nginx as people do."""
+    with panel_behind(variables(panel.folder), panel.folder, panel.environment) as doors:
+        yield doors
 
 
 _LINES = pytest.StashKey[list[str]]()

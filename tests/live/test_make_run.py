@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import requests
 
 from tests.lab.fixtures import lab, lent
 from tests.lab.nodes import Lab, Node
+from tests.live.front import ask, free_ports, trusting_nobody
 
 __all__ = ["lab"]
 
@@ -41,6 +41,15 @@ class Place:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def addresses(self) -> list[str]:
+        """The five that it prints."""
+        paths = ("/portal/", "/portal/", "/admin/", "/admin/")
+        doors = [
+            f"{'https' if number % 2 else 'http'}://127.0.0.1:{self.port + 1 + number}{path}"
+            for number, path in enumerate(paths)
+        ]
+        return [f"{self.url}/", *doors]
 
     def argv(self, *more: str, python: str = sys.executable) -> list[str]:
         number = str(self.node.number) if self.node else "0"
@@ -123,9 +132,8 @@ def running() -> Iterator[Callable[[list[str]], Session]]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port that five free ones follow."""
+    return free_ports(6)
 
 
 @pytest.fixture(scope="module")
@@ -175,10 +183,13 @@ def sign_in(url: str, email: str, password: str) -> requests.Response:
 def test_the_first_run_hosts_a_page_and_says_how_to_get_there(place: Place, first_run: str) -> None:
     assert place.node
     assert READY in first_run
-    assert f"{place.url}/admin/" in first_run
+    for address in place.addresses():
+        assert address in first_run
     assert f"curl -H 'Host: {DOMAIN}' http://{place.node.address}/" in first_run
     assert f"dig @{place.node.address} {DOMAIN}" in first_run
-    assert len(re.findall(r"password (?:of admin@localhost: )?(\S{20})", first_run.replace("    ", ""))) >= 2
+    for person in ("admin@localhost", "customer@localhost"):
+        assert re.search(rf"password of {person}: \S{{20}}", first_run)
+    assert len(re.findall(r"^  password +(\S{20}) ", first_run, re.MULTILINE)) == 2
     assert re.search(r"^done .*bootstrapped over SSH +[0-9.]+ s$", first_run, re.MULTILINE)
     assert place.processes() == []
 
@@ -189,9 +200,26 @@ def test_a_second_run_reuses_everything_and_ctrl_c_leaves_nothing(
     assert place.node
     session = running(place.argv())
     session.wait_for("Ctrl-C stops everything")
-    for step in ("operator", "hosting plan", "host key pinned", "bootstrapped", f"service {DOMAIN}"):
+    for step in (
+        "operator",
+        "hosting plan",
+        "customer@localhost",
+        "host key pinned",
+        "bootstrapped",
+        f"service {DOMAIN}",
+    ):
         assert re.search(rf"^kept .*{step}", session.text, re.MULTILINE), session.text
-    assert "unchanged; reset it with:" in session.text
+    assert session.text.count("unchanged; reset it with:") == 2
+
+    statuses = [
+        ask(place.port + offset, path, tls=trusting_nobody() if offset in (2, 4) else None).status
+        for offset in range(6)
+        for path in ("/healthz", "/admin/login/", "/admin/x/")
+    ]
+    both, customer, admin, probes = [200, 200, 302], [200, 403, 403], [200, 200, 302], [200, 404, 404]
+    assert statuses == [*both, *customer, *customer, *admin, *admin, *probes]
+    metrics = ask(place.port + 5, "/metrics").text
+    assert "npanel_operations_pending" in metrics and "django_http_requests" in metrics
 
     before, after = visit(place), visit(place)
     assert sentence_of(before) == sentence_of(first_run)
@@ -204,8 +232,9 @@ def test_a_second_run_reuses_everything_and_ctrl_c_leaves_nothing(
     assert session.stop(signal.SIGINT) == 0
     assert place.processes() == []
     assert not place.node.running
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{place.url}/healthz", timeout=30)
+    for offset in range(6):
+        with pytest.raises(ConnectionRefusedError):
+            ask(place.port + offset, "/healthz")
 
 
 def test_a_reset_password_opens_the_console(
@@ -230,18 +259,19 @@ def test_web_processes_are_not_told_where_keys_are(
 ) -> None:
     session = running(place.argv())
     session.wait_for("Ctrl-C stops everything")
-    web = (place.var / "run" / "web.pid").read_text().strip()
-    environment = (Path("/proc") / web / "environ").read_bytes().decode()
-    paths = dict(entry.split("=", 1) for entry in environment.split("\0") if entry.startswith("NPANEL_"))
-    assert not Path(paths["NPANEL_WORKER_PRIVATE_KEYS"]).exists()
-    assert not Path(paths["NPANEL_QUEUE_KEY_FILE"]).exists()
-    if "the web process runs as nobody" in session.text:
+    for name in ("admin", "portal"):
+        web = (place.var / "run" / f"{name}.pid").read_text().strip()
+        environment = (Path("/proc") / web / "environ").read_bytes().decode()
+        paths = dict(entry.split("=", 1) for entry in environment.split("\0") if entry.startswith("NPANEL_"))
+        assert not Path(paths["NPANEL_WORKER_PRIVATE_KEYS"]).exists()
+        assert not Path(paths["NPANEL_QUEUE_KEY_FILE"]).exists()
+    if "the web processes run as nobody" in session.text:
         for key in ("worker.key", "queue.key"):
             argv = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "cat"]
             read = subprocess.run([*argv, str(place.var / "keys" / key)], capture_output=True, check=False)
             assert read.returncode == 1
     else:
-        assert "the web process is root's, as the worker:" in session.text
+        assert "the web processes are root's, as the worker:" in session.text
     assert session.stop(signal.SIGTERM) == 0
 
 
@@ -249,15 +279,15 @@ def test_a_second_instance_and_a_taken_port_are_refused(
     place: Place, first_run: str, running: Callable[[list[str]], Session], tmp_path: Path
 ) -> None:
     session = running(place.argv())
-    session.wait_for("web and worker at")
+    session.wait_for("web processes and worker at")
     again = to_its_end(place.argv("--check"))
     assert again.returncode == 1
     assert f"(pid {session.process.pid})" in again.stdout
-    other = Place(tmp_path / "var", place.port)
-    taken = to_its_end(other.argv("--check"))
-    assert taken.returncode == 1
-    assert f"Port {place.port} of 127.0.0.1 is in use by" in taken.stdout
-    assert "NPANEL_RUN_PORT=" in taken.stdout
+    for port in (place.port, place.port - 3):  # the first port itself, and one whose followers meet it
+        taken = to_its_end(Place(tmp_path / f"var{port}", port).argv("--check"))
+        assert taken.returncode == 1
+        assert f"Port {place.port} of 127.0.0.1 is in use by" in taken.stdout
+        assert "NPANEL_RUN_PORT=" in taken.stdout
     session.wait_for(READY)
     assert session.stop(signal.SIGTERM) == 0
     assert place.processes() == []
@@ -275,20 +305,21 @@ def test_what_a_killed_run_leaves_is_ended_by_the_next(
     assert place.processes() != []
     session = running(place.argv())
     session.wait_for("Ctrl-C stops everything")
-    assert "ending what an earlier run left: web" in session.text  # the worker's own processes end with it
+    assert "ending what an earlier run left:" in session.text  # the worker's own processes end with it
     assert session.stop(signal.SIGINT) == 0
     assert place.processes() == []
 
 
+@pytest.mark.parametrize("server", ["admin", "portal", "front"])
 def test_a_server_that_ends_by_itself_ends_the_run_and_is_named(
-    place: Place, first_run: str, running: Callable[[list[str]], Session]
+    place: Place, first_run: str, running: Callable[[list[str]], Session], server: str
 ) -> None:
     session = running(place.argv())
     session.wait_for("Ctrl-C stops everything")
-    os.kill(int((place.var / "run" / "web.pid").read_text()), signal.SIGKILL)
+    os.kill(int((place.var / "run" / f"{server}.pid").read_text()), signal.SIGKILL)
     assert session.process.wait(timeout=PATIENCE_S) == 1
     session.stop(signal.SIGTERM)
-    assert "The web process ended by itself (exit status -9)." in session.text
+    assert f"The {server} process ended by itself (exit status -9)." in session.text
     assert place.processes() == []
 
 
@@ -337,5 +368,5 @@ def test_without_root_the_panel_starts_and_says_what_is_missing() -> None:
         done = to_its_end([*as_nobody, *argv])
         assert done.returncode == 0, done.stdout + done.stderr
         assert "skip  the lab node, its bootstrap and the demo site need root" in done.stdout
-        assert f"{place.url}/admin/" in done.stdout
+        assert all(address in done.stdout for address in place.addresses())
         assert place.processes() == []

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import get_commands
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("accounts", "audit", "hosting", "observability")
+OURS = ("accounts", "audit", "hosting", "npanel", "observability")
 #: Where the environment is read, and by what.
 READERS = (
     "npanel/*.py",
