@@ -19,6 +19,7 @@ from hosting.operations.journal import error_json
 from hosting.operations.locks import guarded_update
 from hosting.operations.planner import wishes_of_others
 from hosting.operations.requests import actor_of, audit_target
+from hosting.operations.webhooks import tell
 from hosting.state import Ref, Resource, plan
 from hosting.transactions import retried
 from hosting.verbs import OPERATION_VERBS
@@ -78,7 +79,9 @@ def _commit(
         error=None if error is None else error_json(error),
         result={**operation.result, **result},
     )
+    before = _service_state(operation)
     _settle_facts(operation, state, observed)
+    tell(operation, before)
     ActivationTicket.objects.filter(operation=operation).delete()
     event = record_outcome(
         verb=OPERATION_VERBS[operation.kind],
@@ -96,6 +99,12 @@ def _commit(
     )
     if event is None:
         pause_node(operation.node)
+
+
+def _service_state(operation: Operation) -> str:
+    """The service's state as the operation finds it; where asking for the operation changed it, the one before that."""
+    now = HostingService.objects.filter(pk=operation.service_id).values_list("state", flat=True).first()
+    return str(operation.result.get("state_before") or now or "")
 
 
 def pause_node(node: Node | None) -> None:

@@ -15,6 +15,7 @@ from hosting.errors import HostingError
 from hosting.models import HostingService, Operation
 from hosting.operations.doorbell import ring
 from hosting.operations.requests import audit_target, request_operation
+from hosting.operations.webhooks import tell
 from hosting.services.limits import lock
 from hosting.services.sites import delete_service
 from hosting.services.zones import check_others_do_not_need
@@ -69,7 +70,9 @@ def cancel_operation(*, actor: Actor, operation: Operation, reason: str = "") ->
         raise _wrong_state(operation, "cancelled")
     _record(OPERATION_CANCEL, actor, operation, reason, None)
     operation.refresh_from_db()
+    before = operation.service.state if operation.service else ""
     _take_back_wish(actor, operation)
+    tell(operation, before)
     return operation
 
 
