@@ -147,7 +147,7 @@ def _checked_cidrs(cidrs: Iterable[str]) -> list[str]:
 
 def _checked_end(expires_in: timedelta | None, expires_at: datetime | None) -> datetime:
     now = timezone.now()
-    end = expires_at or now + (LONGEST if expires_in is None else expires_in)
+    end = expires_at or now + min(expires_in or LONGEST, 2 * LONGEST)
     if not now < end <= now + LONGEST + timedelta(minutes=1):
         raise ValidationError({"expires_at": _("A token lives for a year at most, and ends in the future.")})
     return end

@@ -102,7 +102,7 @@ class Resource(GenericViewSet):
         if _wants_plan(self.request):
             _check_can_plan(name)
             data["wait_for_approval"] = True
-        made = perform(actor=self.actor, name=name, subject=subject, **data)
+        made = perform(self.actor, name, subject, **data)
         if isinstance(made, Operation):
             return self.accepted(made)
         if made is None or answer is None:

@@ -21,9 +21,7 @@ class Command(HostingCommand):
         super().add_arguments(parser)
         parser.add_argument("email", help="whose token it is")
         parser.add_argument("name", help="what it is for")
-        parser.add_argument(
-            "--scope", action="append", required=True, help="such as domain:write or *:read; repeatable"
-        )
+        parser.add_argument("--scope", action="append", required=True, help="domain:write, *:read…; repeatable")
         parser.add_argument("--network", action="append", default=[], help="where it may be used from; repeatable")
         parser.add_argument("--days", type=int, default=90, help="its life, at most 365 (default 90)")
 
@@ -37,7 +35,7 @@ class Command(HostingCommand):
                 name=options["name"],
                 scopes=options["scope"],
                 cidrs=options["network"],
-                expires_in=timedelta(days=options["days"]),
+                expires_in=timedelta(days=min(options["days"], 366)),
             )
         shown = {"token": text, "prefix": row.prefix, "scopes": row.scopes, "expires_at": row.expires_at}
         self.show(shown, f"Token (shown once): {text}\nIt ends on {row.expires_at:%Y-%m-%d}.")
