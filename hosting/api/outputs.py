@@ -33,6 +33,8 @@ from hosting.services.plans import LIMITS
 class ResellerOutput(serializers.ModelSerializer):
     """A reseller."""
 
+    email = serializers.CharField(read_only=True)
+
     class Meta:
         model = Reseller
         fields = ("id", "name", "email", "is_active", "max_customers", "max_services", "max_disk_mb", "created_at")
@@ -42,6 +44,7 @@ class ResellerOutput(serializers.ModelSerializer):
 class CustomerOutput(serializers.ModelSerializer):
     """A customer; notes are for those who sell."""
 
+    email = serializers.CharField(read_only=True)
     notes = serializers.SerializerMethodField()
 
     class Meta:
