@@ -49,6 +49,7 @@ def production_environment(folder: str) -> dict[str, str]:
 def steps(folder: str) -> list[Step]:
     """List the checks; `folder` is a scratch directory where their databases and keys may be."""
     manage = [PYTHON, "manage.py"]
+    spectacular = ["spectacular", "--validate", "--fail-on-warn", "--file", f"{folder}/openapi.yaml"]
     development = {"NPANEL_ENVIRONMENT": "development", "NPANEL_VAR_DIR": folder}
     deploy = [*manage, "check", "--deploy", "--fail-level", "WARNING"]
     production = production_environment(folder)
@@ -62,6 +63,7 @@ def steps(folder: str) -> list[Step]:
         Step("production keys are made", [*manage, "worker_key", "--init"], production),
         Step("production settings", deploy, production),
         Step("templates (djlint)", [str(BIN / "djlint"), "--lint", "--quiet", "templates"]),
+        Step("API schema (OpenAPI)", [*manage, *spectacular], development),
         Step("no shell", [PYTHON, "scripts/no_shell.py"]),
     ]
 

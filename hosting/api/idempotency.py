@@ -1,5 +1,6 @@
 """A request that is sent again with its Idempotency-Key does its work once, and gets the same answer."""
 
+import json
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -101,7 +103,8 @@ def _keepable(data: Any) -> Any:
     """The answer as plain JSON, without what is shown once."""
     if not isinstance(data, dict):
         return data
-    return {name: None if name in _SECRET_FIELDS else value for name, value in data.items()}
+    shown = {name: None if name in _SECRET_FIELDS else value for name, value in data.items()}
+    return json.loads(JSONRenderer().render(shown))  # ids and times as the client reads them
 
 
 def _replay(row: ApiIdempotencyKey) -> Response:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Customer
-from hosting.models import ApiIdempotencyKey, Operation
+from hosting.models import ApiIdempotencyKey, Operation, Webhook, WebhookDelivery
 from hosting.operations.webhook_sender import forget_old
 from tests import factories, people
 from tests.unit.api.caller import Caller, code
@@ -32,6 +32,15 @@ def test_an_operation_is_asked_for_once(admin: Caller) -> None:
     answers = [admin.post(f"services/{service.pk}/apply", Idempotency_Key="op").json() for _ in range(2)]
     assert answers[0]["id"] == answers[1]["id"]
     assert Operation.objects.count() == 1
+
+
+def test_answers_with_ids_of_every_kind_are_kept(admin: Caller) -> None:
+    hook = Webhook.objects.create(url="https://x.test", events=["operation.finished"], secret_sealed="x")
+    delivery = WebhookDelivery.objects.create(webhook=hook, event="e", payload={}, next_at=timezone.now())
+    path = f"webhook-deliveries/{delivery.pk}/resend"
+    answers = [admin.post(path, Idempotency_Key="d").json() for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert answers[0]["id"] == str(delivery.pk)
 
 
 def test_another_request_under_the_same_key(admin: Caller) -> None:
