@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.test import Client
 
 from audit.models import Event
-from hosting.api.codes import STATUSES, status_of
+from hosting.api.codes import MEANINGS, STATUSES, status_of
 from hosting.models import HostingPlan
 from tests import factories, people
 from tests.unit.api.caller import Caller, ask, code
@@ -152,3 +152,11 @@ def test_an_anonymous_address_is_throttled(db: None, settings: Any) -> None:
     answer = caller.get("me")
     assert code(answer) == (429, "throttled")
     assert 1 <= int(answer["Retry-After"]) <= 61
+
+
+def test_the_guide_lists_the_codes_as_they_are() -> None:
+    guide = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text()
+    rows = re.findall(r"^\| `([a-z_]+)` \| (\d+) \| (.+) \|$", guide, re.MULTILINE)
+    assert {name: (int(status), text) for name, status, text in rows} == {
+        name: (STATUSES[name], str(meaning)) for name, meaning in MEANINGS.items()
+    }
