@@ -5,22 +5,18 @@ from collections.abc import Iterable
 READ, WRITE = "read", "write"
 ANY = "*"
 
-_subjects: set[str] = set()
+_subjects: dict[str, tuple[str, ...]] = {ANY: (READ, WRITE)}
 
 
-def register_subjects(names: Iterable[str]) -> None:
+def register_subjects(names: Iterable[str], *, read_only: Iterable[str] = ()) -> None:
     """Declare subjects that scopes can name (an app does so when it is ready)."""
-    _subjects.update(names)
-
-
-def subjects() -> list[str]:
-    """All subjects, sorted."""
-    return sorted(_subjects)
+    _subjects.update(dict.fromkeys(names, (READ, WRITE)))
+    _subjects.update(dict.fromkeys(read_only, (READ,)))
 
 
 def known_scopes() -> list[str]:
     """Every scope a token can have."""
-    return [f"{subject}:{act}" for subject in (ANY, *subjects()) for act in (READ, WRITE)]
+    return [f"{subject}:{act}" for subject, acts in sorted(_subjects.items()) for act in acts]
 
 
 def allows(scopes: Iterable[str], subject: str, act: str) -> bool:

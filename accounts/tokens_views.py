@@ -103,7 +103,7 @@ def create(request: HttpRequest) -> HttpResponse:
         )
     except ValidationError as error:
         for field, errors in error.message_dict.items():
-            form.add_error(field if field in form.fields else None, errors)  # type: ignore[arg-type]
+            form.add_error(field if field in form.fields else None, errors)
         return _page(request, form=form)
     return _page(request, made=row, shown_once=text)
 
@@ -120,7 +120,7 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _own_tokens(request: HttpRequest) -> Any:
-    return ApiToken.objects.filter(user_id=request.user.pk)
+    return ApiToken.objects.filter(user=request.user)  # type: ignore[misc]
 
 
 def _page(request: HttpRequest, **context: Any) -> HttpResponse:

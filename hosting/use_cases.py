@@ -78,5 +78,6 @@ _TABLE = (
 
 USE_CASES: dict[str, UseCase] = {use.name: use for use in _TABLE}
 
-#: What API tokens' scopes name: the subjects of the use cases, and what has no use case here.
-SUBJECTS = frozenset({name.partition(".")[0] for name in USE_CASES} | {"reseller", "activity", "token"})
+#: What API tokens' scopes name: the subjects of the use cases, one's own tokens, and what can only be read.
+SUBJECTS = frozenset({name.partition(".")[0] for name in USE_CASES} | {"token"})
+READ_ONLY_SUBJECTS = frozenset({"reseller", "activity"})

@@ -142,7 +142,7 @@ class OperationRow(serializers.ModelSerializer):
 
     class Meta:
         model = Operation
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "kind", "state", "phase", "target", "service", "node_name", "needs_approval", "plan_digest",
             "asked_by", "reason", "trace_id", "error", "created_at", "started_at", "finished_at",
         )  # fmt: skip
@@ -210,7 +210,7 @@ class OperationOutput(OperationRow):
     possible = serializers.SerializerMethodField()
 
     class Meta(OperationRow.Meta):
-        fields = (*OperationRow.Meta.fields, "plan", "progress", "possible")
+        fields: tuple[str, ...] = (*OperationRow.Meta.fields, "plan", "progress", "possible")
         read_only_fields = fields
 
     @extend_schema_field(PlanOfOperation)
@@ -351,7 +351,7 @@ class WebhookOutput(serializers.ModelSerializer):
 
     class Meta:
         model = Webhook
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "customer", "reseller", "url", "events", "is_active", "failing_since", "disabled_reason",
             "created_at",
         )  # fmt: skip
@@ -364,7 +364,7 @@ class WebhookWithSecret(WebhookOutput):
     secret = serializers.CharField(allow_null=True, read_only=True)
 
     class Meta(WebhookOutput.Meta):
-        fields = (*WebhookOutput.Meta.fields, "secret")
+        fields: tuple[str, ...] = (*WebhookOutput.Meta.fields, "secret")
         read_only_fields = fields
 
 

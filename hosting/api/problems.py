@@ -55,8 +55,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     set_rollback()
     request = context["request"]
     if isinstance(error, HostingError):
-        facts = {"code": error.code, "detail": error.detail, "hint": error.hint}
-        return problem(request, status_of(error.code), errors=_named(error), **facts)
+        status, named = status_of(error.code), _named(error)
+        return problem(request, status, code=error.code, detail=error.detail, hint=error.hint, errors=named)
     if isinstance(error, AuditWriteFailed):
         return problem(request, 503, code=error.code, detail=error.hint, headers={"Retry-After": "10"})
     known = _as_api_exception(error)

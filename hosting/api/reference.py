@@ -40,6 +40,7 @@ class Endpoint:
     fields: list[Value]
     example: str
     answers: list[tuple[str, str]]
+    scope: str
 
 
 @functools.cache
@@ -64,7 +65,7 @@ def docs(request: HttpRequest) -> HttpResponse:
     groups: dict[str, list[Endpoint]] = {}
     for endpoint, tag in _endpoints(description()):
         groups.setdefault(tag, []).append(endpoint)
-    return render(request, "api/reference.html", {"groups": groups})
+    return render(request, "api/reference.html", {"groups": groups, "shapes": dict(_shapes(description()))})
 
 
 @login_not_required
@@ -85,6 +86,14 @@ def _endpoints(document: dict[str, Any]) -> Iterator[tuple[Endpoint, str]]:
                 yield _endpoint(path, method, methods[method], schemas), methods[method]["tags"][0]
 
 
+def _shapes(document: dict[str, Any]) -> Iterator[tuple[str, list[Value]]]:
+    """What answers consist of."""
+    schemas = document["components"]["schemas"]
+    for name, schema in sorted(schemas.items()):
+        if "properties" in schema and not name.endswith("Request"):
+            yield name, _fields(schema, schemas, answered=True)
+
+
 def _endpoint(path: str, method: str, found: dict[str, Any], schemas: dict[str, Any]) -> Endpoint:
     content = found.get("requestBody", {}).get("content", {}).get("application/json", {})
     examples = [example["value"] for example in content.get("examples", {}).values()]
@@ -98,6 +107,7 @@ def _endpoint(path: str, method: str, found: dict[str, Any], schemas: dict[str, 
         fields=_fields(_resolved(content.get("schema", {}), schemas), schemas),
         example=json.dumps(examples[0], indent=2, ensure_ascii=False) if examples else "",
         answers=[(status, _answer(answer)) for status, answer in good.items()],
+        scope=", ".join(found["security"][0]["token"]),
     )
 
 
@@ -107,12 +117,12 @@ def _parameter(found: dict[str, Any], schemas: dict[str, Any]) -> Value:
     return Value(found["name"], type_, found.get("required", False), found.get("description", ""))
 
 
-def _fields(schema: dict[str, Any], schemas: dict[str, Any]) -> list[Value]:
-    needed = schema.get("required", [])
+def _fields(schema: dict[str, Any], schemas: dict[str, Any], *, answered: bool = False) -> list[Value]:
+    needed = [] if answered else schema.get("required", [])
     return [
         Value(name, _type(field, schemas), name in needed, field.get("description", ""))
         for name, field in schema.get("properties", {}).items()
-        if not field.get("readOnly")
+        if answered or not field.get("readOnly")
     ]
 
 
@@ -136,5 +146,4 @@ def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]
 
 def _answer(found: dict[str, Any]) -> str:
     content = found.get("content", {}).get("application/json", {}).get("schema", {})
-    inner = content.get("$ref") or content.get("items", {}).get("$ref", "")
-    return inner.rpartition("/")[2] or found.get("description", "")
+    return content.get("$ref", "").rpartition("/")[2]

@@ -6,6 +6,9 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
+from rest_framework.permissions import SAFE_METHODS
+
+from accounts.scopes import READ, WRITE
 
 #: Statuses that any request may get, and those that only requests with a body or on one thing get besides.
 _ALWAYS = (400, 401, 403, 406, 422, 429, 500, 503)
@@ -15,7 +18,13 @@ _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schema
 
 
 class Schema(AutoSchema):
-    """Tags by resource."""
+    """Tags by resource, and the scope that each request needs."""
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        """A token with the scope of the view."""
+        super().get_auth()  # describes the scheme
+        subject, act = self.view.scope, READ if self.method in SAFE_METHODS else WRITE
+        return [{"token": [f"{subject}:{act}"] if subject else []}]
 
     def get_tags(self) -> list[str]:
         """The first part of the path."""

@@ -103,8 +103,10 @@ def _commit(
 
 def _service_state(operation: Operation) -> str:
     """The service's state as the operation finds it; where asking for the operation changed it, the one before that."""
-    now = HostingService.objects.filter(pk=operation.service_id).values_list("state", flat=True).first()
-    return str(operation.result.get("state_before") or now or "")
+    if operation.service_id is None:
+        return ""
+    now = HostingService.objects.values_list("state", flat=True).get(pk=operation.service_id)
+    return str(operation.result.get("state_before") or now)
 
 
 def pause_node(node: Node | None) -> None:

@@ -18,8 +18,8 @@ def tell(operation: Operation, before: str) -> None:
         operation: that has just ended.
         before: the state its service was in until then, "" if it has none.
     """
-    found = HostingService.objects.select_related("customer").filter(pk=operation.service_id)
-    service = found.first() if operation.service_id is not None else None
+    found = HostingService.objects.select_related("customer")
+    service = None if operation.service_id is None else found.get(pk=operation.service_id)
     now = timezone.now()
     hooks = list(_audience(service))
     deliveries = [

@@ -60,6 +60,8 @@ class Resource(GenericViewSet):
     ordering: Any = ("-pk",)
     ordering_fields: Any = ()
     lookup_value_converter = "int"
+    #: Whether the request at hand makes something new (201 with its address).
+    makes = False
 
     @property
     def actor(self) -> Actor:
@@ -120,7 +122,7 @@ class Resource(GenericViewSet):
         if secret:
             row.secret = secret
         body = answer(row, context=self.get_serializer_context()).data
-        if not getattr(self, "makes", False):
+        if not self.makes:
             return Response(body)
         where = f"/api/v1/{self.basename}/{row.pk}"
         return Response(body, status.HTTP_201_CREATED, headers={"Location": where})
@@ -179,7 +181,7 @@ def adds(name: str, takes: Serializer, *, answer: Serializer | None = None, extr
         def work() -> Response:
             data = self.read_input(takes)
             use = USE_CASES[name]
-            self.makes = True  # type: ignore[attr-defined]
+            self.makes = True
             return self.carry_out(name, data.pop(use.subject) if use.subject else None, data, answer)
 
         return once(request, work)

@@ -50,7 +50,6 @@ class Webhooks(Readable):
     ordering = ("-created_at",)
     ordering_fields = ("created_at",)
     lookup_value_converter = "uuid"
-    makes = False
     partial_update = changes("webhook.change", inputs.WebhookChange, answer=outputs.WebhookOutput)
     destroy = removes("webhook.delete")
     secret = act("webhook.secret", answer=outputs.WebhookWithSecret)
