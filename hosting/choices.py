@@ -153,6 +153,21 @@ class DriftState(models.TextChoices):
     GONE = "gone", _("Gone by itself")
 
 
+class DeliveryState(models.TextChoices):
+    """What became of a webhook's delivery."""
+
+    PENDING = "pending", _("Waiting")
+    DELIVERED = "delivered", _("Delivered")
+    GIVEN_UP = "given_up", _("Given up")
+
+
+class WebhookEvent(models.TextChoices):
+    """What a webhook can be told about."""
+
+    OPERATION_FINISHED = "operation.finished", _("An operation has ended")
+    SERVICE_STATE_CHANGED = "service.state_changed", _("A hosting service's state has changed")
+
+
 #: Badge colours of states (a word always goes with them).
 TONES = {
     "new": "neutral",
@@ -192,4 +207,6 @@ TONES = {
     "repaired": "good",
     "adopted": "good",
     "gone": "neutral",
+    "delivered": "good",
+    "given_up": "bad",
 }

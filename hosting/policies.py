@@ -10,7 +10,17 @@ from accounts.models import Customer, Membership, Reseller
 from audit.actor import Actor, ActorType
 from hosting.choices import OperationKind, ServiceState
 from hosting.errors import HostingError
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, HostingPlan, HostingService, Operation
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    HostingPlan,
+    HostingService,
+    Operation,
+    Webhook,
+    WebhookDelivery,
+)
 from hosting.texts import N_
 from hosting.use_cases import USE_CASES, UseCase
 
@@ -94,7 +104,9 @@ class Policy:
         own = self.own_reseller
         if own is None:
             return False
-        if isinstance(subject, HostingPlan):
+        if isinstance(subject, WebhookDelivery):
+            subject = subject.webhook
+        if isinstance(subject, HostingPlan) or (isinstance(subject, Webhook) and subject.customer is None):
             return subject.reseller_id == own.pk
         if use.name == "service.resume" and isinstance(subject, HostingService) and suspended_by_operator(subject):
             return False
@@ -141,6 +153,8 @@ def customer_of(subject: Model | None) -> Customer | None:
     """The customer that something belongs to."""
     if isinstance(subject, Customer):
         return subject
+    if isinstance(subject, Webhook | WebhookDelivery):
+        return (subject if isinstance(subject, Webhook) else subject.webhook).customer
     service = service_of(subject)
     return service.customer if service is not None else None
 

@@ -1,11 +1,14 @@
 """Reads, always scoped to an actor: what somebody may not see is not there."""
 
+from typing import Any
+
 from django.db.models import Q, QuerySet
 
 from accounts.actors import user_id
 from accounts.choices import Role
-from accounts.models import Customer, Reseller, User
+from accounts.models import ApiToken, Customer, Reseller, User
 from audit.actor import Actor
+from audit.models import Event
 from hosting.models import (
     BulkRun,
     Database,
@@ -17,10 +20,14 @@ from hosting.models import (
     HostingService,
     Node,
     Operation,
+    Webhook,
+    WebhookDelivery,
 )
 
 _SEE_ALL = (Role.ADMIN, Role.SUPPORT)
 _NOBODY = Q(pk__in=())
+#: Services or customers whose events one list shows, at most: ids are compared as text, and a statement holds so many.
+_MANY = 2_000
 
 
 def sees_all(actor: Actor) -> bool:
@@ -130,3 +137,43 @@ def drift_items(actor: Actor) -> QuerySet[DriftItem]:
     """Drift the actor may see: the operators' alone."""
     found = DriftItem.objects.select_related("node", "service", "operation")
     return found if sees_all(actor) else found.none()
+
+
+def webhooks(actor: Actor) -> QuerySet[Webhook]:
+    """Webhooks the actor may see: all, those of their reseller and its customers, or those of their customers."""
+    found = Webhook.objects.select_related("customer", "reseller")
+    if sees_all(actor):
+        return found
+    if _sells(actor):
+        return found.filter(Q(reseller__in=_reseller_of(actor)) | Q(customer__reseller__in=_reseller_of(actor)))
+    return found.filter(_visible(actor, "customer__"))
+
+
+def webhook_deliveries(actor: Actor) -> QuerySet[WebhookDelivery]:
+    """Deliveries of the webhooks the actor may see, newest first."""
+    found = WebhookDelivery.objects.select_related("webhook__customer").order_by("-created_at")
+    return found if sees_all(actor) else found.filter(webhook__in=webhooks(actor))
+
+
+def own_tokens(actor: Actor) -> QuerySet[ApiToken]:
+    """The actor's own API tokens; nobody sees another person's."""
+    return ApiToken.objects.filter(user=user_id(actor)) if user_id(actor) is not None else ApiToken.objects.none()
+
+
+def events(actor: Actor) -> QuerySet[Event]:
+    """Audit events the actor may see, newest first: all, or those of the customers and services they see."""
+    found = Event.objects.order_by("-id")
+    if sees_all(actor):
+        return found
+    return found.filter(_events_of("service", services(actor)) | _events_of("accounts.customer", customers(actor)))
+
+
+def _events_of(kind: str, rows: QuerySet[Any]) -> Q:
+    """The condition on events whose target is one of these rows (keys are text there)."""
+    keys = rows.order_by("-pk").values_list("pk", flat=True)[:_MANY]
+    return Q(target_type=kind, target_id__in=[str(key) for key in keys])
+
+
+def nodes_to_host_on(actor: Actor) -> QuerySet[Node]:
+    """Nodes that the actor may put a service on, by id only: operators and resellers, any node."""
+    return Node.objects.all() if sees_all(actor) or _sells(actor) else Node.objects.none()

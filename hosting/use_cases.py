@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.choices import MemberAccess
-from hosting.services import customers, databases, dns, drift, nodes, operations, plans, sites
+from hosting.services import customers, databases, dns, drift, nodes, operations, plans, sites, webhooks
 
 _MANAGER, _OWNER = MemberAccess.MANAGER, MemberAccess.OWNER
 
@@ -68,6 +68,16 @@ _TABLE = (
     UseCase("node.scan", drift.request_scan, "node"),
     UseCase("drift.repair", drift.repair, "item"),
     UseCase("drift.adopt", drift.adopt, "item"),
+    UseCase("webhook.create", webhooks.create_webhook, reseller=True),
+    UseCase("webhook.create_for_customer", webhooks.create_webhook, "customer", _OWNER, reseller=True),
+    UseCase("webhook.change", webhooks.change_webhook, "webhook", _OWNER, reseller=True),
+    UseCase("webhook.secret", webhooks.renew_webhook_secret, "webhook", _OWNER, reseller=True),
+    UseCase("webhook.delete", webhooks.delete_webhook, "webhook", _OWNER, reseller=True),
+    UseCase("webhook.resend", webhooks.resend_delivery, "delivery", _OWNER, reseller=True),
 )
 
 USE_CASES: dict[str, UseCase] = {use.name: use for use in _TABLE}
+
+#: What API tokens' scopes name: the subjects of the use cases, one's own tokens, and what can only be read.
+SUBJECTS = frozenset({name.partition(".")[0] for name in USE_CASES} | {"token"})
+READ_ONLY_SUBJECTS = frozenset({"reseller", "activity"})

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "django_q",
     "rest_framework",
+    "drf_spectacular",
     "observability",
     "audit",
     "accounts",
@@ -175,11 +176,52 @@ Q_CLUSTER = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    # Tokens alone: a session's cookie would make every page of the panel a way into the API (docs/api.md, "Tokens").
+    "DEFAULT_AUTHENTICATION_CLASSES": ["hosting.api.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["hosting.api.permissions.MayUseApi"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "NUM_PROXIES": len(NPANEL_TRUSTED_PROXIES),
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["hosting.api.throttles.TokenThrottle", "hosting.api.throttles.AddressThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "hosting.api.schema.Schema",
+    "EXCEPTION_HANDLER": "hosting.api.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+    # Throttles ask observability.client_ip, which knows the proxies; DRF's own reading of X-Forwarded-For is not used.
+    "NUM_PROXIES": 0,
 }
+SPECTACULAR_SETTINGS = {
+    "TITLE": "NPanel",
+    "DESCRIPTION": "Everything that the console and the customers' portal can do. docs/api.md is the guide.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PREPROCESSING_HOOKS": ["hosting.api.schema.only_v1"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "hosting.api.schema.add_problems",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "OperationState": "hosting.choices.OperationState",
+        "OperationKind": "hosting.choices.OperationKind",
+        "ServiceState": "hosting.choices.ServiceState",
+        "NodeState": "hosting.choices.NodeState",
+        "DriftState": "hosting.choices.DriftState",
+        "DeliveryState": "hosting.choices.DeliveryState",
+        "WebhookEvent": "hosting.choices.WebhookEvent",
+    },
+}
+NPANEL_API_RATE_TOKEN = env.text("API_RATE_TOKEN", "600/min")
+NPANEL_API_RATE_ADDRESS = env.text("API_RATE_ADDRESS", "60/min")
+# Requests that may wait for an operation at once, in one process and for one person: the other threads serve.
+NPANEL_API_WAITERS = env.number("API_WAITERS", 4)
+NPANEL_API_WAITERS_EACH = env.number("API_WAITERS_EACH", 2)
+# Development only: webhooks may go to http addresses and to this machine.
+NPANEL_WEBHOOK_LOOPBACK = env.boolean("WEBHOOK_LOOPBACK", not PRODUCTION) and not PRODUCTION
 
 PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, float("inf"))
 

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from hosting.api.problems import not_found
 from npanel.crossing import other_interface
 
 urlpatterns = [
@@ -12,6 +13,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("hosting.api.urls")),
     path("v1/", include("hosting.api.urls", namespace="api-alias")),
+    path("api/<path:rest>", not_found),
+    path("account/tokens/", include("accounts.tokens_urls")),
     path("portal/", other_interface),
     path("portal/<path:rest>", other_interface),
 ]

@@ -3,6 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from hosting.api.problems import not_found
 from npanel.crossing import other_interface
 
 urlpatterns = [
@@ -11,6 +12,8 @@ urlpatterns = [
     path("portal/", include("hosting.portal.urls")),
     path("api/v1/", include("hosting.api.urls")),
     path("v1/", include("hosting.api.urls", namespace="api-alias")),
+    path("api/<path:rest>", not_found),
+    path("account/tokens/", include("accounts.tokens_urls")),
     path("admin/", other_interface),
     path("admin/<path:rest>", other_interface),
 ]

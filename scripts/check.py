@@ -54,6 +54,7 @@ def production_environment(folder: str) -> dict[str, str]:
 def steps(folder: str) -> list[Step]:
     """List the checks; `folder` is a scratch directory where their databases and keys may be."""
     manage = [PYTHON, "manage.py"]
+    spectacular = ["spectacular", "--validate", "--fail-on-warn", "--file", f"{folder}/openapi.yaml"]
     development = {"NPANEL_ENVIRONMENT": "development", "NPANEL_VAR_DIR": folder}
     deploy = [*manage, "check", "--deploy", "--fail-level", "WARNING"]
     production = production_environment(folder)
@@ -68,6 +69,7 @@ def steps(folder: str) -> list[Step]:
         Step("production settings: admin", deploy, {**production, "NPANEL_INTERFACE": "admin"}),
         Step("production settings: customer", deploy, {**production, "NPANEL_INTERFACE": "customer"}),
         Step("templates (djlint)", [str(BIN / "djlint"), "--lint", "--quiet", "templates"]),
+        Step("API schema (OpenAPI)", [*manage, *spectacular], development),
         Step("no shell", [PYTHON, "scripts/no_shell.py"]),
         Step("texts are marked", [PYTHON, "scripts/texts.py"]),
         Step("messages are collected", [PYTHON, "scripts/messages.py", "--check"]),

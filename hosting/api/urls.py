@@ -1,7 +1,41 @@
-"""URLs of the API, relative to ``/api/v1/`` (and to its alias ``/v1/``)."""
+"""URLs of the API, the same on both interfaces."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from hosting.api import reference
+from hosting.api.problems import not_found
+from hosting.api.views import hosted, operated, own
 
 app_name = "api"
 
-urlpatterns: list[URLPattern | URLResolver] = []
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+for name, view in {
+    "customers": hosted.Customers,
+    "resellers": hosted.Resellers,
+    "plans": hosted.Plans,
+    "services": hosted.Services,
+    "domains": hosted.Domains,
+    "records": hosted.Records,
+    "databases": hosted.Databases,
+    "database-users": hosted.DatabaseUsers,
+    "operations": operated.Operations,
+    "nodes": operated.Nodes,
+    "drift": operated.Drift,
+    "activity": operated.Activity,
+    "tokens": own.Tokens,
+    "webhooks": own.Webhooks,
+    "webhook-deliveries": own.Deliveries,
+}.items():
+    router.register(name, view, basename=name)
+
+urlpatterns = [
+    *router.urls,
+    path("me", own.Me.as_view({"get": "retrieve"}), name="me"),
+    path("schema/", reference.schema, name="schema"),
+    path("docs/", reference.docs, name="docs"),
+    path("errors/", reference.errors, name="errors"),
+    path("errors/<slug:code>", reference.errors, name="error"),
+    path("", not_found),
+    path("<path:rest>", not_found),
+]

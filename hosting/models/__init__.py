@@ -1,5 +1,6 @@
 """The wanted facts and their invariants, and the operations that carry them out."""
 
+from hosting.models.api import ApiIdempotencyKey
 from hosting.models.bulk import BulkItem, BulkRun
 from hosting.models.database import Database, DatabaseGrant, DatabaseUser
 from hosting.models.dns import DnsRecord
@@ -10,10 +11,12 @@ from hosting.models.node import Node
 from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
 from hosting.models.plan import HostingPlan
 from hosting.models.service import HostingService
+from hosting.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
     "ActivationLock",
     "ActivationTicket",
+    "ApiIdempotencyKey",
     "BulkItem",
     "BulkRun",
     "Database",
@@ -29,5 +32,7 @@ __all__ = [
     "NameLock",
     "Node",
     "Operation",
+    "Webhook",
+    "WebhookDelivery",
     "WorkerHeartbeat",
 ]

@@ -23,6 +23,7 @@ from hosting.operations.locks import guarded_update
 from hosting.operations.planner import wishes_of_others
 from hosting.operations.purging import removes_service
 from hosting.operations.requests import actor_of, audit_target
+from hosting.operations.webhooks import tell
 from hosting.state import FinalArchive, Ref, Resource, plan
 from hosting.texts import N_
 from hosting.transactions import retried
@@ -83,7 +84,9 @@ def _commit(
         error=None if error is None else error_json(error),
         result={**operation.result, **result},
     )
+    before = _service_state(operation)
     _settle_facts(operation, state, observed)
+    tell(operation, before)
     ActivationTicket.objects.filter(operation=operation).delete()
     event = record_outcome(
         verb=OPERATION_VERBS[operation.kind],
@@ -101,6 +104,14 @@ def _commit(
     )
     if event is None:
         pause_node(operation.node)
+
+
+def _service_state(operation: Operation) -> str:
+    """The service's state as the operation finds it; where asking for the operation changed it, the one before that."""
+    if operation.service_id is None:
+        return ""
+    now = HostingService.objects.values_list("state", flat=True).get(pk=operation.service_id)
+    return str(operation.result.get("state_before") or now)
 
 
 def pause_node(node: Node | None) -> None:

@@ -25,6 +25,7 @@ from hosting.services.operations import cancel_operation
 from hosting.services.sites import apply_service, change_php, delete_service, resume_service, suspend_service
 from hosting.texts import N_
 from hosting.transactions import retried
+from hosting.translated import english, shown
 from hosting.verbs import BULK_CANCEL, BULK_CONFIRM, BULK_FINISH, BULK_RETRY, BULK_START, INTENT_PREPARE
 from observability.context import bind_trace, current, new_correlation_id
 from observability.logging import get_logger

@@ -22,6 +22,7 @@ from hosting.operations.requests import audit_target
 from hosting.services.operations import give_up
 from hosting.texts import N_
 from hosting.transactions import retried
+from hosting.translated import shown
 from hosting.verbs import BULK_CONFIRM, INTENT_CONFIRM, INTENT_EXPIRE, INTENT_TOKEN
 
 _TOKEN_BYTES = 32

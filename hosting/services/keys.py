@@ -5,7 +5,7 @@ from django.db import transaction
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
-from hosting.models import Node
+from hosting.models import Node, Webhook
 from hosting.operations.nodes import secret_context, ssh_context
 from hosting.sealing import add_worker_key, seal, unseal
 from hosting.verbs import KEY_ROTATE
@@ -13,7 +13,7 @@ from hosting.verbs import KEY_ROTATE
 
 @transaction.atomic
 def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
-    """Add a key and re-seal every node's secrets with it. Old keys are kept for what old journals hold.
+    """Add a key and re-seal every node's and webhook's secrets with it. Old keys are kept for what old journals hold.
 
     Returns:
         The new key's id, and how many secrets were re-sealed.
@@ -23,6 +23,7 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
     """
     unseal(seal("", "rotation"), "rotation")
     opened = [(node, _opened(node)) for node in Node.objects.select_for_update()]
+    hooks = [(hook, unseal(hook.secret_sealed, hook.seal_context)) for hook in Webhook.objects.select_for_update()]
     key_id, count = add_worker_key(), 0
     for node, secrets in opened:
         sealed = {context: seal(value, context) for context, value in secrets.items()}
@@ -30,6 +31,10 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
         node.secrets_sealed = {name: sealed[secret_context(node, name)] for name in node.secrets_sealed}
         node.save(update_fields=["private_key_sealed", "secrets_sealed"])
         count += len(sealed)
+    for hook, secret in hooks:
+        hook.secret_sealed = seal(secret, hook.seal_context)
+        hook.save(update_fields=["secret_sealed"])
+    count += len(hooks)
     record(
         verb=KEY_ROTATE,
         actor=actor,

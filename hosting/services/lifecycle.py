@@ -18,6 +18,7 @@ from hosting.services.operations import rollback_operation
 from hosting.services.zones import check_zones_above
 from hosting.texts import N_
 from hosting.transactions import retried
+from hosting.translated import shown
 from hosting.verbs import SERVICE_RESTORE
 from observability.logging import get_logger
 

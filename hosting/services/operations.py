@@ -17,6 +17,7 @@ from hosting.models import HostingService, Intent, Operation
 from hosting.operations.doorbell import ring
 from hosting.operations.intents import must_be_confirmed
 from hosting.operations.requests import audit_target, request_operation
+from hosting.operations.webhooks import tell
 from hosting.services.limits import lock
 from hosting.services.sites import withdraw_service
 from hosting.services.wishes import adopt_what_is_there, refs_of, restore_state, take_back_wish
@@ -103,7 +104,9 @@ def give_up(actor: Actor, operation: Operation, error: HostingError | None = Non
     if not untouched.update(state=OperationState.CANCELLED, finished_at=timezone.now(), needs_approval=False, **facts):
         raise _wrong_state(operation, N_("cancelled"))
     operation.refresh_from_db()
+    before = operation.service.state if operation.service else ""
     take_back_wish(actor, operation)
+    tell(operation, before)
 
 
 @retried

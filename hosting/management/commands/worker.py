@@ -16,7 +16,7 @@ from audit.actor import Actor
 from hosting.choices import NodeState
 from hosting.errors import HostingError
 from hosting.models import Node, WorkerHeartbeat
-from hosting.operations import dispatcher, drift, recovery
+from hosting.operations import dispatcher, drift, recovery, webhook_sender
 from hosting.operations.doorbell import Doorbell, ring
 from hosting.operations.locks import worker_name
 from hosting.services import bulk
@@ -32,6 +32,8 @@ POLL_SECONDS = 1.0
 BEAT_SECONDS = 10.0
 WATCH_SECONDS = 10.0
 HEALTH_SECONDS = 30.0
+WEBHOOK_SECONDS = 2.0
+FORGET_SECONDS = 900.0
 DRIFT_EVERY = timedelta(minutes=15)
 
 #: prctl(2): the signal that a process gets when its parent ends.
@@ -136,6 +138,8 @@ class Worker:
             (self._scan, 5.0),
             (self._govern, 5.0),
             (bulk.advance_all, POLL_SECONDS),
+            (webhook_sender.send_due, WEBHOOK_SECONDS),
+            (webhook_sender.forget_old, FORGET_SECONDS),
         ]
 
     def _every(self, chore: Any, seconds: float) -> None:

@@ -1,0 +1,38 @@
+"""Fields that serializers share: things of the actor's own named by id, and texts without control characters."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from rest_framework import serializers
+
+from audit.actor import Actor
+from hosting.api.authentication import actor_of
+
+
+class Mine(serializers.PrimaryKeyRelatedField):
+    """Something the actor may see, named by its id; what they may not see does not exist.
+
+    Args:
+        selector: from :mod:`hosting.selectors`.
+    """
+
+    def __init__(self, selector: Callable[[Actor], QuerySet[Any]], **options: Any) -> None:
+        self._selector = selector
+        super().__init__(queryset=selector(Actor.anonymous()), **options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Mine":
+        arguments = {name: value for name, value in self._kwargs.items() if name not in ("queryset", "selector")}
+        return type(self)(self._selector, **arguments)
+
+    def get_queryset(self) -> QuerySet[Model]:
+        """What the actor of the request may see."""
+        return self._selector(actor_of(self.context["request"]))
+
+    def to_internal_value(self, data: Any) -> Model:
+        """The row; a number too large for the database is a row that does not exist."""
+        if isinstance(data, bool):
+            self.fail("incorrect_type", data_type="bool")
+        if isinstance(data, int) and not 0 < data < 2**63:
+            self.fail("does_not_exist", pk_value=data)
+        return super().to_internal_value(data)

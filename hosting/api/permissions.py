@@ -1,0 +1,53 @@
+"""What stands before every view: a token that belongs on this interface and whose scopes reach so far."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from accounts.choices import Role
+from accounts.models import ApiToken
+from accounts.scopes import READ, WRITE, allows
+
+_CUSTOMERS_INTERFACE = frozenset({Role.CUSTOMER, Role.RESELLER})
+_OPERATORS = frozenset({Role.ADMIN, Role.SUPPORT})
+
+
+class MayUseApi(BasePermission):
+    """Interface, scope, and that support only reads. What the person may do with one thing, the policy says later."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Whether the request goes on; False without a token (401)."""
+        token = request.auth
+        if not isinstance(token, ApiToken):
+            return False
+        _check_interface(token)
+        act = READ if request.method in SAFE_METHODS else WRITE
+        if act == WRITE and token.user.role == Role.SUPPORT:
+            raise PermissionDenied(_("Support reads only."), code="read_only")
+        if view.scope and not allows(token.scopes, view.scope, act):
+            wanted = f"{view.scope}:{act}"
+            raise PermissionDenied(
+                _("The token has not the scope %(scope)s.") % {"scope": wanted}, code="scope_missing"
+            )
+        return True
+
+
+class Anybody(BasePermission):
+    """For the description of the API, which is no secret."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Always."""
+        return True
+
+
+def _check_interface(token: ApiToken) -> None:
+    here = _CUSTOMERS_INTERFACE if settings.NPANEL_INTERFACE == "customer" else _OPERATORS
+    if token.user.role not in here:
+        raise PermissionDenied(
+            _("This token belongs to the panel's other interface, which has an address of its own."),
+            code="other_interface",
+        )

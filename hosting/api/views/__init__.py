@@ -1,0 +1,1 @@
+"""The API's resources: reads through selectors, writes through use cases."""

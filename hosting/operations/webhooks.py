@@ -1,0 +1,79 @@
+"""Writes down who is to be told about the end of an operation, in the transaction that ends it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from hosting.choices import WebhookEvent
+from hosting.models import HostingService, Operation, Webhook, WebhookDelivery
+
+
+def tell(operation: Operation, before: str) -> None:
+    """Put what happened into the outbox of every webhook that wants to know.
+
+    Args:
+        operation: that has just ended.
+        before: the state its service was in until then, "" if it has none.
+    """
+    found = HostingService.objects.select_related("customer")
+    service = None if operation.service_id is None else found.get(pk=operation.service_id)
+    now = timezone.now()
+    hooks = list(_audience(service))
+    deliveries = [
+        WebhookDelivery(webhook=hook, event=event, payload=_payload(event, now, data), next_at=now)
+        for event, data in _events(operation, service, before)
+        for hook in hooks
+        if event in hook.events
+    ]
+    for delivery in deliveries:
+        delivery.payload["id"] = str(delivery.pk)
+    WebhookDelivery.objects.bulk_create(deliveries)
+
+
+def _audience(service: HostingService | None) -> QuerySet[Webhook]:
+    """The operators' webhooks, and for a service those of its customer and of the customer's reseller."""
+    wanted = Q(customer=None, reseller=None)
+    if service is not None:
+        wanted |= Q(customer=service.customer_id)
+        if service.customer.reseller_id is not None:
+            wanted |= Q(reseller=service.customer.reseller_id)
+    return Webhook.objects.filter(wanted, is_active=True)
+
+
+def _events(
+    operation: Operation, service: HostingService | None, before: str
+) -> Iterator[tuple[WebhookEvent, dict[str, Any]]]:
+    yield WebhookEvent.OPERATION_FINISHED, {"operation": _operation(operation, service)}
+    if service is not None and service.state != before:
+        shown = {
+            "id": service.pk,
+            "username": service.username,
+            "customer": service.customer_id,
+            "state": service.state,
+            "previous_state": before,
+            "out_of_sync": service.out_of_sync,
+        }
+        yield WebhookEvent.SERVICE_STATE_CHANGED, {"service": shown, "operation": str(operation.pk)}
+
+
+def _operation(operation: Operation, service: HostingService | None) -> dict[str, Any]:
+    error = operation.error or {}
+    return {
+        "id": str(operation.pk),
+        "kind": operation.kind,
+        "state": operation.state,
+        "target": operation.target_label,
+        "service": operation.service_id,
+        "customer": service.customer_id if service else None,
+        "error": {name: error.get(name, "") for name in ("code", "detail", "hint")} if error else None,
+        "trace_id": operation.trace_id,
+        "created_at": operation.created_at.isoformat(),
+        "finished_at": operation.finished_at.isoformat() if operation.finished_at else None,
+    }
+
+
+def _payload(event: WebhookEvent, now: datetime, data: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "", "event": event.value, "created_at": now.isoformat(), "data": data}
