@@ -3,9 +3,19 @@
 from django.db.models import QuerySet
 
 from accounts.choices import Role
-from accounts.models import Customer
+from accounts.models import Customer, User
 from audit.actor import Actor
-from hosting.models import DnsRecord, Domain, DriftItem, HostingService, Node, Operation
+from audit.models import Event
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    DriftItem,
+    HostingService,
+    Node,
+    Operation,
+)
 
 _SEE_ALL = (Role.ADMIN, Role.SUPPORT)
 
@@ -52,3 +62,25 @@ def drift_items(actor: Actor) -> QuerySet[DriftItem]:
     """Drift the actor may see."""
     found = DriftItem.objects.select_related("node", "service", "operation")
     return found if _sees_all(actor) else found.none()
+
+
+def databases(actor: Actor) -> QuerySet[Database]:
+    """Databases the actor may see."""
+    found = Database.objects.select_related("service")
+    return found if _sees_all(actor) else found.none()
+
+
+def database_users(actor: Actor) -> QuerySet[DatabaseUser]:
+    """Database accounts the actor may see."""
+    found = DatabaseUser.objects.select_related("service")
+    return found if _sees_all(actor) else found.none()
+
+
+def people(actor: Actor) -> QuerySet[User]:
+    """People the actor may see."""
+    return User.objects.all() if _sees_all(actor) else User.objects.none()
+
+
+def events(actor: Actor) -> QuerySet[Event]:
+    """Audit events the actor may see, newest first."""
+    return Event.objects.all() if _sees_all(actor) else Event.objects.none()

@@ -94,9 +94,12 @@ class ConsoleSite(AdminSite):
         return OperatorPolicy(request.user).may_view
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Django's, with the live part of the start page, and without the doors that nothing here uses."""
-        live = path("live/", self.admin_view(self.live), name="live")
-        return [live, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
+        """Django's, with the live part of the start page and the search, without the doors that nothing here uses."""
+        own = [
+            path("live/", self.admin_view(self.live), name="live"),
+            path("search/", self.admin_view(self.search), name="search"),
+        ]
+        return [*own, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """What every page shows: the rail and what the person may do."""
@@ -137,6 +140,15 @@ class ConsoleSite(AdminSite):
             return HttpResponse(status=204)
         context = {**start_page(actor), "version": version}
         return TemplateResponse(request, "admin/npanel/start_live.html", context)
+
+    def search(self, request: HttpRequest) -> HttpResponse:
+        """What begins with ``?q=``; with ``?part=results`` without the page around it, for the palette."""
+        from hosting.admin.search import found
+
+        context = {"title": _("Search"), **found(actor_from_request(request), request.GET.get("q", ""))}
+        if request.GET.get("part") == "results":
+            return TemplateResponse(request, "admin/npanel/search_results.html", context)
+        return TemplateResponse(request, "admin/npanel/search.html", {**self.each_context(request), **context})
 
 
 def rail(request: HttpRequest) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
@@ -17,8 +17,7 @@ from audit.verbs import Verb
 from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.forms import CustomerForm, NoQuestion
-from hosting.admin.pages import Action, ObjectAdmin
-from hosting.choices import ServiceState
+from hosting.admin.pages import Action, ObjectAdmin, live_services
 from hosting.services import customers
 
 SHOWN = 20
@@ -56,8 +55,7 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
     object_actions = (DELETE,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        live = ~Q(services__state=ServiceState.TERMINATED) & Q(services__isnull=False)
-        return selectors.customers(actor_from_request(request)).annotate(service_count=Count("services", filter=live))
+        return selectors.customers(actor_from_request(request)).annotate(service_count=live_services("customer"))
 
     def get_urls(self) -> list[URLPattern]:
         """The form for what is edited directly."""
@@ -88,6 +86,6 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
     def num_services(self, customer: Any) -> int:
         return int(customer.service_count)
 
-    @admin.display(description=_("created"), ordering="created_at")
+    @admin.display(description=_("created"), ordering="id")
     def created(self, customer: Customer) -> str:
         return cells.when(customer.created_at)

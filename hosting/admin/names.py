@@ -12,6 +12,7 @@ from accounts.policies import OperatorPolicy
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin import cells
+from hosting.admin.filters import DomainScope, ServiceScope
 from hosting.admin.forms import RecordChangeForm, RecordForm
 from hosting.admin.pages import Action, ObjectAdmin
 from hosting.models import DnsRecord, Domain, Operation
@@ -57,7 +58,7 @@ class DomainAdmin(ObjectAdmin):
 
     list_display = ("host_name", "main", "service_name", "zone", "created")
     list_display_links = ("host_name",)
-    list_filter = ("is_primary", "has_zone")
+    list_filter = ("is_primary", "has_zone", ServiceScope)
     search_fields = ("name__startswith",)
     search_help_text = _("Host name, from the beginning")
     object_template = "admin/npanel/domain.html"
@@ -112,7 +113,7 @@ class DnsRecordAdmin(ObjectAdmin):
 
     list_display = ("record_name", "record_type", "shown_content", "num_ttl", "zone")
     list_display_links = ("record_name",)
-    list_filter = (TypeFilter,)
+    list_filter = (TypeFilter, DomainScope)
     search_fields = ("domain__name__startswith", "name__startswith")
     ordering = ("domain_id", "name", "type")
     search_help_text = _("Domain or record name, from the beginning")

@@ -17,6 +17,7 @@ from audit.actor import Actor
 from audit.models import Event
 from hosting import selectors
 from hosting.admin import cells
+from hosting.admin.filters import NodeScope, ServiceScope
 from hosting.admin.pages import READS, Action, ObjectAdmin
 from hosting.errors import HostingError
 from hosting.models import Operation
@@ -63,7 +64,7 @@ class OperationAdmin(ObjectAdmin):
 
     list_display = ("what", "badge", "target", "node_name", "asked_by", "asked", "num_took")
     list_display_links = ("what",)
-    list_filter = ("state", "kind")
+    list_filter = ("state", "kind", ServiceScope, NodeScope)
     search_fields = ("target_label__startswith", "trace_id__exact", "actor_login__startswith")
     search_help_text = _("Service, node, person from the beginning; or a whole trace id")
     ordering = ("-created_at",)

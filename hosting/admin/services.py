@@ -11,6 +11,7 @@ from accounts.actors import actor_from_request
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin import cells
+from hosting.admin.filters import CustomerScope, NodeScope
 from hosting.admin.forms import DatabaseForm, DatabaseUserForm, DomainForm, PhpForm, ServiceForm
 from hosting.admin.operations import OPERATIONS_SHOWN
 from hosting.admin.pages import Action, ObjectAdmin
@@ -109,7 +110,7 @@ class HostingServiceAdmin(ObjectAdmin):
 
     list_display = ("user_name", "badge", "main_domain", "customer_name", "plan_name", "node_name", "php", "created")
     list_display_links = ("user_name",)
-    list_filter = ("state", SyncFilter)
+    list_filter = ("state", SyncFilter, CustomerScope, NodeScope)
     search_fields = ("username__startswith", "domains__name__startswith", "customer__name__startswith")
     search_help_text = _("User name, domain or customer, from the beginning")
     audit_types = ("service",)

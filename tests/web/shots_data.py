@@ -49,6 +49,9 @@ def fill() -> dict[str, str]:
     rows.drift(services[4])
     return {
         "start": "/admin/",
+        "search": reverse("admin:search"),
+        "search-found": reverse("admin:search") + "?q=b",
+        "search-nothing": reverse("admin:search") + "?q=quark",
         "services": reverse("admin:hosting_hostingservice_changelist"),
         "services-nothing": reverse("admin:hosting_hostingservice_changelist") + "?q=nowhere&state__exact=suspended",
         "service": address_of(services[0]),
