@@ -45,7 +45,7 @@ class CappedPaginator(Paginator):
 class KeysetChangeList(ChangeList):
     """Goes on from the last row shown (``?after=``) or back from the first (``?before=``), never by counting rows.
 
-    All columns of the order run in one direction and end with the primary key, as the indexes behind them do.
+    All columns of the order run in one direction, as the indexes behind them do.
     """
 
     place: dict[str, Any]
@@ -62,10 +62,23 @@ class KeysetChangeList(ChangeList):
         if ORDER_VAR in self.params:
             wanted = wanted[:1]
         sign = "-" if wanted[0].startswith("-") else ""
-        names = list(dict.fromkeys(name.removeprefix("-") for name in wanted))
         pk = self.lookup_opts.pk.name
-        columns = [name for name in names if name not in ("pk", pk)]
-        return [f"{sign}{name}" for name in (*([] if names[0] in ("pk", pk) else columns), pk)]
+        plain = (name.removeprefix("-") for name in wanted)
+        names = list(dict.fromkeys(pk if name == "pk" else name for name in plain))
+        if pk in names:
+            names = names[: names.index(pk) + 1]
+        if not self._tells_apart(names):
+            names.append(self.lookup_opts.pk.name)
+        return [f"{sign}{name}" for name in names]
+
+    def _tells_apart(self, names: Sequence[str]) -> bool:
+        """Whether no two rows are equal in these columns: then the primary key has no place in the order.
+
+        MariaDB does not see that a unique index has it already, and would sort the whole table.
+        """
+        fields = [self.lookup_opts.get_field(name) for name in names]
+        together = [constraint.fields for constraint in self.lookup_opts.total_unique_constraints]
+        return any(field.unique and not field.null for field in fields) or any(set(names) >= set(c) for c in together)
 
     def get_results(self, request: HttpRequest) -> None:
         after, before = request.GET.get(AFTER), request.GET.get(BEFORE)

@@ -9,7 +9,7 @@ from django.contrib.admin import AdminSite
 from django.db import transaction
 from django.db.models import Model
 from django.db.models.base import ModelBase
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -52,7 +52,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         ),
     ),
     (
-        _("Servers"),
+        _("Nodes and operations"),
         (
             ("hosting_node_changelist", _("Nodes"), "server", "", ""),
             ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
@@ -60,7 +60,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         ),
     ),
     (
-        _("Records and settings"),
+        _("Audit and settings"),
         (
             ("audit_event_changelist", _("Audit"), "scroll-text", "", ""),
             ("hosting_hostingplan_changelist", _("Plans"), "layers", "", ""),
@@ -145,6 +145,8 @@ class ConsoleSite(AdminSite):
         """What begins with ``?q=``; with ``?part=results`` without the page around it, for the palette."""
         from hosting.admin.search import found
 
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(("GET", "HEAD"))
         context = {"title": _("Search"), **found(actor_from_request(request), request.GET.get("q", ""))}
         if request.GET.get("part") == "results":
             return TemplateResponse(request, "admin/npanel/search_results.html", context)

@@ -17,10 +17,14 @@ from audit.verbs import Verb
 from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.forms import CustomerForm, NoQuestion
+from hosting.admin.operations import OPERATIONS_SHOWN
 from hosting.admin.pages import Action, ObjectAdmin, live_services
 from hosting.services import customers
 
-SHOWN = 20
+#: Rows on the page; and of operations on the overview.
+SHOWN, RECENT = 20, 5
+#: Whose operations are shown: the customer's newest services.
+SERVICES_LOOKED_AT = 500
 
 
 def _create(actor: Actor, subject: None, data: dict[str, Any]) -> Customer:
@@ -74,9 +78,23 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
         return False
 
     def facts(self, request: HttpRequest, obj: Customer, tab: str) -> dict[str, Any]:
-        services = selectors.services(actor_from_request(request)).filter(customer=obj)
-        rows = services.select_related("plan", "node").prefetch_related("domains").order_by("-id")[:SHOWN]
-        return {"services": rows, "service_count": services.count(), "menu": [DELETE]}
+        actor = actor_from_request(request)
+        services = selectors.services(actor).filter(customer=obj)
+        shown: dict[str, Any] = {"service_count": services.count(), "menu": [DELETE]}
+        if tab == "overview":
+            shown["services"] = services.prefetch_related("domains").order_by("-id")[:SHOWN]
+        if tab in ("overview", "operations"):
+            ids = list(services.values_list("pk", flat=True).order_by("-id")[:SERVICES_LOOKED_AT])
+            many = OPERATIONS_SHOWN if tab == "operations" else RECENT
+            shown["operations"] = selectors.operations(actor).filter(service__in=ids)[:many]
+        return shown
+
+    def tabs(self, request: HttpRequest, obj: Customer) -> tuple[tuple[str, Any, int | None], ...]:
+        return (
+            ("overview", _("Overview"), None),
+            ("operations", _("Operations"), None),
+            ("audit", _("Audit"), None),
+        )
 
     @admin.display(description=_("name"), ordering="name")
     def label(self, customer: Customer) -> str:

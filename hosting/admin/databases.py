@@ -13,6 +13,7 @@ from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.filters import ServiceScope
 from hosting.admin.forms import PasswordForm
+from hosting.admin.operations import TABS_OF_A_PART, operations_of
 from hosting.admin.pages import Action, ObjectAdmin
 from hosting.models import Database, DatabaseUser, Operation
 from hosting.services import databases
@@ -59,9 +60,14 @@ class DatabaseAdmin(ObjectAdmin):
         found = selectors.databases(actor_from_request(request)).select_related(None)
         return found.prefetch_related("service__node")
 
+    def tabs(self, request: HttpRequest, obj: Database) -> tuple[tuple[str, Any, int | None], ...]:
+        return TABS_OF_A_PART
+
     def facts(self, request: HttpRequest, obj: Database, tab: str) -> dict[str, Any]:
-        grants = obj.grants.select_related("user").order_by("user__name")
-        return {"grants": grants, "menu": [DELETE_DATABASE] if obj.service.is_live else []}
+        menu = [DELETE_DATABASE] if obj.service.is_live else []
+        if tab == "operations":
+            return {"menu": menu, "operations": operations_of(obj.service)}
+        return {"menu": menu, "grants": obj.grants.select_related("user").order_by("user__name")}
 
     @admin.display(description=_("name"), ordering="name")
     def label(self, database: Database) -> str:

@@ -20,13 +20,24 @@ from hosting.admin import cells
 from hosting.admin.filters import NodeScope, ServiceScope
 from hosting.admin.pages import READS, Action, ObjectAdmin
 from hosting.errors import HostingError
-from hosting.models import Operation
+from hosting.models import HostingService, Operation
 from hosting.operations.present import plan_view, possible, progress
 from hosting.services import operations
 from hosting.templatetags.console import duration
 
 #: Rows of operations on another object's page.
 OPERATIONS_SHOWN = 20
+#: Of what belongs to a service, whose operations are the service's.
+TABS_OF_A_PART = (
+    ("overview", _("Overview"), None),
+    ("operations", _("Operations"), None),
+    ("audit", _("Audit"), None),
+)
+
+
+def operations_of(service: HostingService) -> QuerySet[Operation]:
+    """A service's newest operations."""
+    return service.operations.order_by("-created_at")[:OPERATIONS_SHOWN]
 
 
 def _approve(actor: Actor, operation: Operation, data: dict[str, Any]) -> Operation:

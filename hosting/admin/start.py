@@ -156,7 +156,7 @@ def _failed(operation: Operation) -> Line:
         _where(operation, str((operation.error or {}).get("detail", ""))),
         operation.finished_at or operation.created_at,
         address_of(operation),
-        _("Look"),
+        _("See why"),
     )
 
 
@@ -184,7 +184,7 @@ def _nodes(actor: Actor) -> list[Line]:
         paused = node.state == NodeState.PAUSED
         what = _("%s is paused") % node if paused else _("%s has not answered lately") % node
         since = None if paused else node.last_seen_at
-        lines.append(Line("warn", "server", what, node.note or node.address, since, address_of(node), _("Look")))
+        lines.append(Line("warn", "server", what, node.note or node.address, since, address_of(node), _("Open node")))
     return lines
 
 

@@ -28,6 +28,10 @@ TARGETS = {
     "hosting.observe_500_s": 5.0,
     "hosting.observe_60_s": 5.0,
     "failpoints.unrecovered": 0,
+    "admin.list_100k_p95_ms": 200,
+    "admin.search_100k_p95_ms": 200,
+    "admin.object_p95_ms": 200,
+    "admin.start_p95_ms": 200,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
@@ -44,7 +48,13 @@ def _hosting() -> Iterator[tuple[str, float]]:
     yield from hosting.figures()
 
 
-GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {"hosting": _hosting}
+def _panel100k() -> Iterator[tuple[str, float]]:
+    from tests.bench import panel100k
+
+    yield from panel100k.figures()
+
+
+GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {"hosting": _hosting, "panel100k": _panel100k}
 
 
 def main() -> int:
