@@ -39,7 +39,7 @@ class CappedPaginator(Paginator):
     @cached_property
     def _counted(self) -> int:
         rows: Any = self.object_list
-        return int(rows[: self.cap + 1].count())
+        return int(rows.order_by().values("pk")[: self.cap + 1].count())
 
 
 class KeysetChangeList(ChangeList):

@@ -63,6 +63,17 @@ def figures(actor: Actor) -> list[Figure]:
     return kept
 
 
+def services_by_node(actor: Actor) -> dict[int, int]:
+    """How many services each node carries, at most a minute ago."""
+    key = f"console-services-by-node:{actor.role}"
+    kept: dict[int, int] | None = cache.get(key)
+    if kept is None:
+        live = selectors.services(actor).exclude(state=ServiceState.TERMINATED).select_related(None).order_by()
+        kept = dict(live.values_list("node_id").annotate(many=Count("pk")))
+        cache.set(key, kept, _FRESH_S)
+    return kept
+
+
 def _ends(now: datetime) -> list[datetime]:
     """The ends of the windows, oldest first; the last one holds this moment."""
     last = now.replace(minute=0, second=0, microsecond=0) + _HOUR

@@ -20,7 +20,7 @@ from hosting import selectors
 from hosting.admin.cells import address_of
 from hosting.choices import TONES
 from hosting.models import HostingService, Node, Operation
-from hosting.templatetags.console import unicode_name, verb_label
+from hosting.templatetags.console import unicode_address, unicode_name, verb_label
 
 #: Rows of a group when everything is searched, and when one prefix is.
 FEW, MANY = 5, 20
@@ -79,7 +79,8 @@ def _services_by_all(actor: Actor, text: str, limit: int) -> list[Hit]:
 
 
 def _service_hits(services: QuerySet[HostingService]) -> list[Hit]:
-    return [_service_hit(service) for service in services.prefetch_related("domains")]
+    plain = services.select_related(None).prefetch_related("customer", "domains")
+    return [_service_hit(service) for service in plain]
 
 
 def _service_hit(service: HostingService) -> Hit:
@@ -88,7 +89,7 @@ def _service_hit(service: HostingService) -> Hit:
 
 
 def _domains(actor: Actor, text: str, limit: int) -> list[Hit]:
-    found = selectors.domains(actor).filter(begins("name", text)).order_by("name", "id")[:limit]
+    found = _plain(selectors.domains(actor)).filter(begins("name", text)).order_by("name", "id")[:limit]
     return [
         Hit(unicode_name(domain.name), _("of %s") % domain.service, address_of(domain),
             str(_("Main domain")) if domain.is_primary else "")
@@ -99,7 +100,7 @@ def _domains(actor: Actor, text: str, limit: int) -> list[Hit]:
 def _customers(actor: Actor, text: str, limit: int) -> list[Hit]:
     paths = ("name__startswith", "email__startswith")
     found = search(selectors.customers(actor), paths, text).order_by("name", "id")[:limit]
-    return [_hit(customer, customer.email) for customer in found]
+    return [_hit(customer, unicode_address(customer.email)) for customer in found]
 
 
 def _people(actor: Actor, text: str, limit: int) -> list[Hit]:
@@ -112,13 +113,18 @@ def _people(actor: Actor, text: str, limit: int) -> list[Hit]:
 
 
 def _databases(actor: Actor, text: str, limit: int) -> list[Hit]:
-    found = selectors.databases(actor).filter(begins("name", text)).order_by("name")[:limit]
+    found = _plain(selectors.databases(actor)).filter(begins("name", text)).order_by("name")[:limit]
     return [_hit(database, _("of %s") % database.service) for database in found]
 
 
 def _database_users(actor: Actor, text: str, limit: int) -> list[Hit]:
-    found = selectors.database_users(actor).filter(begins("name", text)).order_by("name", "id")[:limit]
+    found = _plain(selectors.database_users(actor)).filter(begins("name", text)).order_by("name", "host")[:limit]
     return [_hit(account, _("of %s") % account.service) for account in found]
+
+
+def _plain(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """With the service by a query of its own: joined, MariaDB may begin at the wrong end, and sort all rows."""
+    return rows.select_related(None).prefetch_related("service")
 
 
 def _nodes(actor: Actor, text: str, limit: int) -> list[Hit]:

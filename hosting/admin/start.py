@@ -14,9 +14,8 @@ from django.utils.translation import ngettext
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin.cells import address_of
-from hosting.admin.figures import UNWELL, figures
+from hosting.admin.figures import UNWELL, figures, services_by_node
 from hosting.admin.nodes import SILENT_AFTER
-from hosting.admin.pages import live_services
 from hosting.choices import DriftState, NodeState, OperationState, ServiceState
 from hosting.models import HostingPlan, Operation
 
@@ -26,6 +25,7 @@ NODES_SHOWN = 60
 _MOVING = (OperationState.PENDING, OperationState.RUNNING)
 #: Counted at most this far in the rail; beyond, "99+" says enough.
 _COUNTED = 100
+_LOOKED_AT = 1_000
 #: A failure that nobody has looked at for this long is seen by its service, which is out of sync.
 _RECENT = timedelta(days=30)
 
@@ -63,10 +63,17 @@ def unresolved(actor: Actor) -> QuerySet[Operation]:
     return recent.exclude(Exists(later))
 
 
+def _newest_failed(actor: Actor) -> list[Operation]:
+    """The newest unresolved ones, found first and sorted then: in order, the database would go through all it has."""
+    found = unresolved(actor).select_related(None).order_by().values_list("created_at", "pk")[:_LOOKED_AT]
+    newest = [pk for _moment, pk in sorted(found, reverse=True)[:SHOWN]]
+    return list(selectors.operations(actor).filter(pk__in=newest)) if newest else []
+
+
 def attention(actor: Actor) -> list[Line]:
     """What needs somebody now, the worst first."""
     planned = selectors.operations(actor).filter(state=OperationState.PLANNED)
-    failed = list(unresolved(actor)[:SHOWN])
+    failed = _newest_failed(actor)
     return [
         *(_failed(operation) for operation in failed),
         *_nodes(actor),
@@ -143,7 +150,10 @@ def _grid(actor: Actor) -> dict[str, Any]:
     """The nodes, those that need somebody first."""
     everyone = selectors.nodes(actor)
     unwell = Case(When(_unhealthy(), then=0), default=1, output_field=IntegerField())
-    nodes = everyone.annotate(service_count=live_services("node"), rank=unwell).order_by("rank", "name")[:NODES_SHOWN]
+    nodes = list(everyone.annotate(rank=unwell).order_by("rank", "name")[:NODES_SHOWN])
+    services = services_by_node(actor)
+    for node in nodes:
+        node.service_count = services.get(node.pk, 0)
     return {"nodes": nodes, "node_count": everyone.count(), "silent_before": timezone.now() - SILENT_AFTER}
 
 

@@ -147,6 +147,13 @@ def unicode_name(name: str) -> str:
 
 
 @register.filter
+def unicode_address(address: str) -> str:
+    """An e-mail address with its domain as its owner writes it."""
+    person, at, domain = address.rpartition("@")
+    return f"{person}{at}{unicode_name(domain)}"
+
+
+@register.filter
 def pretty_json(value: Any) -> str:
     """JSON for people."""
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
