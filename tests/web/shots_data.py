@@ -50,6 +50,7 @@ def fill() -> dict[str, str]:
     rows.drift(services[4])
     return {
         "start": "/admin/",
+        "palette": "/admin/hosting/hostingservice/",
         "search": reverse("admin:search"),
         "search-found": reverse("admin:search") + "?q=b",
         "search-nothing": reverse("admin:search") + "?q=quark",

@@ -39,10 +39,21 @@ def link(answer: Any, word: str) -> str:
     return unescape(found[1]) if found else ""
 
 
-@pytest.mark.parametrize("query", ["", "?o=1", "?o=-1", "?state__exact=active&o=-8"])
-def test_pages_meet_without_gap_or_overlap(admin_client: Client, many: list[HostingService], query: str) -> None:
+def by(column: str, sign: str = "") -> str:
+    """What sorts the services by a column."""
+    from django.contrib import admin
+
+    names = list(admin.site._registry[HostingService].list_display)
+    return f"o={sign}{names.index(column) + 1}"
+
+
+@pytest.mark.parametrize(("column", "sign"), [("", ""), ("user_name", ""), ("user_name", "-"), ("created", "-")])
+def test_pages_meet_without_gap_or_overlap(
+    admin_client: Client, many: list[HostingService], column: str, sign: str
+) -> None:
     """Going on to the end and back to the beginning shows every row once, each time."""
-    answer = admin_client.get(SERVICES + query)
+    order = by(column, sign) if column else ""
+    answer = admin_client.get(f"{SERVICES}?state__exact=active&{order}")
     seen, places = shown(answer), [words(answer)]
     while link(answer, "Next"):
         answer = admin_client.get(SERVICES + link(answer, "Next"))
