@@ -149,3 +149,21 @@ def test_only_operators_may_search(
         answer = outsider.get(SEARCH, {"q": "baecker", "part": "results"})
         assert answer.status_code == 302 and "/login/" in answer.headers["Location"]
     assert support_client.post(SEARCH, {"q": "baecker"}).status_code == 405
+
+
+def test_an_event_says_what_happened_in_words(admin_client: Client, service: HostingService) -> None:
+    """Its page has before and after side by side, and leads to all that happened under its trace."""
+    from audit.models import Event
+
+    event = Event.objects.create(
+        actor_type="user", actor_login="admin@panel.test", actor_ip="203.0.113.5", verb="customer.change",
+        outcome="succeeded", target_label="Ada", before={"email": "a@x.example"}, after={"email": "b@x.example"},
+        trace_id=TRACE, reason="Ticket 4711",
+    )  # fmt: skip
+    answer = admin_client.get(f"/admin/audit/event/{event.pk}/change/")
+    text = words(answer)
+    assert "Changed the customer Ada" in text and "Ticket 4711" in text
+    assert "email a@x.example b@x.example" in text
+    assert f"?q=trace:{TRACE}" in answer.content.decode() and "?q=ip:203.0.113.5" in answer.content.decode()
+    assert admin_client.get("/admin/audit/event/999999/change/").status_code == 404
+    assert admin_client.post(f"/admin/audit/event/{event.pk}/change/").status_code == 403
