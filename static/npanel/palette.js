@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const pause = 120;
-  let palette, input, found, status;
+  let palette, input, note, found, status;
   let asked = 0;
   let timer;
 
@@ -24,15 +24,28 @@
 
   // The page's list of links becomes a listbox: the focus stays in the field.
   const fit = () => {
-    found.querySelectorAll("ul, li").forEach((node) => node.setAttribute("role", "presentation"));
+    found.querySelectorAll("ul, li, h2").forEach((node) => node.setAttribute("role", "presentation"));
     found.querySelectorAll("section").forEach((node) => node.setAttribute("role", "group"));
     found.querySelectorAll("a.found-hit").forEach((link, number) => {
       link.id = `found-${number}`;
       link.setAttribute("role", "option");
       link.tabIndex = -1;
     });
+    found.hidden = options().length === 0;
+    input.setAttribute("aria-expanded", String(!found.hidden));
     choose(options()[0]);
-    status.textContent = found.querySelector("[data-found], .found-sorry")?.textContent ?? "";
+  };
+
+  // A listbox holds options only: what else the page says stands above it, and is announced.
+  const show = (page) => {
+    const sorry = page.querySelector(".found-none");
+    const many = page.querySelector("[data-found]");
+    status.textContent = (sorry?.querySelector(".found-sorry") ?? many)?.textContent ?? "";
+    sorry?.removeAttribute("role");
+    many?.remove();
+    note.replaceChildren(...(sorry ? [sorry] : []));
+    found.replaceChildren(...page.body.childNodes);
+    fit();
   };
 
   const ask = async () => {
@@ -54,10 +67,9 @@
         return;
       }
       const parsed = new DOMParser().parseFromString(html, "text/html");
-      found.replaceChildren(...parsed.body.childNodes);
       palette.dataset.answered = url.searchParams.get("q");
       delete palette.dataset.lost;
-      fit();
+      show(parsed);
     } catch {
       palette.dataset.lost = "";
     }
@@ -130,7 +142,8 @@
     if (!palette) {
       return;
     }
-    [input, found, status] = [".palette-input", "#palette-found", "#palette-status"].map((s) => palette.querySelector(s));
+    const parts = [".palette-input", "#palette-note", "#palette-found", "#palette-status"];
+    [input, note, found, status] = parts.map((part) => palette.querySelector(part));
     input.addEventListener("input", later);
     input.addEventListener("keydown", pressed);
     palette.addEventListener("click", (event) => {

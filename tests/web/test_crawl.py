@@ -126,7 +126,7 @@ def test_the_palette_has_no_serious_barrier(window: Callable[..., Any], scheme: 
     page.keyboard.press("/")
     for typed, seen in (("", "domain:"), ("a", "Ada Lovelace"), ("quark", "Nothing begins with")):
         page.get_by_role("combobox").fill(typed)
-        page.locator("#palette-found").get_by_text(seen).first.wait_for()
+        page.locator("#palette").get_by_text(seen).first.wait_for()
         assert page.evaluate(RUN_AXE) == []
 
 
