@@ -56,7 +56,7 @@ class KeysetChangeList(ChangeList):
             kept.pop(key, None)
         return kept
 
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """One column when somebody asked for one, else the list's own; all in the direction of the first."""
         wanted = [str(name) for name in super().get_ordering(request, queryset)]
         if ORDER_VAR in self.params:
@@ -76,7 +76,7 @@ class KeysetChangeList(ChangeList):
 
         MariaDB does not see that a unique index has it already, and would sort the whole table.
         """
-        fields = [self.lookup_opts.get_field(name) for name in names]
+        fields = self._fields(names)
         together = [constraint.fields for constraint in self.lookup_opts.total_unique_constraints]
         return any(field.unique and not field.null for field in fields) or any(set(names) >= set(c) for c in together)
 
@@ -106,6 +106,9 @@ class KeysetChangeList(ChangeList):
         found = list(rows.filter(beyond(columns, values))[: size + 1])
         return position + 1, found[:size], True, len(found) > size
 
+    def _fields(self, columns: Sequence[str]) -> list[Any]:
+        return [self.lookup_opts.get_field(name.removeprefix("-")) for name in columns]
+
     def _read(self, columns: list[str], token: str) -> tuple[int, list[Any]]:
         """Position and values of the row that a link names.
 
@@ -114,17 +117,16 @@ class KeysetChangeList(ChangeList):
         """
         try:
             position, *texts = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-            fields = [self.lookup_opts.get_field(name.removeprefix("-")) for name in columns]
-            values = [field.to_python(text) for field, text in zip(fields, texts, strict=True)]
+            values = [field.to_python(text) for field, text in zip(self._fields(columns), texts, strict=True)]
             if not isinstance(position, int) or None in values:
                 raise ValueError(token)
-        except (ValueError, TypeError, binascii.Error, ValidationError) as error:
+        except (ValueError, TypeError, RecursionError, binascii.Error, ValidationError) as error:
             raise IncorrectLookupParameters(error) from error
         return position, values
 
     def _write(self, columns: list[str], position: int, row: Model) -> str:
-        fields = [self.lookup_opts.get_field(name.removeprefix("-")) for name in columns]
-        text = json.dumps([position, *(field.value_to_string(row) for field in fields)], separators=(",", ":"))
+        values = (field.value_to_string(row) for field in self._fields(columns))
+        text = json.dumps([position, *values], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def _place(self, columns: list[str], position: int, rows: list[Any], newer: bool, older: bool) -> dict[str, Any]:

@@ -122,13 +122,12 @@ def _windows(actor: Actor, ends: list[datetime]) -> list[Window]:
 def _window(actor: Actor, end: datetime) -> Window:
     span = (end - _DAY, end - timedelta(microseconds=1))
     asked = selectors.operations(actor).filter(created_at__range=span)
-    ended = asked.filter(state=OperationState.SUCCEEDED, started_at__isnull=False, finished_at__isnull=False)
-    times = ended.values_list("started_at", "finished_at")[:_SAMPLE]
+    times = asked.filter(state=OperationState.SUCCEEDED).values_list("started_at", "finished_at")[:_SAMPLE]
     refused = selectors.events(actor).filter(verb=SIGN_IN_FAILED.name, occurred_at__range=span)
     return Window(
         asked.order_by().count(),
         asked.filter(state__in=UNWELL).order_by().count(),
-        tuple((finished - started).total_seconds() for started, finished in times),
+        tuple((finished - started).total_seconds() for started, finished in times if started and finished),
         refused.order_by()[:_REFUSED].count(),
     )
 

@@ -19,7 +19,7 @@ class ScopeFilter(admin.SimpleListFilter):
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: Any) -> None:
         self.found: Model | None = None
-        text = (params.get(self.parameter_name) or [""])[-1]
+        text = (params.get(str(self.parameter_name)) or [""])[-1]
         if text.isascii() and text.isdigit() and len(text) < 19:
             self.found = self.objects(actor_from_request(request)).filter(pk=int(text)).first()
         super().__init__(request, params, model, model_admin)

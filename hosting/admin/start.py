@@ -150,7 +150,7 @@ def _grid(actor: Actor) -> dict[str, Any]:
     """The nodes, those that need somebody first."""
     everyone = selectors.nodes(actor)
     unwell = Case(When(_unhealthy(), then=0), default=1, output_field=IntegerField())
-    nodes = list(everyone.annotate(rank=unwell).order_by("rank", "name")[:NODES_SHOWN])
+    nodes: list[Any] = list(everyone.annotate(rank=unwell).order_by("rank", "name")[:NODES_SHOWN])
     services = services_by_node(actor)
     for node in nodes:
         node.service_count = services.get(node.pk, 0)

@@ -92,7 +92,7 @@ def test_operations_of_the_same_moment_are_kept_apart(admin_client: Client, many
     assert not set(ids[0]) & set(ids[1])
 
 
-@pytest.mark.parametrize("token", ["x", "eyJ4IjoxfQ", "WzUwLCJhYmMiXQ", "WzUwXQ", "%00", "bnVsbA"])
+@pytest.mark.parametrize("token", ["x", "eyJ4IjoxfQ", "WzUwLCJhYmMiXQ", "WzUwXQ", "%00", "bnVsbA", "W1tb" * 1500])
 def test_a_made_up_place_leads_to_the_first_page(admin_client: Client, many: list[HostingService], token: str) -> None:
     """A link that was not made here is not followed, and breaks nothing."""
     answer = admin_client.get(f"{SERVICES}?after={token}", follow=True)
