@@ -131,7 +131,7 @@
 
   document.addEventListener("keydown", (event) => {
     const quick = event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !typing(event.target);
-    if (quick || (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey)) {
+    if (palette && (quick || (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey))) {
       event.preventDefault();
       open();
     }
