@@ -116,7 +116,7 @@ class UserAdmin(FactsAdmin):
     def login(self, user: User) -> str:
         return user.email
 
-    @admin.display(description=_("role"), ordering="role")
+    @admin.display(description=_("role"))
     def role_badge(self, user: User) -> str:
         tone = _ROLE_TONES.get(Role(user.role), "neutral")
         return format_html('<span class="badge badge-plain tone-{}">{}</span>', tone, user.get_role_display())
@@ -125,7 +125,7 @@ class UserAdmin(FactsAdmin):
     def sign_in(self, user: User) -> str:
         return str(_("Yes")) if user.is_active else str(_("No"))
 
-    @admin.display(description=_("last sign-in"), ordering="last_login")
+    @admin.display(description=_("last sign-in"))
     def last_seen(self, user: User) -> str:
         if user.last_login is None:
             return str(_("never"))

@@ -1,13 +1,12 @@
 """What all pages of the console share: one policy, fast lists, the audit log in the place of Django's own."""
 
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db import models
 from django.forms import ModelForm
 from django.forms.models import model_to_dict
@@ -15,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from accounts import keyset
 from accounts.actors import actor_from_request
 from accounts.policies import OperatorPolicy
 from audit.choices import Outcome
@@ -26,39 +26,29 @@ from audit.verbs import Verb
 EVENTS_SHOWN = 50
 
 
-class CappedPaginator(Paginator):
-    """Counts at most ``cap`` rows, so that a list of millions opens as fast as one of hundreds."""
-
-    cap = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        """Number of rows, or ``cap`` when there are more."""
-        return min(self.cap, self._counted)
-
-    @property
-    def capped(self) -> bool:
-        """Whether there are more rows than were counted."""
-        return self._counted > self.cap
-
-    @cached_property
-    def _counted(self) -> int:
-        rows: Any = self.object_list
-        return int(rows[: self.cap + 1].count())
-
-
 class ConsoleAdmin(admin.ModelAdmin):
     """A list and a page in the console. Reading follows the policy; nothing can be edited unless a subclass says so."""
 
     actions = None
     list_per_page = 50
     list_select_related = ()
-    paginator = CappedPaginator
+    paginator = keyset.CappedPaginator
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     view_on_site = False
     #: Names under which audit events know this kind of object besides its model's label.
     audit_types: ClassVar[tuple[str, ...]] = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Pages by the last row seen."""
+        return keyset.KeysetChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        """Search from the beginning of ``search_fields``, over indexes only."""
+        text = search_term.strip()
+        return (keyset.search(queryset, self.search_fields, text) if text else queryset), False
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return OperatorPolicy(request.user).may_view

@@ -27,6 +27,7 @@ _SEARCHES = {
     "operation": ("operation_id",),
     "actor": ("actor_login",),
     "user": ("actor_login",),
+    "ip": ("actor_ip",),
     "verb": ("verb",),
     "target": ("target_label",),
     "domain": ("target_label",),
@@ -102,7 +103,7 @@ class EventAdmin(admin.ModelAdmin):
     sortable_by = ()
     actions = None
     search_fields = _EVERYWHERE
-    search_help_text = _("Starts with: a trace id, an operation id, a target, a login; or trace: actor: target: verb:")
+    search_help_text = _("Starts with: a trace id, operation id, target or login; or trace: actor: ip: target: verb:")
     fieldsets = (
         (None, {"fields": ("occurred_at", "verb", "outcome_badge", "reason")}),
         (_("Who"), {"fields": ("actor", "actor_type", "actor_id", "actor_role", "actor_interface", "actor_ip",

@@ -127,6 +127,7 @@ class Event(models.Model):
             models.Index(fields=["target_type", "target_id"], name="audit_target"),
             models.Index(fields=["target_label"], name="audit_target_label"),
             models.Index(fields=["actor_login"], name="audit_actor"),
+            models.Index(fields=["actor_ip"], name="audit_actor_ip"),
             models.Index(fields=["verb"], name="audit_verb"),
             models.Index(fields=["outcome"], name="audit_outcome"),
         ]

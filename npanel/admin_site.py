@@ -9,7 +9,7 @@ from django.contrib.admin import AdminSite
 from django.db import transaction
 from django.db.models import Model
 from django.db.models.base import ModelBase
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -52,7 +52,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         ),
     ),
     (
-        _("Servers"),
+        _("Nodes and operations"),
         (
             ("hosting_node_changelist", _("Nodes"), "server", "", ""),
             ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
@@ -61,7 +61,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         ),
     ),
     (
-        _("Records and settings"),
+        _("Audit and settings"),
         (
             ("audit_event_changelist", _("Audit"), "scroll-text", "", ""),
             ("hosting_hostingplan_changelist", _("Plans"), "layers", "", ""),
@@ -95,9 +95,12 @@ class ConsoleSite(AdminSite):
         return OperatorPolicy(request.user).may_view
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Django's, with the live part of the start page, and without the doors that nothing here uses."""
-        live = path("live/", self.admin_view(self.live), name="live")
-        return [live, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
+        """Django's, with the live part of the start page and the search, without the doors that nothing here uses."""
+        own = [
+            path("live/", self.admin_view(self.live), name="live"),
+            path("search/", self.admin_view(self.search), name="search"),
+        ]
+        return [*own, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """What every page shows: the rail and what the person may do."""
@@ -138,6 +141,17 @@ class ConsoleSite(AdminSite):
             return HttpResponse(status=204)
         context = {**start_page(actor), "version": version}
         return TemplateResponse(request, "admin/npanel/start_live.html", context)
+
+    def search(self, request: HttpRequest) -> HttpResponse:
+        """What begins with ``?q=``; with ``?part=results`` without the page around it, for the palette."""
+        from hosting.admin.search import found
+
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(("GET", "HEAD"))
+        context = {"title": _("Search"), **found(actor_from_request(request), request.GET.get("q", ""))}
+        if request.GET.get("part") == "results":
+            return TemplateResponse(request, "admin/npanel/search_results.html", context)
+        return TemplateResponse(request, "admin/npanel/search.html", {**self.each_context(request), **context})
 
 
 def rail(request: HttpRequest) -> list[dict[str, Any]]:

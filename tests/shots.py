@@ -103,11 +103,20 @@ def take(address: str, pages: dict[str, str], only: list[str]) -> int:
                     page.wait_for_load_state("networkidle") if "live" in name else page.wait_for_load_state()
                     for details in page.locator("details.change").all()[:2] if "plan" in name else []:
                         details.locator("summary").click()
+                    if name.startswith("palette"):
+                        open_palette(page)
                     page.screenshot(path=TARGET / f"{name}-{width}-{scheme}.png", full_page=True)
                     count += 1
                 context.close()
         browser.close()
     return count
+
+
+def open_palette(page: Any) -> None:
+    """Search as somebody does who types."""
+    page.keyboard.press("/")
+    page.keyboard.type("b")
+    page.get_by_role("option", name="brezel.example").wait_for()
 
 
 def sign_in(page: Any, address: str) -> None:

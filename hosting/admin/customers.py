@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
@@ -17,11 +17,14 @@ from audit.verbs import Verb
 from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.forms import CustomerForm, NoQuestion
-from hosting.admin.pages import Action, ObjectAdmin
-from hosting.choices import ServiceState
+from hosting.admin.operations import OPERATIONS_SHOWN
+from hosting.admin.pages import Action, ObjectAdmin, live_services
 from hosting.services import customers
 
-SHOWN = 20
+#: Rows on the page; and of operations on the overview.
+SHOWN, RECENT = 20, 5
+#: Whose operations are shown: the customer's newest services.
+SERVICES_LOOKED_AT = 500
 
 
 def _create(actor: Actor, subject: None, data: dict[str, Any]) -> Customer:
@@ -56,8 +59,7 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
     object_actions = (DELETE,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        live = ~Q(services__state=ServiceState.TERMINATED) & Q(services__isnull=False)
-        return selectors.customers(actor_from_request(request)).annotate(service_count=Count("services", filter=live))
+        return selectors.customers(actor_from_request(request)).annotate(service_count=live_services("customer"))
 
     def get_urls(self) -> list[URLPattern]:
         """The form for what is edited directly."""
@@ -76,9 +78,23 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
         return False
 
     def facts(self, request: HttpRequest, obj: Customer, tab: str) -> dict[str, Any]:
-        services = selectors.services(actor_from_request(request)).filter(customer=obj)
-        rows = services.select_related("plan", "node").prefetch_related("domains").order_by("-id")[:SHOWN]
-        return {"services": rows, "service_count": services.count(), "menu": [DELETE]}
+        actor = actor_from_request(request)
+        services = selectors.services(actor).filter(customer=obj)
+        shown: dict[str, Any] = {"service_count": services.count(), "menu": [DELETE]}
+        if tab == "overview":
+            shown["services"] = services.prefetch_related("domains").order_by("-id")[:SHOWN]
+        if tab in ("overview", "operations"):
+            ids = list(services.values_list("pk", flat=True).order_by("-id")[:SERVICES_LOOKED_AT])
+            many = OPERATIONS_SHOWN if tab == "operations" else RECENT
+            shown["operations"] = selectors.operations(actor).filter(service__in=ids)[:many]
+        return shown
+
+    def tabs(self, request: HttpRequest, obj: Customer) -> tuple[tuple[str, Any, int | None], ...]:
+        return (
+            ("overview", _("Overview"), None),
+            ("operations", _("Operations"), None),
+            ("audit", _("Audit"), None),
+        )
 
     @admin.display(description=_("name"), ordering="name")
     def label(self, customer: Customer) -> str:
@@ -88,6 +104,6 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
     def num_services(self, customer: Any) -> int:
         return int(customer.service_count)
 
-    @admin.display(description=_("created"), ordering="created_at")
+    @admin.display(description=_("created"), ordering="id")
     def created(self, customer: Customer) -> str:
         return cells.when(customer.created_at)

@@ -11,7 +11,9 @@ from accounts.actors import actor_from_request
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin import cells
+from hosting.admin.filters import ServiceScope
 from hosting.admin.forms import PasswordForm
+from hosting.admin.operations import TABS_OF_A_PART, operations_of
 from hosting.admin.pages import Action, ObjectAdmin
 from hosting.models import Database, DatabaseUser, Operation
 from hosting.services import databases
@@ -48,18 +50,24 @@ class DatabaseAdmin(ObjectAdmin):
 
     list_display = ("label", "service_name", "character_set", "created")
     list_display_links = ("label",)
+    list_filter = (ServiceScope,)
     search_fields = ("name__startswith",)
     search_help_text = _("Name, from the beginning")
     object_template = "admin/npanel/database.html"
     object_actions = (DELETE_DATABASE,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Database]:
-        services = selectors.services(actor_from_request(request)).select_related(None)
-        return super().get_queryset(request).filter(service__in=services).prefetch_related("service__node")
+        found = selectors.databases(actor_from_request(request)).select_related(None)
+        return found.prefetch_related("service__node")
+
+    def tabs(self, request: HttpRequest, obj: Database) -> tuple[tuple[str, Any, int | None], ...]:
+        return TABS_OF_A_PART
 
     def facts(self, request: HttpRequest, obj: Database, tab: str) -> dict[str, Any]:
-        grants = obj.grants.select_related("user").order_by("user__name")
-        return {"grants": grants, "menu": [DELETE_DATABASE] if obj.service.is_live else []}
+        menu = [DELETE_DATABASE] if obj.service.is_live else []
+        if tab == "operations":
+            return {"menu": menu, "operations": operations_of(obj.service)}
+        return {"menu": menu, "grants": obj.grants.select_related("user").order_by("user__name")}
 
     @admin.display(description=_("name"), ordering="name")
     def label(self, database: Database) -> str:
@@ -84,15 +92,15 @@ class DatabaseUserAdmin(ObjectAdmin):
 
     list_display = ("label", "service_name", "may_use", "created")
     list_display_links = ("label",)
+    list_filter = (ServiceScope,)
     search_fields = ("name__startswith",)
     search_help_text = _("Name, from the beginning")
     object_template = "admin/npanel/database_user.html"
     object_actions = (SET_PASSWORD, DELETE_USER)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DatabaseUser]:
-        services = selectors.services(actor_from_request(request)).select_related(None)
-        users = super().get_queryset(request).filter(service__in=services)
-        return users.prefetch_related("service__node", "grants__database")
+        found = selectors.database_users(actor_from_request(request)).select_related(None)
+        return found.prefetch_related("service__node", "grants__database")
 
     def facts(self, request: HttpRequest, obj: DatabaseUser, tab: str) -> dict[str, Any]:
         live = obj.service.is_live

@@ -11,6 +11,7 @@ from accounts.actors import actor_from_request
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin import cells
+from hosting.admin.filters import NodeScope, ServiceScope
 from hosting.admin.forms import NoQuestion
 from hosting.admin.pages import Action, ObjectAdmin
 from hosting.choices import DriftState
@@ -65,7 +66,7 @@ class DriftItemAdmin(ObjectAdmin):
 
     list_display = ("what", "badge", "node_name", "service_name", "daemon", "since", "seen")
     list_display_links = ("what",)
-    list_filter = (OpenFilter,)
+    list_filter = (OpenFilter, NodeScope, ServiceScope)
     search_fields = ("key__startswith", "node__name__startswith", "service__username__startswith")
     search_help_text = _("Resource, node or service, from the beginning")
     sortable_by = ()

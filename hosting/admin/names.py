@@ -12,7 +12,9 @@ from accounts.policies import OperatorPolicy
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin import cells
+from hosting.admin.filters import DomainScope, ServiceScope
 from hosting.admin.forms import RecordChangeForm, RecordForm
+from hosting.admin.operations import TABS_OF_A_PART, operations_of
 from hosting.admin.pages import Action, ObjectAdmin
 from hosting.models import DnsRecord, Domain, Operation
 from hosting.services import dns, sites
@@ -57,7 +59,7 @@ class DomainAdmin(ObjectAdmin):
 
     list_display = ("host_name", "main", "service_name", "zone", "created")
     list_display_links = ("host_name",)
-    list_filter = ("is_primary", "has_zone")
+    list_filter = ("is_primary", "has_zone", ServiceScope)
     search_fields = ("name__startswith",)
     search_help_text = _("Host name, from the beginning")
     object_template = "admin/npanel/domain.html"
@@ -67,10 +69,16 @@ class DomainAdmin(ObjectAdmin):
         domains = selectors.domains(actor_from_request(request))
         return domains.select_related(None).prefetch_related("service__customer", "service__node")
 
+    def tabs(self, request: HttpRequest, obj: Domain) -> tuple[tuple[str, Any, int | None], ...]:
+        return TABS_OF_A_PART
+
     def facts(self, request: HttpRequest, obj: Domain, tab: str) -> dict[str, Any]:
         records = obj.records.order_by("name", "type", "id")
         menu = [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
-        return {"records": records[:SHOWN], "record_count": records.count(), "menu": menu, "live": obj.service.is_live}
+        shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live}
+        if tab == "operations":
+            return {**shown, "operations": operations_of(obj.service)}
+        return {**shown, "records": records[:SHOWN], "record_count": records.count()}
 
     @admin.display(description=_("name"), ordering="name")
     def host_name(self, domain: Domain) -> str:
@@ -112,7 +120,7 @@ class DnsRecordAdmin(ObjectAdmin):
 
     list_display = ("record_name", "record_type", "shown_content", "num_ttl", "zone")
     list_display_links = ("record_name",)
-    list_filter = (TypeFilter,)
+    list_filter = (TypeFilter, DomainScope)
     search_fields = ("domain__name__startswith", "name__startswith")
     ordering = ("domain_id", "name", "type")
     search_help_text = _("Domain or record name, from the beginning")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -18,7 +18,7 @@ from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.forms import HostKeysForm, NodeForm, NoQuestion
 from hosting.admin.operations import OPERATIONS_SHOWN
-from hosting.admin.pages import Action, ObjectAdmin
+from hosting.admin.pages import Action, ObjectAdmin, live_services, open_drift
 from hosting.choices import DriftState, NodeState, ServiceState
 from hosting.errors import HostingError
 from hosting.models import Node, Operation
@@ -83,10 +83,8 @@ class NodeAdmin(ObjectAdmin):
     object_actions = (PIN, BOOTSTRAP, SCAN)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
-        live = ~Q(services__state=ServiceState.TERMINATED) & Q(services__isnull=False)
         return selectors.nodes(actor_from_request(request)).annotate(
-            service_count=Count("services", filter=live, distinct=True),
-            drift_count=Count("drift", filter=Q(drift__state=DriftState.OPEN), distinct=True),
+            service_count=live_services("node"), drift_count=open_drift()
         )
 
     def get_urls(self) -> list[URLPattern]:

@@ -17,9 +17,10 @@ from audit.actor import Actor
 from audit.models import Event
 from hosting import selectors
 from hosting.admin import cells, intents
+from hosting.admin.filters import NodeScope, ServiceScope
 from hosting.admin.pages import READS, Action, ObjectAdmin
 from hosting.errors import HostingError
-from hosting.models import Intent, Operation
+from hosting.models import HostingService, Intent, Operation
 from hosting.operations.intents import intent_of
 from hosting.operations.present import plan_view, possible, progress
 from hosting.services import operations
@@ -29,6 +30,17 @@ from hosting.translated import translated_sentence
 
 #: Rows of operations on another object's page.
 OPERATIONS_SHOWN = 20
+#: Of what belongs to a service, whose operations are the service's.
+TABS_OF_A_PART = (
+    ("overview", _("Overview"), None),
+    ("operations", _("Operations"), None),
+    ("audit", _("Audit"), None),
+)
+
+
+def operations_of(service: HostingService) -> QuerySet[Operation]:
+    """A service's newest operations."""
+    return service.operations.order_by("-created_at")[:OPERATIONS_SHOWN]
 
 
 def _approve(actor: Actor, operation: Operation, data: dict[str, Any]) -> Operation:
@@ -66,7 +78,7 @@ class OperationAdmin(ObjectAdmin):
 
     list_display = ("what", "badge", "target", "node_name", "asked_by", "asked", "num_took")
     list_display_links = ("what",)
-    list_filter = ("state", "kind")
+    list_filter = ("state", "kind", ServiceScope, NodeScope)
     search_fields = ("target_label__startswith", "trace_id__exact", "actor_login__startswith")
     search_help_text = _("Service, node, person from the beginning; or a whole trace id")
     ordering = ("-created_at",)

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +19,9 @@ from audit.actor import Actor
 from hosting.admin.cells import address_of
 from hosting.admin.forms import AskForm
 from hosting.admin.intents import hand_over
+from hosting.choices import DriftState, ServiceState
 from hosting.errors import HostingError
+from hosting.models import DriftItem, HostingService
 
 READS = ("GET", "HEAD")
 #: What a service function gave back: an object whose page comes next, or nothing.
@@ -146,6 +149,22 @@ class ObjectAdmin(ConsoleAdmin):
         if obj is not None and obj.pk is not None:
             return address_of(obj)
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+def counted(rows: QuerySet[Any], column: str) -> Coalesce:
+    """How many rows belong to each object of a list, asked per row shown and not for the whole table."""
+    mine = rows.order_by().filter(**{column: OuterRef("pk")}).values(column)
+    return Coalesce(Subquery(mine.annotate(many=Count("pk")).values("many")), 0)
+
+
+def live_services(column: str) -> Coalesce:
+    """How many services that are not terminated belong to each customer, node or plan."""
+    return counted(HostingService.objects.exclude(state=ServiceState.TERMINATED), column)
+
+
+def open_drift() -> Coalesce:
+    """How many differences are open on each node."""
+    return counted(DriftItem.objects.filter(state=DriftState.OPEN), "node")
 
 
 def without_empty(data: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from accounts.actors import actor_from_request
 from accounts.console import FactsAdmin
+from hosting.admin.pages import live_services
 from hosting.choices import ServiceState
 from hosting.models import HostingPlan
 from hosting.services.plans import change_plan, create_plan, delete_plan
@@ -37,8 +38,7 @@ class HostingPlanAdmin(FactsAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostingPlan]:
-        live = ~Q(services__state=ServiceState.TERMINATED) & Q(services__isnull=False)
-        return super().get_queryset(request).annotate(service_count=Count("services", filter=live))
+        return super().get_queryset(request).annotate(service_count=live_services("plan"))
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
         """Let the service function save, and say which services do not know the new limits yet."""
@@ -64,7 +64,7 @@ class HostingPlanAdmin(FactsAdmin):
     def label(self, plan: HostingPlan) -> str:
         return plan.name
 
-    @admin.display(description=_("disk"), ordering="disk_mb")
+    @admin.display(description=_("disk"))
     def num_disk(self, plan: HostingPlan) -> str:
         return megabytes(plan.disk_mb)
 

@@ -15,6 +15,7 @@ from accounts.policies import OperatorPolicy
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin import bulk, cells
+from hosting.admin.filters import CustomerScope, NodeScope
 from hosting.admin.forms import DatabaseForm, DatabaseUserForm, DomainForm, PhpForm, ServiceForm
 from hosting.admin.operations import OPERATIONS_SHOWN
 from hosting.admin.pages import Action, ObjectAdmin
@@ -139,7 +140,7 @@ class HostingServiceAdmin(ObjectAdmin):
         "created",
     )
     list_display_links = ("user_name",)
-    list_filter = ("state", SyncFilter)
+    list_filter = ("state", SyncFilter, CustomerScope, NodeScope)
     search_fields = ("username__startswith", "domains__name__startswith", "customer__name__startswith")
     search_help_text = _("User name, domain or customer, from the beginning")
     audit_types = ("service",)

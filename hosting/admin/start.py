@@ -1,11 +1,11 @@
-"""The start page: what needs somebody now, what is running, how many there are, or what to do first."""
+"""The start page: what needs somebody now, what is running, how it goes, the nodes; or what to do first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, IntegerField, Max, Min, OuterRef, Q, QuerySet, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,19 +14,21 @@ from django.utils.translation import ngettext
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin.cells import address_of
+from hosting.admin.figures import UNWELL, figures, services_by_node
 from hosting.admin.nodes import SILENT_AFTER
 from hosting.choices import BulkState, DriftState, NodeState, OperationState, ServiceState
-from hosting.models import BulkRun, Database, HostingPlan, Operation
+from hosting.models import BulkRun, HostingPlan, Operation
 from hosting.translated import translated
 
 #: Lines of one sort; more are a link away.
 SHOWN = 8
 NODES_SHOWN = 60
-UNWELL = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
 _MOVING = (OperationState.PENDING, OperationState.RUNNING)
 #: Counted at most this far in the rail; beyond, "99+" says enough.
 _COUNTED = 100
-WEEK = timedelta(days=7)
+_LOOKED_AT = 1_000
+#: A failure that nobody has looked at for this long is seen by its service, which is out of sync.
+_RECENT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,6 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One number of the installation, and what of it is new in the last seven days."""
-
-    name: str
-    value: int
-    note: str
-    url: str
-
-
-@dataclass(frozen=True)
 class Step:
     """One of the first steps in an empty installation."""
 
@@ -64,11 +56,19 @@ class Step:
 
 
 def unresolved(actor: Actor) -> QuerySet[Operation]:
-    """Failed operations that nothing later on the same target has made up for."""
+    """Failed operations of the last weeks that nothing later on the same target has made up for."""
     later = Operation.objects.filter(
         target_key=OuterRef("target_key"), created_at__gt=OuterRef("created_at"),
     ).exclude(state=OperationState.CANCELLED)  # fmt: skip
-    return selectors.operations(actor).filter(state__in=UNWELL).exclude(Exists(later))
+    recent = selectors.operations(actor).filter(state__in=UNWELL, created_at__gt=timezone.now() - _RECENT)
+    return recent.exclude(Exists(later))
+
+
+def _newest_failed(actor: Actor) -> list[Operation]:
+    """The newest unresolved ones, found first and sorted then: in order, the database would go through all it has."""
+    found = unresolved(actor).select_related(None).order_by().values_list("created_at", "pk")[:_LOOKED_AT]
+    newest = [pk for _moment, pk in sorted(found, reverse=True)[:SHOWN]]
+    return list(selectors.operations(actor).filter(pk__in=newest)) if newest else []
 
 
 def attention(actor: Actor) -> list[Line]:
@@ -76,10 +76,12 @@ def attention(actor: Actor) -> list[Line]:
     planned = (
         selectors.operations(actor).filter(state=OperationState.PLANNED).select_related("intent", "node", "service")
     )
+    failed = _newest_failed(actor)
     waiting = selectors.bulk_runs(actor).filter(state=BulkState.WAITING)
     return [
-        *(_failed(operation) for operation in unresolved(actor)[:SHOWN]),
+        *(_failed(operation) for operation in failed),
         *_nodes(actor),
+        *_out_of_sync(actor, failed),
         *(_planned(operation) for operation in planned[:SHOWN]),
         *(_bulk(run) for run in waiting[:SHOWN]),
         *_drift(actor),
@@ -99,24 +101,6 @@ def counts(actor: Actor) -> dict[str, int]:
         "drift": selectors.drift_items(actor).filter(state=DriftState.OPEN).order_by()[:_COUNTED].count(),
         "nodes": selectors.nodes(actor).filter(_unhealthy()).order_by()[:_COUNTED].count(),
     }
-
-
-def figures(actor: Actor) -> list[Figure]:
-    """Six numbers."""
-    live = selectors.services(actor).exclude(state=ServiceState.TERMINATED)
-    suspended = live.filter(state=ServiceState.SUSPENDED).count()
-    week = selectors.operations(actor).filter(created_at__gt=timezone.now() - WEEK)
-    failed = week.filter(state__in=UNWELL).count()
-    ready = selectors.nodes(actor).filter(state=NodeState.READY).count()
-    databases = Database.objects.filter(service__in=live.select_related(None))
-    return [
-        Figure(_("Services"), live.count(), _("%d suspended") % suspended, _list("hostingservice")),
-        Figure(_("Customers"), *_grown(selectors.customers(actor)), reverse("admin:accounts_customer_changelist")),
-        Figure(_("Domains"), *_grown(selectors.domains(actor).exclude(name_key=None)), _list("domain")),
-        Figure(_("Databases"), *_grown(databases), _list("database")),
-        Figure(_("Nodes"), selectors.nodes(actor).count(), _("%d ready") % ready, _list("node")),
-        Figure(_("Operations, 7 days"), week.count(), _("%d not succeeded") % failed, _list("operation")),
-    ]
 
 
 def first_steps(actor: Actor) -> list[Step]:
@@ -164,10 +148,18 @@ def start_page(actor: Actor) -> dict[str, Any]:
     steps = first_steps(actor)
     if steps:
         return {"steps": steps, **moving(actor)}
-    live = Count("services", filter=~Q(services__state=ServiceState.TERMINATED))
-    nodes = selectors.nodes(actor).annotate(service_count=live).order_by("name")[:NODES_SHOWN]
-    silent_before = timezone.now() - SILENT_AFTER
-    return {"figures": figures(actor), "nodes": nodes, "silent_before": silent_before, **moving(actor)}
+    return {"figures": figures(actor), **_grid(actor), **moving(actor)}
+
+
+def _grid(actor: Actor) -> dict[str, Any]:
+    """The nodes, those that need somebody first."""
+    everyone = selectors.nodes(actor)
+    unwell = Case(When(_unhealthy(), then=0), default=1, output_field=IntegerField())
+    nodes: list[Any] = list(everyone.annotate(rank=unwell).order_by("rank", "name")[:NODES_SHOWN])
+    services = services_by_node(actor)
+    for node in nodes:
+        node.service_count = services.get(node.pk, 0)
+    return {"nodes": nodes, "node_count": everyone.count(), "silent_before": timezone.now() - SILENT_AFTER}
 
 
 def _failed(operation: Operation) -> Line:
@@ -179,7 +171,7 @@ def _failed(operation: Operation) -> Line:
         _where(operation, translated(operation.error)[0]),
         operation.finished_at or operation.created_at,
         address_of(operation),
-        _("Look"),
+        _("See why"),
     )
 
 
@@ -221,8 +213,23 @@ def _nodes(actor: Actor) -> list[Line]:
         paused = node.state == NodeState.PAUSED
         what = _("%s is paused") % node if paused else _("%s has not answered lately") % node
         since = None if paused else node.last_seen_at
-        lines.append(Line("warn", "server", what, _(node.note) or node.address, since, address_of(node), _("Look")))
+        lines.append(
+            Line("warn", "server", what, _(node.note) or node.address, since, address_of(node), _("Open node"))
+        )
     return lines
+
+
+def _out_of_sync(actor: Actor, failed: Sequence[Operation]) -> Sequence[Line]:
+    """Services whose node is not as wanted, besides those whose failed operation has a line of its own."""
+    named = [operation.service_id for operation in failed if operation.service_id]
+    found = selectors.services(actor).filter(out_of_sync=True).exclude(state=ServiceState.TERMINATED)
+    many = found.exclude(pk__in=named).select_related(None).order_by()[:_COUNTED].count()
+    if not many:
+        return []
+    what = ngettext("%d service is out of sync", "%d services are out of sync", many) % many
+    where = _("An operation failed or was discarded, and the node is not as wanted.")
+    url = f"{reverse('admin:hosting_hostingservice_changelist')}?sync=out"
+    return [Line("warn", "git-compare", what, where, None, url, _("Review services"))]
 
 
 def _drift(actor: Actor) -> Sequence[Line]:
@@ -241,12 +248,3 @@ def _drift(actor: Actor) -> Sequence[Line]:
         )
         for group in groups.order_by("node__name")[:SHOWN]
     ]  # fmt: skip
-
-
-def _grown(rows: QuerySet[Any]) -> tuple[int, str]:
-    new = rows.filter(created_at__gt=timezone.now() - WEEK).count()
-    return rows.count(), _("%d new in 7 days") % new
-
-
-def _list(model: str) -> str:
-    return reverse(f"admin:hosting_{model}_changelist")

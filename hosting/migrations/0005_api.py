@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_doors"),
-        ("hosting", "0002_plan_reseller"),
+        ("hosting", "0004_console_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -28,6 +28,7 @@ class DnsRecord(models.Model):
         verbose_name = _("DNS record")
         verbose_name_plural = _("DNS records")
         ordering = ("name", "type", "id")
+        indexes = (models.Index(fields=["domain", "name", "type"]), models.Index(fields=["name"]))
 
     def __str__(self) -> str:
         return f"{self.name} {self.type}"

@@ -30,6 +30,7 @@ class Domain(models.Model):
         verbose_name = _("domain")
         verbose_name_plural = _("domains")
         ordering = ("name",)
+        indexes = (models.Index(fields=["name"]),)
 
     def __str__(self) -> str:
         return self.name

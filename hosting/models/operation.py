@@ -68,6 +68,11 @@ class Operation(models.Model):
             models.Index(fields=["service", "created_at"]),
             models.Index(fields=["node", "created_at"]),
             models.Index(fields=["target_key", "state"]),
+            models.Index(fields=["target_key", "created_at"]),
+            models.Index(fields=["created_at", "id"]),
+            models.Index(fields=["kind", "created_at"]),
+            models.Index(fields=["target_label"]),
+            models.Index(fields=["actor_login"]),
         )
 
     def __str__(self) -> str:

@@ -43,7 +43,12 @@ class HostingService(models.Model):
         verbose_name = _("hosting service")
         verbose_name_plural = _("hosting services")
         ordering = ("-id",)
-        indexes = (models.Index(fields=["username"]), models.Index(fields=["node", "state"]))
+        indexes = (
+            models.Index(fields=["username"]),
+            models.Index(fields=["node", "state"]),
+            models.Index(fields=["out_of_sync"]),
+            models.Index(fields=["created_at"]),
+        )
 
     def __str__(self) -> str:
         return self.username

@@ -8,7 +8,6 @@ from typing import Any
 import idna
 from django import template
 from django.contrib.admin.utils import quote
-from django.contrib.admin.views.main import PAGE_VAR
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -162,6 +161,13 @@ def unicode_name(name: str) -> str:
 
 
 @register.filter
+def unicode_address(address: str) -> str:
+    """An e-mail address with its domain as its owner writes it."""
+    person, at, domain = address.rpartition("@")
+    return f"{person}{at}{unicode_name(domain)}"
+
+
+@register.filter
 def pretty_json(value: Any) -> str:
     """JSON for people."""
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
@@ -186,20 +192,6 @@ def chosen(choices: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
         if choice["selected"]:
             return {**choice, "remove": choices[0]["query_string"]}
     return None
-
-
-@register.simple_tag
-def pager(cl: Any) -> dict[str, Any]:
-    """Where a list is: first and last row shown, how many there are, and the links to go on."""
-    paginator, number = cl.paginator, cl.page_num
-    size, count = paginator.per_page, paginator.count
-    return {
-        "first": min(count, (number - 1) * size + 1),
-        "last": min(count, number * size),
-        "count": f"{count:,}" + ("+" if getattr(paginator, "capped", False) else ""),
-        "previous": cl.get_query_string({PAGE_VAR: number - 1}) if number > 1 else "",
-        "next": cl.get_query_string({PAGE_VAR: number + 1}) if number * size < count else "",
-    }
 
 
 @register.inclusion_tag("admin/npanel/field.html")

@@ -29,6 +29,10 @@ TARGETS = {
     "hosting.observe_60_s": 5.0,
     "failpoints.unrecovered": 0,
     "api.list_p95_ms": 100,
+    "admin.list_100k_p95_ms": 200,
+    "admin.search_100k_p95_ms": 200,
+    "admin.object_p95_ms": 200,
+    "admin.start_p95_ms": 200,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
@@ -51,7 +55,17 @@ def _api() -> Iterator[tuple[str, float]]:
     yield from api.figures()
 
 
-GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {"hosting": _hosting, "api": _api}
+def _panel100k() -> Iterator[tuple[str, float]]:
+    from tests.bench import panel100k
+
+    yield from panel100k.figures()
+
+
+GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
+    "hosting": _hosting,
+    "panel100k": _panel100k,
+    "api": _api,
+}
 
 
 def main() -> int:

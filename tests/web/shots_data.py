@@ -18,7 +18,7 @@ from hosting.services.bulk import start_bulk
 from hosting.state import Change, DaemonUnit, NodeFile, Package
 from hosting.verbs import NODE_ADD, OPERATION_VERBS
 from tests import factories, people
-from tests.web import rows
+from tests.web import rows, shots_history
 
 #: Customer, user name and main domain.
 _NAMES = (
@@ -48,10 +48,15 @@ def fill() -> dict[str, str]:
     nodes = _nodes(actor)
     services = _services(nodes)
     operations = _operations(services, nodes, actor)
+    shots_history.live(services)
     drift = rows.drift(services[3])
     rows.drift(services[4])
     return {
         "start": "/admin/",
+        "palette": "/admin/hosting/hostingservice/",
+        "search": reverse("admin:search"),
+        "search-found": reverse("admin:search") + "?q=b",
+        "search-nothing": reverse("admin:search") + "?q=quark",
         "services": reverse("admin:hosting_hostingservice_changelist"),
         "services-nothing": reverse("admin:hosting_hostingservice_changelist") + "?q=nowhere&state__exact=suspended",
         "service": address_of(services[0]),
@@ -62,7 +67,11 @@ def fill() -> dict[str, str]:
         "database-user-new": address_of(services[0]).replace("change", "add-database-user"),
         "customers": reverse("admin:accounts_customer_changelist"),
         "customer": address_of(services[0].customer),
+        "customer-operations": address_of(services[0].customer) + "?tab=operations",
         "domain": address_of(services[0].domains.get(is_primary=True)),
+        "domains": reverse("admin:hosting_domain_changelist"),
+        "databases": reverse("admin:hosting_database_changelist"),
+        "database": address_of(services[0].databases.first()),
         "records": reverse("admin:hosting_dnsrecord_changelist"),
         "plan-form": address_of(services[0].plan),
         "nodes": reverse("admin:hosting_node_changelist"),
@@ -70,6 +79,7 @@ def fill() -> dict[str, str]:
         "node-new": address_of(nodes[3]),
         "node-keys": address_of(nodes[3]).replace("change", "host-keys"),
         "operations": reverse("admin:hosting_operation_changelist"),
+        "operations-filtered": reverse("admin:hosting_operation_changelist") + "?state__exact=succeeded&node=1",
         "operation-plan": address_of(operations["planned"]),
         "operation-plan-bootstrap": address_of(operations["bootstrap"]),
         "operation-running": address_of(operations["running"]),

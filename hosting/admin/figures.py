@@ -1,0 +1,211 @@
+"""How the installation is doing: six figures of the last seven days, each with its line and the week before.
+
+A window is 24 hours and ends on a full hour, so that what was counted of a past one stays true and can be kept.
+"""
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core.cache import cache
+from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.verbs import SIGN_IN_FAILED
+from audit.actor import Actor
+from hosting import selectors
+from hosting.choices import DriftState, OperationState, ServiceState
+from hosting.templatetags.console import duration
+
+UNWELL = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
+WEEK, WINDOWS = 7, 14
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+#: The median of a window is that of its newest operations.
+_SAMPLE = 200
+#: Refused sign-ins are counted this far: who is attacked wants to know that, not the number.
+_REFUSED = 10_000
+_KEPT_S, _FRESH_S = 3_600, 60
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number, the same a week ago, which way it went, and a point for each of the last 14 days."""
+
+    name: str
+    value: str
+    before: str
+    trend: str
+    tone: str
+    points: list[float]
+    url: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """What happened in 24 hours."""
+
+    operations: int
+    failed: int
+    seconds: tuple[float, ...]
+    refused: int
+
+
+def figures(actor: Actor) -> list[Figure]:
+    """The six figures, at most a minute old."""
+    key = f"console-figures:{actor.role}"
+    kept: list[Figure] | None = cache.get(key)
+    if kept is None:
+        kept = _figures(actor, _ends(timezone.now()))
+        cache.set(key, kept, _FRESH_S)
+    return kept
+
+
+def services_by_node(actor: Actor) -> dict[int, int]:
+    """How many services each node carries, at most a minute ago."""
+    key = f"console-services-by-node:{actor.role}"
+    kept: dict[int, int] | None = cache.get(key)
+    if kept is None:
+        live = selectors.services(actor).exclude(state=ServiceState.TERMINATED).select_related(None).order_by()
+        kept = dict(live.values_list("node_id").annotate(many=Count("pk")))
+        cache.set(key, kept, _FRESH_S)
+    return kept
+
+
+def _ends(now: datetime) -> list[datetime]:
+    """The ends of the windows, oldest first; the last one holds this moment."""
+    last = now.replace(minute=0, second=0, microsecond=0) + _HOUR
+    return [last - _DAY * n for n in reversed(range(WINDOWS))]
+
+
+def _figures(actor: Actor, ends: list[datetime]) -> list[Figure]:
+    windows = _windows(actor, ends)
+    before, week = windows[:WEEK], windows[WEEK:]
+    operations, audit = _list("hosting_operation"), _list("audit_event")
+    return [
+        _figure(_("Services"), *_ends_of_weeks(_services(actor, ends)), _number, _list("hosting_hostingservice")),
+        _figure(
+            _("Operations a day"), _average(week), _average(before), [w.operations for w in windows], _number,
+            operations,
+        ),
+        _figure(
+            _("Not succeeded"), _share(week), _share(before), [_share([w]) or 0 for w in windows], _percent, operations,
+            good=-1,
+        ),
+        _figure(
+            _("Time of an operation"), _median(week), _median(before), _without_gaps([_median([w]) for w in windows]),
+            _seconds, operations, good=-1,
+        ),
+        _figure(
+            _("Open drift"), *_ends_of_weeks(_drift(actor, ends)), _number, _list("hosting_driftitem"), good=-1,
+        ),
+        _figure(
+            _("Sign-ins refused"), sum(w.refused for w in week), sum(w.refused for w in before),
+            [w.refused for w in windows], _number, f"{audit}?verb={SIGN_IN_FAILED.name}", good=-1,
+        ),
+    ]  # fmt: skip
+
+
+def _windows(actor: Actor, ends: list[datetime]) -> list[Window]:
+    """The windows, of which only what is not known yet is counted."""
+    keys = {f"console-window:{actor.role}:{end:%Y%m%d%H}": end for end in ends}
+    known: dict[str, Window] = cache.get_many(keys)
+    for key, end in keys.items():
+        if key not in known:
+            known[key] = _window(actor, end)
+            cache.set(key, known[key], _FRESH_S if end == ends[-1] else _KEPT_S)
+    return [known[key] for key in keys]
+
+
+def _window(actor: Actor, end: datetime) -> Window:
+    span = (end - _DAY, end - timedelta(microseconds=1))
+    asked = selectors.operations(actor).filter(created_at__range=span)
+    times = asked.filter(state=OperationState.SUCCEEDED).values_list("started_at", "finished_at")[:_SAMPLE]
+    refused = selectors.events(actor).filter(verb=SIGN_IN_FAILED.name, occurred_at__range=span)
+    return Window(
+        asked.order_by().count(),
+        asked.filter(state__in=UNWELL).order_by().count(),
+        tuple((finished - started).total_seconds() for started, finished in times if started and finished),
+        refused.order_by()[:_REFUSED].count(),
+    )
+
+
+def _services(actor: Actor, ends: list[datetime]) -> list[float]:
+    """How many of today's services there were at each end."""
+    live = selectors.services(actor).exclude(state=ServiceState.TERMINATED).select_related(None).order_by()
+    total = live.count()
+    later = live.filter(created_at__gte=ends[0]).aggregate(
+        **{f"n{n}": Count("pk", filter=Q(created_at__gte=end)) for n, end in enumerate(ends)}
+    )
+    return [total - later[f"n{n}"] for n in range(len(ends))]
+
+
+def _drift(actor: Actor, ends: list[datetime]) -> list[float]:
+    """How many differences were open at each end."""
+    items = selectors.drift_items(actor).select_related(None).order_by()
+    items = items.filter(Q(state=DriftState.OPEN) | Q(closed_at__gte=ends[0]))
+    counts = items.aggregate(
+        **{
+            f"n{n}": Count("pk", filter=Q(first_seen_at__lt=end) & (Q(closed_at=None) | Q(closed_at__gte=end)))
+            for n, end in enumerate(ends)
+        }
+    )
+    return [counts[f"n{n}"] for n in range(len(ends))]
+
+
+def _ends_of_weeks(counts: list[float]) -> tuple[float, float, list[float]]:
+    return counts[-1], counts[WEEK - 1], counts
+
+
+def _average(windows: Sequence[Window]) -> float:
+    return sum(window.operations for window in windows) / len(windows)
+
+
+def _share(windows: Sequence[Window]) -> float | None:
+    many = sum(window.operations for window in windows)
+    return sum(window.failed for window in windows) / many if many else None
+
+
+def _median(windows: Sequence[Window]) -> float | None:
+    times = [seconds for window in windows for seconds in window.seconds]
+    return statistics.median(times) if times else None
+
+
+def _without_gaps(points: Iterable[float | None]) -> list[float]:
+    """A day without a value is drawn like the one before it."""
+    drawn: list[float] = []
+    for point in points:
+        drawn.append(point if point is not None else (drawn[-1] if drawn else 0.0))
+    return drawn
+
+
+def _figure(
+    name: str, now: float | None, then: float | None, points: Sequence[float], shown: Callable[[float | None], str],
+    url: str, good: int = 0,
+) -> Figure:  # fmt: skip
+    """A figure; ``good`` says whether more (1) or less (-1) of it is good news."""
+    way = 0 if now is None or then is None or shown(now) == shown(then) else (1 if now > then else -1)
+    tone = "neutral" if not way or not good else ("good" if way == good else "bad")
+    return Figure(name, shown(now), shown(then), ("same", "up", "down")[way], tone, list(map(float, points)), url)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.1f}" if value < 10 and value != int(value) else f"{value:,.0f}"
+
+
+def _percent(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value * 100:.1f}".removesuffix(".0") + " %"
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else duration(value)
+
+
+def _list(name: str) -> str:
+    return reverse(f"admin:{name}_changelist")

@@ -1,0 +1,79 @@
+"""Filters that a link sets (``?node=3``): a chip above the list says so, and takes them away."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.actors import actor_from_request
+from audit.actor import Actor
+from hosting import selectors
+
+
+class ScopeFilter(admin.SimpleListFilter):
+    """Rows of one object. Not offered as a choice: there may be 100,000 to choose from."""
+
+    column = ""
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: Any) -> None:
+        self.found: Model | None = None
+        text = (params.get(str(self.parameter_name)) or [""])[-1]
+        if text.isascii() and text.isdigit() and len(text) < 19:
+            self.found = self.objects(actor_from_request(request)).filter(pk=int(text)).first()
+        super().__init__(request, params, model, model_admin)
+
+    def objects(self, actor: Actor) -> QuerySet[Any]:
+        """Those that may be asked for."""
+        raise NotImplementedError
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(self.found.pk), str(self.found))] if self.found else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.column: self.found}) if self.found else queryset
+
+
+class NodeScope(ScopeFilter):
+    """Rows on one node."""
+
+    title = _("node")
+    parameter_name = "node"
+    column = "node"
+
+    def objects(self, actor: Actor) -> QuerySet[Any]:
+        return selectors.nodes(actor)
+
+
+class CustomerScope(ScopeFilter):
+    """Services of one customer."""
+
+    title = _("customer")
+    parameter_name = "customer"
+    column = "customer"
+
+    def objects(self, actor: Actor) -> QuerySet[Any]:
+        return selectors.customers(actor)
+
+
+class ServiceScope(ScopeFilter):
+    """Rows of one service."""
+
+    title = _("service")
+    parameter_name = "service"
+    column = "service"
+
+    def objects(self, actor: Actor) -> QuerySet[Any]:
+        return selectors.services(actor)
+
+
+class DomainScope(ScopeFilter):
+    """Records of one domain."""
+
+    title = _("domain")
+    parameter_name = "domain"
+    column = "domain"
+
+    def objects(self, actor: Actor) -> QuerySet[Any]:
+        return selectors.domains(actor)

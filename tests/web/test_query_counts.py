@@ -1,0 +1,138 @@
+"""What each page of the console costs in queries, and that it costs the same with many rows as with few.
+
+A page that needs another query changes its number here, knowingly. Session and person are two of them, the counts in
+the rail four.
+"""
+
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Customer
+from hosting.models import Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingService, Node, Operation
+from tests import factories
+from tests.web import rows
+
+pytestmark = pytest.mark.django_db
+
+#: Page -> queries. The names in braces are ids of rows that exist.
+COUNTS = {
+    "": 75,
+    "live/": 77,
+    "search/": 6,
+    "search/?q=a": 23,
+    "search/?q=domain:a": 8,
+    "search/?q=user:a": 14,
+    "search/?q=service:a": 12,
+    "search/?q=customer:a": 9,
+    "search/?q=db:a": 10,
+    "search/?q=node:w": 7,
+    "search/?q=ip:192.0.2.1": 9,
+    "search/?q=op:a": 7,
+    "search/?q=trace:00000000": 9,
+    "hosting/hostingservice/": 12,
+    "hosting/hostingservice/?q=a": 17,
+    "hosting/hostingservice/?node={node}": 13,
+    "hosting/hostingservice/{service}/change/": 21,
+    "hosting/hostingservice/{service}/change/?tab=plan": 14,
+    "hosting/hostingservice/{service}/change/?tab=operations": 14,
+    "hosting/hostingservice/{service}/change/?tab=audit": 14,
+    "hosting/domain/": 11,
+    "hosting/domain/{domain}/change/": 13,
+    "hosting/domain/{domain}/change/?tab=operations": 11,
+    "hosting/dnsrecord/": 10,
+    "hosting/dnsrecord/{record}/change/": 9,
+    "hosting/database/": 10,
+    "hosting/database/{database}/change/": 10,
+    "hosting/databaseuser/": 12,
+    "hosting/databaseuser/{account}/change/": 11,
+    "hosting/node/": 8,
+    "hosting/node/{node}/change/": 8,
+    "hosting/node/{node}/change/?tab=drift": 8,
+    "hosting/node/{node}/change/?tab=operations": 8,
+    "hosting/operation/": 10,
+    "hosting/operation/?state__exact=succeeded": 10,
+    "hosting/operation/{operation}/change/": 15,
+    "hosting/driftitem/": 10,
+    "hosting/driftitem/{drift}/change/": 9,
+    "hosting/hostingplan/": 8,
+    "accounts/customer/": 8,
+    "accounts/customer/{customer}/change/": 12,
+    "accounts/customer/{customer}/change/?tab=operations": 10,
+    "accounts/user/": 8,
+    "audit/event/": 7,
+    "audit/event/?q=anna": 18,
+}
+
+
+def grow(number: int) -> None:
+    """One more of everything, with names that every search above finds."""
+    service = rows.service(
+        f"a{number}", f"a{number}.example", node=rows.node(f"w{number}", address=f"192.0.2.1{number}"),
+        customer=factories.make_customer(name=f"A{number}"), plan=factories.make_plan(name=f"A{number}"),
+    )  # fmt: skip
+    rows.database(service, "main")
+    rows.operation(service)
+    rows.drift(service)
+
+
+def crowd_one_service() -> None:
+    """More of what belongs to the first service, its customer, its node."""
+    first = HostingService.objects.order_by("pk")[0]
+    for number in range(6):
+        other = rows.service(
+            f"ab{number}", f"ab{number}.example", node=first.node, customer=first.customer, plan=first.plan
+        )
+        rows.operation(other)
+        rows.domain(first, f"ac{number}.example")
+        rows.database(first, f"d{number}")
+        rows.operation(first)
+        rows.drift(other)
+
+
+def ids() -> dict[str, Any]:
+    """The first row of each sort."""
+    models = {
+        "service": HostingService, "domain": Domain, "record": DnsRecord, "database": Database, "account": DatabaseUser,
+        "node": Node, "operation": Operation, "drift": DriftItem, "customer": Customer,
+    }  # fmt: skip
+    return {name: model._default_manager.order_by("pk")[0].pk for name, model in models.items()}
+
+
+def counted(client: Client, pages: dict[str, str]) -> dict[str, int]:
+    """Queries of each page; figures that are kept for a minute are counted as they are the first time."""
+    found = {}
+    for name, page in pages.items():
+        cache.clear()
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(page)
+        assert answer.status_code == 200, page
+        found[name] = len(queries)
+    return found
+
+
+def test_every_page_costs_what_is_written_here(admin_client: Client) -> None:
+    """With three of everything, and the same with more of everything."""
+    for number in range(3):
+        grow(number)
+    pages = {page: "/admin/" + page.format(**ids()) for page in COUNTS}
+    few = counted(admin_client, pages)
+    assert few == COUNTS
+    for number in range(3, 8):
+        grow(number)
+    crowd_one_service()
+    assert counted(admin_client, pages) == COUNTS
+
+
+def test_the_start_page_is_cheap_while_its_figures_are_kept(
+    admin_client: Client, django_assert_max_num_queries: Any
+) -> None:
+    """Somebody who looks again within the minute costs little."""
+    grow(1)
+    admin_client.get("/admin/")
+    with django_assert_max_num_queries(18):
+        admin_client.get("/admin/")
