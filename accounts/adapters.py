@@ -1,4 +1,4 @@
-"""What django-allauth is told about NPanel: who may enter, whose address counts, where letters point, how secrets are kept."""
+"""What django-allauth is told about NPanel: who may enter, where letters point, how secrets are kept."""
 
 from datetime import timedelta
 from typing import Any

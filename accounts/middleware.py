@@ -61,7 +61,7 @@ class DoorMiddleware:
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Ask for proof again. What was sent is not kept: allauth would put it, passwords included, into the session."""
+        """Ask for proof again. What was sent is not kept: allauth would put it into the session, passwords included."""
         if not isinstance(exception, ReauthenticationRequired) or not request.user.is_authenticated:
             return None
         methods = get_adapter(request).get_reauthentication_methods(request.user)

@@ -17,7 +17,7 @@ from accounts.models import Attempts
 SIGN_IN, SECOND_FACTOR, RESET = "sign_in", "second_factor", "reset"
 WINDOW = timedelta(minutes=15)
 KNOWN_FOR = timedelta(days=30)
-#: Attempts per window. A stranger shares ``account`` with all strangers; a known device or place has its own budget alone.
+#: Attempts per window. Strangers share ``account``; a known device or place has its own budget alone.
 LIMITS = {"pair": 5, "ip": 40, "account": 20, "device": 10, "place": 10}
 
 

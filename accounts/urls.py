@@ -1,7 +1,7 @@
 """URLs of the account pages of both interfaces; names are allauth's where it looks for them."""
 
 from allauth.account import views as account
-from django.urls import path, re_path
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
@@ -30,8 +30,8 @@ urlpatterns = [
         _titled(account.PasswordResetDoneView, _("Look at your mail")),
         name="account_reset_password_done",
     ),
-    re_path(
-        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$",
+    path(
+        "password/reset/key/<str:uidb36>/<str:key>/",
         _titled(doors.ResetFromKeyView, _("New password")),
         name="account_reset_password_from_key",
     ),

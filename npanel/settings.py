@@ -104,8 +104,8 @@ TEMPLATES = [
 
 DATABASES = {"default": env.database(f"sqlite://{VAR_DIR / 'npanel.sqlite3'}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all web processes of both interfaces. Values are pickles, so worker and commands, which web processes must not
-# be able to reach, have a cache of their own (SECURITY.md, "Queue as code execution").
+# Shared by all web processes. Values are pickles, so worker and commands, which web processes must not reach, have
+# a cache of their own (SECURITY.md, "Queue as code execution").
 _shared = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "npanel_cache"}
 _own = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 CACHES = {"default": _shared if NPANEL_INTERFACE in ("admin", "customer") else _own}

@@ -68,7 +68,7 @@ LOGIN_STATUSES = ("succeeded", "failed", "throttled")
 login_attempts = Counter("npanel_auth_login_attempts_total", "Attempts to sign in.", ["status"])
 login_duration = Histogram(
     "npanel_auth_login_duration_seconds",
-    "How long a sign-in form took, password hash included.",
+    "How long the sign-in form took, hash included.",
     buckets=_PROBE_BUCKETS,
 )
 

@@ -1,4 +1,4 @@
-"""The way in: sign-in, second factor, reset by letter, proof again. allauth's views with NPanel's limits and records."""
+"""The way in: sign-in, second factor, reset by letter, proof again; allauth's views, limited and recorded."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from accounts import devices, throttle
 from accounts.actors import actor_from_request
 from accounts.interfaces import ADMIN, this_interface
 from accounts.refusals import record_refusal, too_many
+from accounts.session_keys import rotate
 from accounts.verbs import PROOF
 from accounts.views.impersonation import end_here
-from accounts.views.security import rotate
 from audit.choices import Outcome
 from audit.record import record
 from observability import metrics

@@ -29,6 +29,7 @@ from accounts.models import ApiToken
 from accounts.selectors import own_door_events
 from accounts.services.people import change_own_profile
 from accounts.services.sessions import end_all_sessions, end_session, open_sessions
+from accounts.session_keys import rotate
 from accounts.user_agents import in_words
 from accounts.verbs import RECOVERY_CODES, SECOND_FACTOR_ADD, SECOND_FACTOR_CHANGE, SECOND_FACTOR_REMOVE
 from audit.choices import Outcome
@@ -42,13 +43,6 @@ _HISTORY = 100
 
 #: Proof given in the last minutes, or a full sign-in.
 fresh_proof = reauthentication_required(app="accounts")
-
-
-def rotate(request: HttpRequest) -> None:
-    """Give the session another key, and its row in the list with it."""
-    former = request.session.session_key
-    request.session.cycle_key()
-    UserSession.objects.filter(session_key=former).update(session_key=request.session.session_key)
 
 
 @require_safe
