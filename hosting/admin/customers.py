@@ -1,5 +1,6 @@
 """Customers: list, form, page."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -17,6 +18,7 @@ from audit.verbs import Verb
 from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.forms import CustomerForm, NoQuestion
+from hosting.admin.members import INVITE
 from hosting.admin.pages import Action, ObjectAdmin
 from hosting.choices import ServiceState
 from hosting.services import customers
@@ -53,7 +55,7 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
     verbs: ClassVar[dict[str, Verb]] = {"change": CUSTOMER_CHANGE}
     adding = CREATE
     object_template = "admin/npanel/customer.html"
-    object_actions = (DELETE,)
+    object_actions = (INVITE, DELETE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         live = ~Q(services__state=ServiceState.TERMINATED) & Q(services__isnull=False)
@@ -75,7 +77,15 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def tabs(self, request: HttpRequest, obj: Any) -> Sequence[tuple[str, Any, int | None]]:
+        """Overview, people, audit."""
+        overview, *rest = super().tabs(request, obj)
+        return (overview, ("people", _("People"), obj.memberships.count()), *rest)
+
     def facts(self, request: HttpRequest, obj: Customer, tab: str) -> dict[str, Any]:
+        if tab == "people":
+            members = selectors.memberships(actor_from_request(request)).filter(customer=obj)
+            return {"members": members, "service_count": obj.services.count(), "menu": [DELETE]}
         services = selectors.services(actor_from_request(request)).filter(customer=obj)
         rows = services.select_related("plan", "node").prefetch_related("domains").order_by("-id")[:SHOWN]
         return {"services": rows, "service_count": services.count(), "menu": [DELETE]}

@@ -65,7 +65,7 @@ def test_a_customer_is_refused_at_the_console(client: Client, owner: User) -> No
     ).exists()
 
 
-def test_operators_are_refused_at_the_portal(customer_interface: None, client: Client, owner: User) -> None:
+def test_operators_are_refused_at_the_portal(portal: None, client: Client, owner: User) -> None:
     for operator in (people.admin(), people.support()):
         assert "does not belong to this interface" in words(sign_in(client, operator.email, door=PORTAL))
         assert not is_in(client, PORTAL)
@@ -73,7 +73,7 @@ def test_operators_are_refused_at_the_portal(customer_interface: None, client: C
     assert is_in(client, PORTAL)
 
 
-def test_a_reseller_s_person_only_while_the_reseller_is_active(customer_interface: None, client: Client) -> None:
+def test_a_reseller_s_person_only_while_the_reseller_is_active(portal: None, client: Client) -> None:
     company = factories.make_reseller()
     person = people.reseller(company)
     sign_in(client, person.email, door=PORTAL)
@@ -246,9 +246,7 @@ def test_sign_out_ends_the_session(client: Client) -> None:
     assert not is_in(client) and not Session.objects.filter(session_key=key).exists()
 
 
-def test_the_reset_link_ignores_the_host_header(
-    customer_interface: None, client: Client, owner: User, settings: Any
-) -> None:
+def test_the_reset_link_ignores_the_host_header(portal: None, client: Client, owner: User, settings: Any) -> None:
     settings.NPANEL_PORTAL_URL = "https://panel.example:2083"
     settings.ALLOWED_HOSTS = ["*"]
     sign_in(client, owner.email, door=PORTAL)
@@ -272,7 +270,7 @@ def test_the_reset_link_ignores_the_host_header(
     assert sign_in(Client(), owner.email, new, door=PORTAL).status_code == 302
 
 
-def test_an_operator_gets_no_letter_from_the_portal(customer_interface: None, client: Client, owner: User) -> None:
+def test_an_operator_gets_no_letter_from_the_portal(portal: None, client: Client, owner: User) -> None:
     client.post(f"{PORTAL}password/reset/", {"email": people.admin().email})
     client.post(f"{PORTAL}password/reset/", {"email": owner.email})
     assert [letter.to for letter in letters()] == [[owner.email]]
