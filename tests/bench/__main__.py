@@ -28,6 +28,8 @@ TARGETS = {
     "hosting.observe_500_s": 5.0,
     "hosting.observe_60_s": 5.0,
     "failpoints.unrecovered": 0,
+    "auth.login_p95_ms": 200,
+    "auth.session_p95_ms": 100,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
@@ -44,7 +46,13 @@ def _hosting() -> Iterator[tuple[str, float]]:
     yield from hosting.figures()
 
 
-GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {"hosting": _hosting}
+def _signin() -> Iterator[tuple[str, float]]:
+    from tests.bench import signin
+
+    yield from signin.figures()
+
+
+GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {"hosting": _hosting, "signin": _signin}
 
 
 def main() -> int:
