@@ -101,7 +101,7 @@ class PersonPages(ConsoleAdmin):
         try:
             _row, ticket = ask_impersonation(actor=actor, operator=request.user, user=person, **form.cleaned_data)
         except ValidationError as error:
-            form.add_error(None, error.messages)  # type: ignore[arg-type]
+            form.add_error(None, error.messages)
             return self.page(request, "admin/accounts/user/impersonate.html", context)
         target = address(IMPERSONATE_PATH, CUSTOMER)
         context |= {"ticket": ticket, "target": target}

@@ -1,5 +1,7 @@
 """URLs of the account pages of both interfaces; names are allauth's where it looks for them."""
 
+from typing import Any
+
 from allauth.account import views as account
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
@@ -8,8 +10,8 @@ from django.views.generic import RedirectView
 from accounts.views import doors, impersonation, security
 
 
-def _titled(view: type, title: object) -> object:
-    return view.as_view(extra_context={"title": title})  # type: ignore[attr-defined]
+def _titled(view: Any, title: Any) -> Any:
+    return view.as_view(extra_context={"title": title})
 
 
 to_overview = RedirectView.as_view(pattern_name="account_security")

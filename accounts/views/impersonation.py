@@ -69,7 +69,7 @@ def _enter(request: Any, row: Impersonation) -> None:
     if request.user.is_authenticated:
         UserSession.objects.filter(session_key=request.session.session_key).delete()
     request.session.flush()
-    request.session[SESSION_KEY] = row.user._meta.pk.value_to_string(row.user)  # type: ignore[union-attr]
+    request.session[SESSION_KEY] = str(row.user_id)
     request.session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     request.session[HASH_SESSION_KEY] = row.user.get_session_auth_hash()
     request.session[SESSION_MARKER] = this_interface()

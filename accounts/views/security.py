@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as passkeys
+from allauth.mfa.webauthn.internal import auth
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
@@ -123,7 +124,7 @@ def profile(request: Any) -> HttpResponse:
         change_own_profile(actor=actor_from_request(request), user=request.user, name=form.cleaned_data["name"])
         messages.success(request, _("Your name was saved."))
     else:
-        messages.error(request, " ".join(form.errors.get("name", [])))
+        messages.error(request, form.errors["name"].as_text())
     return HttpResponseRedirect(reverse("account_security"))
 
 
@@ -180,10 +181,8 @@ class AddPasskeyView(Recorded, passkeys.AddWebAuthnView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Ask the browser for a key that is found by itself and opened by finger, face or PIN."""
-        from allauth.mfa.webauthn.internal import auth
-
         context = super().get_context_data(**kwargs)
-        context["js_data"] = {"creation_options": auth.begin_registration(self.request.user, True)}  # type: ignore[arg-type]
+        context["js_data"] = {"creation_options": auth.begin_registration(self.request.user, True)}
         return context
 
 

@@ -70,7 +70,7 @@ class MembershipAdmin(ObjectAdmin):
     list_display = ("person", "customer", "access")
     list_display_links = ("person",)
     list_filter = ("access",)
-    list_select_related = ("user", "customer")
+    list_select_related = ()
     search_fields = ("user__email__startswith", "customer__name__startswith")
     search_help_text = _("E-mail address or customer, from the beginning")
     object_template = "admin/npanel/membership.html"
