@@ -30,6 +30,8 @@ SEEN_KEY = "npanel_seen_at"
 _SEEN_EVERY_S = 60
 #: Pages about one's own account; who acts as somebody else gets none of them but these.
 OWN_PAGES = ("account_", "mfa_", "usersessions_")
+#: Among them, what an operator gets only with a second factor.
+AFTER_ENROLMENT = "account_token"
 OPEN_WHILE_ACTING = frozenset({"account_impersonation", "account_impersonation_end", "account_logout"})
 SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
@@ -56,7 +58,8 @@ class DoorMiddleware:
         own_page = name.startswith(OWN_PAGES)
         if request.impersonation is not None and own_page and name not in OPEN_WHILE_ACTING:
             return refuse_while_acting(request)
-        if not own_page and getattr(view, "login_required", True) and must_enrol(request):
+        enrolling = own_page and not name.startswith(AFTER_ENROLMENT)
+        if not enrolling and getattr(view, "login_required", True) and must_enrol(request):
             return HttpResponseRedirect(reverse("account_security"))
         return None
 

@@ -1,12 +1,15 @@
 """The way in: sign-in, second factor, reset by letter, proof again; allauth's views, limited and recorded."""
 
+from http import HTTPStatus
 from typing import Any
 
 from allauth.account import views as account
 from allauth.mfa.base import views as factors
 from allauth.mfa.webauthn import views as passkeys
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -125,6 +128,18 @@ class ResetView(account.PasswordResetView):
 @method_decorator(never_cache, name="dispatch")
 class ResetFromKeyView(account.PasswordResetFromKeyView):
     """A new password, by the link of a letter. Who can read the letter is known in this browser from now on."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """The key moves from the address into the session; a page leads on.
+
+        It is no redirect: where the letter was read on another site, browsers keep the session's Strict cookie back
+        until somebody or something on our own page asks for the next one.
+        """
+        response = super().dispatch(request, *args, **kwargs)
+        if request.method == "GET" and response.status_code == HTTPStatus.FOUND:
+            context = {"title": _("New password"), "onward": response["Location"]}
+            return render(request, "account/onward.html", context)
+        return response
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)

@@ -43,7 +43,8 @@ def redeem(request: Any) -> HttpResponse:
         return render(request, "403_interface.html", context, status=403)
     _enter(request, row)
     # A page and not a redirect: after a step from another site, browsers keep Strict cookies back for one more request.
-    return render(request, "account/impersonation_begun.html", {"home": resolve_url(settings.LOGIN_REDIRECT_URL)})
+    context = {"title": _("The portal opens"), "onward": resolve_url(settings.LOGIN_REDIRECT_URL)}
+    return render(request, "account/onward.html", context)
 
 
 @require_POST

@@ -11,7 +11,7 @@ from accounts.models import Impersonation
 from audit.models import Event
 from npanel.interfaces import interface_settings
 from tests import factories, people
-from tests.unit.accounts.doors import code
+from tests.unit.accounts.doors import code, letters
 from tests.web.test_browser import AXE, RUN_AXE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -111,6 +111,26 @@ def test_the_door_without_scripts(window: Callable[..., Any]) -> None:
     assert "That session has ended" in page.inner_text("main")
     other.open("/admin/")
     assert "/login/" in other.page.url
+
+
+def test_a_letter_read_on_another_site(window: Callable[..., Any], settings: Any) -> None:
+    """A reset link works from a mail program on another site, whose clicks bring no Strict cookies along."""
+    view, me = window(), people.admin()
+    settings.NPANEL_ADMIN_URL = view.address
+    page = view.open(f"{ACCOUNT}password/reset/")
+    page.get_by_label("E-mail address").fill(me.email)
+    page.get_by_role("button", name="Send the letter").click()
+    page.wait_for_url("**/sent/")
+    link = re.search(r"http://\S+/password/reset/key/\S+", letters()[0].body)
+    assert link
+    page.goto(view.address.replace("localhost", "127.0.0.1") + f"{ACCOUNT}login/")
+    page.evaluate("address => { location.href = address }", link[0])
+    page.get_by_label("New password", exact=True).fill("some other words 77")
+    page.get_by_label("New password once more").fill("some other words 77")
+    page.get_by_role("button", name="Change password").click()
+    page.wait_for_url("**/password/reset/done/")
+    me.refresh_from_db()
+    assert me.check_password("some other words 77")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
