@@ -21,6 +21,7 @@ def actor_from_request(request: HttpRequest, user: object = None) -> Actor:
     interface, ip = settings.NPANEL_INTERFACE, getattr(request, "client_ip", "")
     if not isinstance(user, User):
         return Actor.anonymous(interface=interface, ip=ip)
+    behind = getattr(request, "impersonation", None)
     return Actor(
         type=ActorType.USER,
         id=str(user.pk),
@@ -29,6 +30,8 @@ def actor_from_request(request: HttpRequest, user: object = None) -> Actor:
         interface=interface,
         ip=ip,
         session_digest=_digest(request.session.session_key or ""),
+        impersonator_id=str(behind.operator_id) if behind is not None else "",
+        impersonator_login=behind.operator.email if behind is not None else "",
     )
 
 

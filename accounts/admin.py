@@ -1,10 +1,10 @@
-"""People who sign in: list, form, new password. Every change is recorded, and nobody locks themselves out."""
+"""People who sign in, and resellers: lists, forms, and the page of what guards a person's account."""
 
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
 from django.db.models import Model
@@ -12,12 +12,14 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from accounts.actors import actor_from_request
 from accounts.choices import Role
 from accounts.console import FactsAdmin
-from accounts.models import User
-from accounts.verbs import USER_CHANGE, USER_CREATE, USER_DELETE
-from audit.record import Target
-from audit.verbs import Verb
+from accounts.models import Reseller, User
+from accounts.person_pages import PersonPages
+from accounts.services import people, resellers
+from accounts.services.people import is_last_admin
+from accounts.session_keys import keep_after_password
 
 _ROLE_TONES = {Role.ADMIN: "info", Role.SUPPORT: "good"}
 
@@ -25,6 +27,7 @@ _ROLE_TONES = {Role.ADMIN: "info", Role.SUPPORT: "good"}
 class PersonForm(forms.ModelForm):
     """A person, and a password if it is to be a new one."""
 
+    language = forms.ChoiceField(label=_("Language"), required=False, choices=())
     password_new = forms.CharField(
         label=_("New password"), required=False, strip=False, max_length=128,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
@@ -33,10 +36,12 @@ class PersonForm(forms.ModelForm):
 
     class Meta:
         model = User
-        fields = ("email", "name", "role", "is_active")
+        fields = ("email", "name", "role", "reseller", "language", "is_active")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "language" in self.fields:
+            self.fields["language"].choices = [("", _("The browser's")), *settings.LANGUAGES]  # type: ignore[attr-defined]
         if self.instance.pk is None and "password_new" in self.fields:
             self.fields["password_new"].required = True
             self.fields["password_new"].help_text = " ".join(password_validators_help_texts())
@@ -65,16 +70,9 @@ def _stays_admin(data: dict[str, Any]) -> bool:
     return data.get("role") == Role.ADMIN and bool(data.get("is_active"))
 
 
-def is_last_admin(user: User) -> bool:
-    """Whether nobody could administer the panel without this person."""
-    others = User.objects.filter(role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
-    stored = User.objects.filter(pk=user.pk, role=Role.ADMIN, is_active=True)
-    return stored.exists() and not others.exists()
-
-
 @admin.register(User)
-class UserAdmin(FactsAdmin):
-    """People."""
+class UserAdmin(PersonPages, FactsAdmin):
+    """People. Each change is a service's, which also ends what no longer fits."""
 
     form = PersonForm
     list_display = ("login", "name", "role_badge", "sign_in", "last_seen")
@@ -82,9 +80,8 @@ class UserAdmin(FactsAdmin):
     list_filter = ("role", "is_active")
     search_fields = ("email__startswith", "name__startswith")
     search_help_text = _("E-mail address or name, from the beginning")
-    fieldsets = ((None, {"fields": ("email", "name", "role", "is_active", "password_new")}),)
-    recorded = ("email", "name", "role", "is_active")
-    verbs: ClassVar[dict[str, Verb]] = {"create": USER_CREATE, "change": USER_CHANGE, "delete": USER_DELETE}
+    fieldsets = ((None, {"fields": (*PersonForm.Meta.fields, "password_new")}),)
+    change_form_template = "admin/accounts/user/change_form.html"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Neither yourself nor the last administrator."""
@@ -93,24 +90,25 @@ class UserAdmin(FactsAdmin):
         return super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
-        """Save with the new password, if there is one."""
-        if not form.cleaned_data.get("password_new") or not isinstance(obj, User):
-            super().save_model(request, obj, form, change)
+        """Create or change through the services; a new password of one's own keeps this session."""
+        actor, data = actor_from_request(request), dict(form.cleaned_data)
+        password = str(data.pop("password_new", ""))
+        if not change:
+            made = people.create_person(actor=actor, password=password, **data)
+            obj.pk, obj._state.adding = made.pk, False
             return
-        obj.set_password(form.cleaned_data["password_new"])
-        super().save_model(request, obj, form, change)
-        if obj.pk == request.user.pk:
-            update_session_auth_hash(request, obj)
+        key = request.session.session_key or ""
+        changed = people.change_person(actor=actor, user=obj, password=password, session_key=key, **data)  # type: ignore[arg-type]
+        if password and obj.pk == request.user.pk:
+            keep_after_password(request, changed)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete through the service."""
+        people.delete_person(actor=actor_from_request(request), user=obj)
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """Nothing is kept of it: the audit log has before and after."""
         return []
-
-    def _record(self, request: HttpRequest, what: str, target: Target, **states: Any) -> None:
-        after = states.get("after")
-        if after is not None and request.POST.get("password_new"):
-            states["after"] = {**after, "sign_in": "new password"}
-        super()._record(request, what, target, **states)
 
     @admin.display(description=_("person"), ordering="email")
     def login(self, user: User) -> str:
@@ -130,3 +128,34 @@ class UserAdmin(FactsAdmin):
         if user.last_login is None:
             return str(_("never"))
         return f"{user.last_login:%Y-%m-%d %H:%M}"
+
+
+@admin.register(Reseller)
+class ResellerAdmin(FactsAdmin):
+    """Resellers. They are deactivated rather than deleted: their customers stay theirs."""
+
+    list_display = ("name", "email", "active", "max_customers", "max_services")
+    search_fields = ("name__startswith", "email__startswith")
+    search_help_text = _("Name or e-mail, from the beginning")
+    list_filter = ("is_active",)
+    fields: ClassVar[tuple[str, ...]] = resellers.FIELDS
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        """Create or change through the services."""
+        actor, data = actor_from_request(request), dict(form.cleaned_data)
+        if change:
+            resellers.change_reseller(actor=actor, reseller=obj, **data)  # type: ignore[arg-type]
+            return
+        made = resellers.create_reseller(actor=actor, **data)
+        obj.pk, obj._state.adding = made.pk, False
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Nothing is kept of it: the audit log has before and after."""
+        return []
+
+    @admin.display(description=_("active"))
+    def active(self, reseller: Reseller) -> str:
+        return str(_("Yes")) if reseller.is_active else str(_("No"))

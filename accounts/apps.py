@@ -12,4 +12,8 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register audit verbs and the recording of sign-ins."""
-        from accounts import signals, verbs  # noqa: F401
+        from accounts import checks, signals, verbs  # noqa: F401
+        from accounts.services.impersonation import running
+        from observability.metrics import GaugeSample, register_gauge_provider
+
+        register_gauge_provider(lambda: [GaugeSample("npanel_auth_impersonation_active", running())])

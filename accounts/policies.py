@@ -21,6 +21,11 @@ class OperatorPolicy:
         return self._role in (Role.ADMIN, Role.SUPPORT)
 
     @property
+    def may_impersonate(self) -> bool:
+        """Whether the person may act as a customer's or reseller's person, all that support may do."""
+        return self._role in (Role.ADMIN, Role.SUPPORT)
+
+    @property
     def may_act(self) -> bool:
         """Whether the person may change anything; support only reads."""
         return self._role == Role.ADMIN

@@ -44,6 +44,9 @@ _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
     OperationKind.DELETE,
 }
 _OPERATORS = (Role.ADMIN, "")
+#: What an operator who acts as somebody else can't ask for: it belongs to the person alone (OPERATIONS.md §2).
+#: The part of a use case's name before the dot.
+NOT_WHILE_IMPERSONATING = frozenset({"member", "person", "reseller", "token", "webhook"})
 
 
 class Policy:
@@ -65,6 +68,8 @@ class Policy:
         """
         use, role = USE_CASES[name], self._actor.role
         if self._actor.type not in (ActorType.USER, ActorType.TOKEN, ActorType.SYSTEM):
+            return False
+        if self._actor.impersonator_id and name.partition(".")[0] in NOT_WHILE_IMPERSONATING:
             return False
         if role == Role.ADMIN:
             return True
@@ -155,6 +160,8 @@ def customer_of(subject: Model | None) -> Customer | None:
         return subject
     if isinstance(subject, Webhook | WebhookDelivery):
         return (subject if isinstance(subject, Webhook) else subject.webhook).customer
+    if isinstance(subject, Membership):
+        return subject.customer
     service = service_of(subject)
     return service.customer if service is not None else None
 

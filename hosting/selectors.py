@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.actors import user_id
 from accounts.choices import Role
-from accounts.models import ApiToken, Customer, Reseller, User
+from accounts.models import ApiToken, Customer, Membership, Reseller, User
 from audit.actor import Actor
 from audit.models import Event
 from hosting.models import (
@@ -76,6 +76,12 @@ def people(actor: Actor) -> QuerySet[User]:
     if sees_all(actor):
         return User.objects.all()
     return User.objects.filter(memberships__customer__in=customers(actor)).distinct()
+
+
+def memberships(actor: Actor) -> QuerySet[Membership]:
+    """Memberships of the customers the actor may see."""
+    found = Membership.objects.select_related("user", "customer")
+    return found.filter(_visible(actor, "customer__")).order_by("customer", "pk")
 
 
 def plans(actor: Actor) -> QuerySet[HostingPlan]:

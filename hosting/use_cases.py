@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.choices import MemberAccess
-from hosting.services import customers, databases, dns, drift, nodes, operations, plans, sites, webhooks
+from hosting.services import (
+    customers,
+    databases,
+    dns,
+    drift,
+    members,
+    nodes,
+    operations,
+    people,
+    plans,
+    sites,
+    webhooks,
+)
 
 _MANAGER, _OWNER = MemberAccess.MANAGER, MemberAccess.OWNER
 
@@ -35,6 +47,17 @@ class UseCase:
 _TABLE = (
     UseCase("customer.create", customers.create_customer, reseller=True),
     UseCase("customer.delete", customers.delete_customer, "customer", reseller=True),
+    UseCase("member.add", members.add_member, "customer", _OWNER, reseller=True),
+    UseCase("member.change", members.change_access, "membership", _OWNER, reseller=True),
+    UseCase("member.remove", members.remove_member, "membership", _OWNER, reseller=True),
+    UseCase("person.create", people.create_person),
+    UseCase("person.change", people.change_person, "user"),
+    UseCase("person.deactivate", people.deactivate_person, "user"),
+    UseCase("person.reset_second_factor", people.reset_second_factor, "user"),
+    UseCase("person.end_sessions", people.end_sessions, "user"),
+    UseCase("reseller.create", people.create_reseller),
+    UseCase("reseller.change", people.change_reseller, "reseller"),
+    UseCase("reseller.add_person", people.add_reseller_person, "reseller"),
     UseCase("plan.create", plans.create_plan, reseller=True),
     UseCase("plan.change", plans.change_plan, "plan", reseller=True),
     UseCase("plan.delete", plans.delete_plan, "plan", reseller=True),

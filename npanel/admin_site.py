@@ -2,30 +2,27 @@
 
 import hashlib
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite
-from django.db import transaction
 from django.db.models import Model
 from django.db.models.base import ModelBase
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import actor_from_request
-from accounts.models import User
 from accounts.policies import OperatorPolicy
-from accounts.verbs import USER_CHANGE
-from audit.choices import Outcome
-from audit.record import record
 
 #: Apps with pages in the console. Others' admins (the queue's runs any dotted path) are not let in.
 SHOWN_APPS = frozenset({"accounts", "audit", "hosting"})
 
 #: Django's own pages that have no place in this console.
-UNUSED = frozenset({"app_list", "autocomplete", "jsi18n", "view_on_site"})
+UNUSED = frozenset(
+    {"app_list", "autocomplete", "jsi18n", "view_on_site", "logout", "password_change", "password_change_done"}
+)
 
 #: The rail: groups named after work; each entry is URL name, label, icon, and whose count it shows in which tone.
 RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
@@ -34,6 +31,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         _("Customers"),
         (
             ("accounts_customer_changelist", _("Customers"), "users", "", ""),
+            ("accounts_reseller_changelist", _("Resellers"), "layers", "", ""),
             ("hosting_hostingservice_changelist", _("Services"), "box", "", ""),
         ),
     ),
@@ -122,14 +120,10 @@ class ConsoleSite(AdminSite):
         context = {**self.each_context(request), "title": self.index_title, **start_page(actor_from_request(request))}
         return TemplateResponse(request, "admin/index.html", {**context, "version": _version(context)})
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """One's own password; a change is recorded with it."""
-        with transaction.atomic():
-            response = super().password_change(request, extra_context)
-            if response.status_code == HTTPStatus.FOUND and isinstance(request.user, User):
-                actor, after = actor_from_request(request), {"sign_in": "new password"}
-                record(verb=USER_CHANGE, actor=actor, target=request.user, outcome=Outcome.SUCCEEDED, after=after)
-        return response
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseRedirect:
+        """One sign-in for both interfaces: the account pages'."""
+        query = {"next": request.GET["next"]} if "next" in request.GET else {}
+        return HttpResponseRedirect(reverse("account_login") + (f"?{urlencode(query)}" if query else ""))
 
     def live(self, request: HttpRequest) -> HttpResponse:
         """What changes on the start page, or 204 when it has not since ``?version=``."""

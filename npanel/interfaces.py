@@ -25,7 +25,8 @@ def interface_settings(interface: str) -> dict[str, Any]:
         "SESSION_COOKIE_NAME": f"npanel_{'portal' if customer else 'admin'}_session",
         "CSRF_COOKIE_NAME": f"npanel_{'portal' if customer else 'admin'}_csrf",
         "LANGUAGE_COOKIE_NAME": f"npanel_{'portal' if customer else 'admin'}_language",
-        "LOGIN_URL": "account_login" if customer else "admin:login",
+        "LOGIN_URL": "account_login",
+        "LOGOUT_REDIRECT_URL": "account_login",
         "LOGIN_REDIRECT_URL": "portal:home" if customer else "admin:index",
     }
 

@@ -10,6 +10,7 @@ from npanel.crossing import other_interface
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("observability.urls")),
+    path("admin/account/", include("accounts.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("hosting.api.urls")),
     path("v1/", include("hosting.api.urls", namespace="api-alias")),

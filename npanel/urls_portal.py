@@ -9,6 +9,7 @@ from npanel.crossing import other_interface
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="portal:home")),
     path("", include("observability.urls")),
+    path("portal/account/", include("accounts.urls")),
     path("portal/", include("hosting.portal.urls")),
     path("api/v1/", include("hosting.api.urls")),
     path("v1/", include("hosting.api.urls", namespace="api-alias")),

@@ -64,6 +64,14 @@ ssh_failures = Counter("npanel_ssh_failures_total", "Failed attempts to reach a 
 dns_failures = Counter("npanel_dns_failures_total", "DNS queries of the health check without a usable answer.")
 audit_events = Counter("npanel_audit_events_total", "Audit events committed.", ["outcome"])
 
+LOGIN_STATUSES = ("succeeded", "failed", "throttled")
+login_attempts = Counter("npanel_auth_login_attempts_total", "Attempts to sign in.", ["status"])
+login_duration = Histogram(
+    "npanel_auth_login_duration_seconds",
+    "How long the sign-in form took, hash included.",
+    buckets=_PROBE_BUCKETS,
+)
+
 
 def initialise_known_labels() -> None:
     """Start the fixed label sets at 0, so that a rate exists before the first failure."""
@@ -71,6 +79,13 @@ def initialise_known_labels() -> None:
         ssh_failures.labels(error_type=error_type)
     for outcome in AUDIT_OUTCOMES:
         audit_events.labels(outcome=outcome)
+    for status in LOGIN_STATUSES:
+        login_attempts.labels(status=status)
+
+
+def login_attempted(status: str) -> None:
+    """Count one attempt to sign in; ``status`` is one of :data:`LOGIN_STATUSES`."""
+    login_attempts.labels(status=status).inc()
 
 
 def initialise_hosting_labels(adapters: Iterable[str], operations: Iterable[str], statuses: Iterable[str]) -> None:
@@ -109,6 +124,7 @@ def dns_failed() -> None:
 _LIVE_GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "npanel_operations_pending": ("Operations that wait for a worker.", ()),
     "npanel_operation_queue_age_seconds": ("Age of the oldest waiting operation.", ()),
+    "npanel_auth_impersonation_active": ("Operators who act as somebody else now.", ()),
     "npanel_drift_resources": ("Resources that differ from what was wanted.", ("node", "adapter")),
 }
 

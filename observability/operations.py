@@ -10,6 +10,7 @@ USER_LOGIN = "user_login"
 USER_LOGOUT = "user_logout"
 USER_LOGIN_FAILED = "user_login_failed"
 IMPERSONATION = "impersonation"
+LETTER = "letter"
 ACCESS_DENIED = "access_denied"
 TOKEN_USE = "token_use"  # noqa: S105 - a label, not a secret
 # Operations on nodes

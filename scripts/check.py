@@ -48,6 +48,8 @@ def production_environment(folder: str) -> dict[str, str]:
         "NPANEL_VAR_DIR": folder,
         "NPANEL_ALLOWED_HOSTS": "panel.example.test",
         "NPANEL_SECRET_KEY": secrets.token_urlsafe(64),
+        "NPANEL_ADMIN_URL": "https://panel.example.test:2087",
+        "NPANEL_PORTAL_URL": "https://panel.example.test:2083",
     }
 
 

@@ -56,7 +56,7 @@ def sign_in_page(port: int) -> None:
     Raises:
         RunError: it is not.
     """
-    page = get(HOST, port, "/admin/login/")
+    page = get(HOST, port, "/admin/account/login/")
     if page.status != 200 or 'name="csrfmiddlewaretoken"' not in page.body:
         raise RunError(f"The sign-in page answers {page.status}: {page.body[:200]}")
 

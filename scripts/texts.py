@@ -26,14 +26,16 @@ GETTEXT = frozenset({"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext",
 LABELS = frozenset({"label", "help_text", "verbose_name", "verbose_name_plural", "short_description", "empty_label"})
 SHOWN_ATTRIBUTES = frozenset({"title", "aria-label", "placeholder", "alt", "data-confirm"})
 #: Names that are the same in every language.
-NAMES = re.compile(r"\b(NPanel|UTC|PHP|DNS|TTL|SSH|MB|GB|ms|Ctrl|Enter|Esc)\b")
+NAMES = re.compile(r"\b(NPanel|OpenAPI|UTC|PHP|DNS|TTL|SSH|MB|GB|ms|Ctrl|Enter|Esc)\b")
 
 _PLACE = re.compile(r"%\((\w+)\)")
 _BARE_PLACE = re.compile(r"%[sdrf](?![\w(])")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SENTENCE = re.compile(r"[^\W\d_]{2,} |[\"',][A-Z][a-z]")
 _TRANSLATED = re.compile(
-    r"{#.*?#}|{%\s*comment\b.*?endcomment\s*%}|{%\s*blocktrans(?:late)?\b.*?endblocktrans(?:late)?\s*%}", re.DOTALL
+    r"{%\s*block tone\s*%}.*?{%\s*endblock\s*%}|"  # a class name
+    r"{#.*?#}|{%\s*comment\b.*?endcomment\s*%}|{%\s*blocktrans(?:late)?\b.*?endblocktrans(?:late)?\s*%}",
+    re.DOTALL,
 )
 _TAG = re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL)
 _FALLBACK = re.compile(r"\|\s*(?:default|default_if_none|yesno|pluralize)\s*:\s*(\"[^\"]*\"|'[^']*')")

@@ -93,7 +93,7 @@ def take(address: str, pages: dict[str, str], only: list[str]) -> int:
                 context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
                 page = context.new_page()
                 if "login" in only or not only:
-                    page.goto(f"{address}/admin/login/")
+                    page.goto(f"{address}/admin/account/login/")
                     page.screenshot(path=TARGET / f"login-{width}-{scheme}.png")
                 sign_in(page, address)
                 for name, path in pages.items():
@@ -123,7 +123,7 @@ def sign_in(page: Any, address: str) -> None:
     """Sign in as the administrator of the data."""
     from tests.people import PASSWORD
 
-    page.goto(f"{address}/admin/login/")
+    page.goto(f"{address}/admin/account/login/")
     page.get_by_label("E-mail address").fill("admin@panel.test")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()

@@ -2,10 +2,12 @@
 
 from accounts.models.access import ApiToken, Impersonation
 from accounts.models.customer import Customer, Membership, Reseller, check_name_is_free
+from accounts.models.throttle import Attempts
 from accounts.models.user import User, UserManager
 
 __all__ = [
     "ApiToken",
+    "Attempts",
     "Customer",
     "Impersonation",
     "Membership",

@@ -17,6 +17,7 @@ from audit.verbs import Verb
 from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.forms import CustomerForm, NoQuestion
+from hosting.admin.members import INVITE
 from hosting.admin.operations import OPERATIONS_SHOWN
 from hosting.admin.pages import Action, ObjectAdmin, live_services
 from hosting.services import customers
@@ -56,7 +57,7 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
     verbs: ClassVar[dict[str, Verb]] = {"change": CUSTOMER_CHANGE}
     adding = CREATE
     object_template = "admin/npanel/customer.html"
-    object_actions = (DELETE,)
+    object_actions = (INVITE, DELETE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         return selectors.customers(actor_from_request(request)).annotate(service_count=live_services("customer"))
@@ -81,6 +82,8 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
         actor = actor_from_request(request)
         services = selectors.services(actor).filter(customer=obj)
         shown: dict[str, Any] = {"service_count": services.count(), "menu": [DELETE]}
+        if tab == "people":
+            shown["members"] = selectors.memberships(actor).filter(customer=obj)
         if tab == "overview":
             shown["services"] = services.prefetch_related("domains").order_by("-id")[:SHOWN]
         if tab in ("overview", "operations"):
@@ -92,6 +95,7 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
     def tabs(self, request: HttpRequest, obj: Customer) -> tuple[tuple[str, Any, int | None], ...]:
         return (
             ("overview", _("Overview"), None),
+            ("people", _("People"), obj.memberships.count()),
             ("operations", _("Operations"), None),
             ("audit", _("Audit"), None),
         )

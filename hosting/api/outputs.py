@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -170,13 +171,13 @@ class ChangeOutput(serializers.Serializer):
     kind = serializers.CharField()
     key = serializers.CharField()
     diff = serializers.ListField(child=serializers.CharField())
-    state = serializers.CharField(help_text="How far it has come; empty before it was begun.")
+    state = serializers.CharField(help_text=_("How far it has come; empty before it was begun."))
 
 
 class PlanOfOperation(serializers.Serializer):
     """What an operation is to change, or has changed."""
 
-    known = serializers.BooleanField(help_text="False until the worker has looked at the node.")
+    known = serializers.BooleanField(help_text=_("False until the worker has looked at the node."))
     summary = serializers.CharField()
     counts = serializers.DictField(child=serializers.IntegerField())
     risk = serializers.CharField()

@@ -64,14 +64,14 @@ def check_url(url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise _bad("The address can't be read.") from error
+        raise _bad(N_("The address can't be read.")) from error
     schemes = ("https", "http") if settings.NPANEL_WEBHOOK_LOOPBACK else ("https",)
     if parts.scheme not in schemes or not parts.hostname or port == 0:
-        raise _bad("The address of a webhook begins with https:// and a host name.")
+        raise _bad(N_("The address of a webhook begins with https:// and a host name."))
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise _bad("The address holds a name, a password or a fragment.")
+        raise _bad(N_("The address holds a name, a password or a fragment."))
     if not url.isascii() or any(ord(character) <= 32 or ord(character) == 127 for character in url):
-        raise _bad("The address holds blanks or characters that are not ASCII.")
+        raise _bad(N_("The address holds blanks or characters that are not ASCII."))
     return parts
 
 
@@ -130,7 +130,7 @@ def _resolve(parts: SplitResult) -> str:
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
         if not _is_outside(address):
-            raise _bad("The address leads into a private network.")
+            raise _bad(N_("The address leads into a private network."))
     return addresses[0]
 
 
@@ -177,5 +177,5 @@ class _Pinned(http.client.HTTPConnection):
             self.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _bad(detail: str) -> BadAddress:
+def _bad(detail: Text) -> BadAddress:
     return BadAddress(detail, field="url", hint="Use an https address that anybody on the internet can reach.")

@@ -33,6 +33,8 @@ TARGETS = {
     "admin.search_100k_p95_ms": 200,
     "admin.object_p95_ms": 200,
     "admin.start_p95_ms": 200,
+    "auth.login_p95_ms": 200,
+    "auth.session_p95_ms": 100,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
@@ -61,10 +63,17 @@ def _panel100k() -> Iterator[tuple[str, float]]:
     yield from panel100k.figures()
 
 
+def _signin() -> Iterator[tuple[str, float]]:
+    from tests.bench import signin
+
+    yield from signin.figures()
+
+
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
     "panel100k": _panel100k,
     "api": _api,
+    "signin": _signin,
 }
 
 

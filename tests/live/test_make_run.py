@@ -173,11 +173,11 @@ def visits_of(page: str) -> int:
 def sign_in(url: str, email: str, password: str) -> requests.Response:
     """Sign in as a browser does and give the page that follows."""
     with requests.Session() as browser:
-        page = browser.get(f"{url}/admin/login/", timeout=30)
+        page = browser.get(f"{url}/admin/account/login/", timeout=30)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         assert token, page.text
-        data = {"csrfmiddlewaretoken": token[1], "username": email, "password": password, "next": "/admin/"}
-        return browser.post(f"{url}/admin/login/", data=data, headers={"Referer": url}, timeout=30)
+        data = {"csrfmiddlewaretoken": token[1], "login": email, "password": password, "next": "/admin/"}
+        return browser.post(f"{url}/admin/account/login/", data=data, headers={"Referer": url}, timeout=30)
 
 
 def test_the_first_run_hosts_a_page_and_says_how_to_get_there(place: Place, first_run: str) -> None:

@@ -25,7 +25,7 @@ class Operator:
     def __init__(self, url: str, email: str, password: str) -> None:
         self.url, self.session = url, requests.Session()
         self.session.trust_env = False
-        page = self.post("/admin/login/", username=email, password=password, next="/admin/")
+        page = self.post("/admin/account/login/", login=email, password=password, next="/admin/")
         assert "/login/" not in page.url, page.text[:3000]
 
     def get(self, path: str) -> requests.Response:

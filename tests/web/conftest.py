@@ -73,7 +73,7 @@ class Window:
     def sign_in(self) -> "Window":
         """Sign in as the administrator, by the form."""
         person = people.admin()
-        self.open("/admin/login/")
+        self.open("/admin/account/login/")
         self.page.get_by_label("E-mail address").fill(person.email)
         self.page.get_by_label("Password").fill(people.PASSWORD)
         self.page.get_by_role("button", name="Sign in").click()

@@ -95,7 +95,8 @@ def fill() -> dict[str, str]:
         "person": address_of(person),
         "plans": reverse("admin:hosting_hostingplan_changelist"),
         "database-users": reverse("admin:hosting_databaseuser_changelist"),
-        "password": reverse("admin:password_change"),
+        "password": reverse("account_change_password"),
+        "security": reverse("account_security"),
     }
 
 

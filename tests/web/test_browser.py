@@ -48,7 +48,7 @@ def test_no_page_has_a_serious_barrier(window: Callable[..., Any], scheme: str) 
     """axe finds nothing serious or critical on any page, in either theme."""
     pages = fill()
     view = window(1440, scheme, bypass_csp=True)
-    view.open("/admin/login/").evaluate(AXE)
+    view.open("/admin/account/login/").evaluate(AXE)
     found = {"login": view.page.evaluate(RUN_AXE)}
     view.sign_in()
     for name, path in pages.items():

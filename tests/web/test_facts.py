@@ -97,10 +97,12 @@ def test_changing_one_s_own_password_keeps_the_session(admin_client: Client) -> 
 
 def test_changing_one_s_own_password_is_recorded(support_client: Client) -> None:
     """The form for one's own password writes an event; a wrong old one writes none and changes nothing."""
-    url, new = "/admin/password_change/", "a new and odd one 31"
-    wrong = {"old_password": "x", "new_password1": new, "new_password2": new}
-    assert "entered incorrectly" in words(support_client.post(url, wrong))
+    url, new = "/admin/account/password/", "a new and odd one 31"
+    wrong = {"oldpassword": "x", "password1": new, "password2": new}
+    assert "/prove/" in support_client.post(url, wrong).headers["Location"]
+    support_client.post("/admin/account/prove/", {"password": people.PASSWORD})
+    assert "Please type your current password" in words(support_client.post(url, wrong))
     assert not Event.objects.filter(verb="user.change").exists()
-    support_client.post(url, {**wrong, "old_password": people.PASSWORD})
+    support_client.post(url, {**wrong, "oldpassword": people.PASSWORD})
     assert people.support().check_password(new)
     assert Event.objects.get(verb="user.change").target_label == "support@panel.test"

@@ -40,11 +40,11 @@ class Command(HostingCommand):
         customer = customer or create_customer(actor=self.actor, name=name)
         access = options["access"]
         with validated():
-            user = add_member(
+            member = add_member(
                 actor=self.actor, customer=customer, email=options["email"], password=password, access=access
             )
         shown = {} if given else {"password": password}
         note = "" if given else f"\nPassword (shown once): {password}"
-        data = {"email": user.email, "customer": customer.name, "access": access, **shown}
-        self.show(data, f"{user.email} may open the portal for {customer.name}.{note}")
+        data = {"email": member.user.email, "customer": customer.name, "access": access, **shown}
+        self.show(data, f"{member.user.email} may open the portal for {customer.name}.{note}")
         return 0

@@ -1,0 +1,1 @@
+"""The account pages of both interfaces: sign-in, second factors, sessions, one's own data, acting as somebody else."""
