@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.choices import MemberAccess
 from accounts.models import Customer
-from accounts.services.members import add_member
+from accounts.services.customer_people import create_customer_person
 from hosting.management.door import HostingCommand
 from hosting.services.customers import create_customer
 from hosting.services.validation import validated
@@ -40,7 +40,7 @@ class Command(HostingCommand):
         customer = customer or create_customer(actor=self.actor, name=name)
         access = options["access"]
         with validated():
-            user = add_member(
+            user = create_customer_person(
                 actor=self.actor, customer=customer, email=options["email"], password=password, access=access
             )
         shown = {} if given else {"password": password}

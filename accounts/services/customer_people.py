@@ -1,4 +1,4 @@
-"""What can be done with the people who sign in for a customer, one function per use case."""
+"""A customer's first person, with a password chosen for them: what a command needs before anybody can sign in."""
 
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
@@ -12,7 +12,7 @@ from audit.record import record
 
 
 @transaction.atomic
-def add_member(
+def create_customer_person(
     *, actor: Actor, customer: Customer, email: str, password: str, access: str = MemberAccess.OWNER
 ) -> User:
     """Add a person who may sign in for a customer.
