@@ -85,7 +85,8 @@ def remove_member(*, actor: Actor, membership: Membership) -> None:
     membership.delete()
     before = {"person": user.email, "access": str(membership.access)}
     record(verb=MEMBER_REMOVE, actor=actor, target=customer, outcome=Outcome.SUCCEEDED, before=before)
-    end_all_sessions(actor=actor, user=user)
+    if not user.memberships.exists():
+        end_all_sessions(actor=actor, user=user)
 
 
 def send_invitation(user: User, company: str, *, new: bool) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from django.conf import settings
 
 from hosting.errors import HostingError
+from hosting.texts import N_, Text
 
 #: Seconds for one socket call, and for a whole delivery: an answer that drips must not hold the sender.
 _TIMEOUT, _DEADLINE = 5.0, 15.0
@@ -178,4 +179,4 @@ class _Pinned(http.client.HTTPConnection):
 
 
 def _bad(detail: Text) -> BadAddress:
-    return BadAddress(detail, field="url", hint="Use an https address that anybody on the internet can reach.")
+    return BadAddress(detail, field="url", hint=N_("Use an https address that anybody on the internet can reach."))

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RoutePattern
 
 from npanel.crossing import other_interface
 from npanel.front import Front, addresses, render
+from npanel.interfaces import interface_settings
 from tests.certificates import PEM, Authority
 from tests.live.commands import ROOT
 from tests.live.front import PATIENCE_S, Doors, ask, environment_of, panel_behind, prepare, trusting_nobody, variables
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.slow
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 OTHER = {"admin": "customer", "customer": "admin"}
 HOST = "panel.example.test"
+#: The page of the operators' interface that everybody may see.
+SIGN_IN = reverse(interface_settings("admin")["LOGIN_URL"], urlconf="npanel.urls_admin")
 _SAMPLES = {"int": "1", "uuid": "0" * 8 + "-0000-0000-0000-" + "0" * 12, "path": "a/b", "str": "x", "slug": "x"}
 
 
@@ -275,7 +278,7 @@ def test_production_sends_everybody_to_https(production: Doors, tls: ssl.SSLCont
 
 def test_production_pages_and_refusals_carry_hsts_once(production: Doors, tls: ssl.SSLContext) -> None:
     for interface, path, status in (
-        ("admin", "/admin/login/", 200),
+        ("admin", SIGN_IN, 200),
         ("admin", "/portal/", 403),
         ("customer", "/admin/", 403),
         ("customer", "/metrics", 404),
@@ -283,13 +286,13 @@ def test_production_pages_and_refusals_carry_hsts_once(production: Doors, tls: s
         answer = ask(production.port(interface, secure=True), path, host=HOST, tls=tls)
         assert answer.status == status, f"{path}: {answer.text[:300]}"
         assert answer.headers.get_all("Strict-Transport-Security") == ["max-age=31536000; includeSubDomains; preload"]
-    answer = ask(production.port("admin", secure=True), "/admin/login/", host=HOST, tls=tls)
+    answer = ask(production.port("admin", secure=True), SIGN_IN, host=HOST, tls=tls)
     assert "Secure" in answer["Set-Cookie"] and "HttpOnly" in answer["Set-Cookie"]
 
 
 def test_production_serves_collected_files_from_nginx(production: Doors, tls: ssl.SSLContext) -> None:
     port = production.port("admin", secure=True)
-    page = ask(port, "/admin/login/", host=HOST, tls=tls)
+    page = ask(port, SIGN_IN, host=HOST, tls=tls)
     found = re.search(r'"(/static/[^"]+\.css)"', page.text)
     assert found, page.text[:1000]
     sheet = ask(port, found[1], host=HOST, tls=tls)
