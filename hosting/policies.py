@@ -109,8 +109,10 @@ class Policy:
         return level >= ACCESS_LEVELS[access]
 
 
-def perform(*, actor: Actor, name: str, subject: Model | None = None, **data: Any) -> Any:
+def perform(actor: Actor, name: str, subject: Model | None = None, /, **data: Any) -> Any:
     """Ask the policy, then call the use case's service function with the subject and the data.
+
+    The first three are positional only: what a service function takes may have their names.
 
     Raises:
         HostingError: ``forbidden``, or what the function raises.

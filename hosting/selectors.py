@@ -1,11 +1,14 @@
 """Reads, always scoped to an actor: what somebody may not see is not there."""
 
+from typing import Any
+
 from django.db.models import Q, QuerySet
 
 from accounts.actors import user_id
 from accounts.choices import Role
-from accounts.models import Customer, Reseller, User
+from accounts.models import Customer, Membership, Reseller, User
 from audit.actor import Actor
+from audit.models import Event
 from hosting.models import (
     Database,
     DatabaseUser,
@@ -70,6 +73,11 @@ def people(actor: Actor) -> QuerySet[User]:
     return User.objects.filter(memberships__customer__in=customers(actor)).distinct()
 
 
+def memberships(actor: Actor) -> QuerySet[Membership]:
+    """Who may sign in for the customers the actor may see."""
+    return Membership.objects.select_related("user", "customer").filter(_visible(actor, "customer__"))
+
+
 def plans(actor: Actor) -> QuerySet[HostingPlan]:
     """Hosting plans the actor may see: all, those a reseller may sell, or those a customer is under."""
     if sees_all(actor):
@@ -123,3 +131,29 @@ def drift_items(actor: Actor) -> QuerySet[DriftItem]:
     """Drift the actor may see: the operators' alone."""
     found = DriftItem.objects.select_related("node", "service", "operation")
     return found if sees_all(actor) else found.none()
+
+
+def activity(
+    actor: Actor, *, service: HostingService | None = None, before: int | None = None, count: int = 50
+) -> list[Event]:
+    """What was done with the customers and hosting services the actor may see, by anybody, newest first.
+
+    Ids come first, from the index on type and id of targets, which holds them: however long the audit log is, only
+    the events of these targets are looked at.
+
+    Args:
+        service: one that the actor may see, for its events alone.
+        before: only events with a lower id. count: at most so many.
+    """
+    own = services(actor) if service is None else services(actor).filter(pk=service.pk)
+    theirs = customers(actor) if service is None else Customer.objects.none()
+    parts = [_events_of("service", own, before), _events_of(Customer._meta.label_lower, theirs, before)]
+    ids = parts[0].union(parts[1], all=True).order_by("-id")[:count]
+    return list(Event.objects.filter(pk__in=[row["id"] for row in ids]).order_by("-pk"))
+
+
+def _events_of(kind: str, rows: QuerySet[Any], before: int | None) -> QuerySet[Any]:
+    """Ids of the events whose target is one of these rows (keys are text there)."""
+    targets = [str(pk) for pk in rows.order_by().values_list("pk", flat=True)]
+    found = Event.objects.filter(target_type=kind, target_id__in=targets).order_by()
+    return (found.filter(pk__lt=before) if before is not None else found).values("id")

@@ -21,7 +21,10 @@ class ContentSecurityPolicyMiddleware:
         """Make the nonce, serve, add the header."""
         request.csp_nonce = secrets.token_urlsafe(16)  # type: ignore[attr-defined]
         response = self.get_response(request)
-        response.setdefault("Content-Security-Policy", _POLICY.format(nonce=request.csp_nonce))  # type: ignore[attr-defined]
+        policy = _POLICY.format(nonce=request.csp_nonce)  # type: ignore[attr-defined]
+        if sources := getattr(response, "frame_sources", ""):  # a view whose page holds a frame says from where
+            policy += f"; frame-src {sources}"
+        response.setdefault("Content-Security-Policy", policy)
         response.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         return response
 
