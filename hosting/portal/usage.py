@@ -44,7 +44,7 @@ def usage_of(row: HostingService) -> tuple[Usage, ...]:
         Usage(_("Domains"), len(row.domains.all()), row.plan.domains),
         Usage(_("Databases"), row.databases.count(), row.plan.databases),
         Usage(_("Database users"), row.database_users.count(), row.plan.database_users),
-        Usage(_("DNS records, fullest domain"), fullest or 0, row.plan.dns_records),
+        Usage(_("DNS records per domain"), fullest or 0, row.plan.dns_records),
     )
 
 

@@ -122,9 +122,18 @@ def summary(operation: Operation) -> str:
     many = len(operation.plan["changes"])
     if not many:
         return _("Nothing has to change: everything is as you want it.")
+    if operation.is_final:
+        return _count(operation, many)
     text = ngettext("One change.", "%(count)d changes.", many) % {"count": many}
     whole = operation.refs is None
     return text if whole else f"{text} " + _("Nothing else of yours is touched.")
+
+
+def _count(operation: Operation, many: int) -> str:
+    """The plan's size, looking back."""
+    if operation.state == OperationState.SUCCEEDED:
+        return ngettext("One change was made.", "%(count)d changes were made.", many) % {"count": many}
+    return ngettext("One change was planned.", "%(count)d changes were planned.", many) % {"count": many}
 
 
 def lines(operation: Operation) -> list[Line]:

@@ -8,11 +8,18 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from hosting.portal.words import title
 from hosting.templatetags.console import _ago, megabytes
 
 register = template.Library()
+
+_SPANS = (
+    (86_400, lambda n: ngettext("%d day", "%d days", n)),
+    (3_600, lambda n: ngettext("%d hour", "%d hours", n)),
+    (60, lambda n: ngettext("%d minute", "%d minutes", n)),
+)
 
 
 @register.filter
@@ -23,6 +30,15 @@ def when(moment: datetime | None) -> str:
     local = timezone.localtime(moment)
     exact = f"{date_format(local, 'DATETIME_FORMAT')} {local:%Z}"
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, _ago(moment))
+
+
+@register.filter
+def lasting(seconds: int) -> str:
+    """A span of time in its largest whole unit."""
+    for size, word in _SPANS:
+        if seconds % size == 0:
+            return word(seconds // size) % (seconds // size)
+    return ngettext("%d second", "%d seconds", seconds) % seconds
 
 
 @register.filter
