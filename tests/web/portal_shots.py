@@ -1,4 +1,4 @@
-"""The data of the portal's pictures: an account in use, a new one, an empty one, a reseller's; and who looks at what."""
+"""The data of the portal's pictures: an account in use, a new one, an empty one, a reseller's; who looks at what."""
 
 from datetime import timedelta
 

@@ -42,8 +42,8 @@ def test_an_operator_is_named_with_the_reason(anna: Account) -> None:
     assert "Suspend anna admin@panel.test · anna · “Unpaid since March” Requested" in told(anna)
     Operation.objects.filter(pk=operation.pk).update(state=OperationState.FAILED)
     record(
-        verb=OPERATION_VERBS[OperationKind.SUSPEND], actor=operator, target=Target("service", str(anna.service.pk), "anna"),
-        outcome=Outcome.FAILED, operation_id=operation.pk, after={"note": "internal note"}, node="web-1",
+        verb=OPERATION_VERBS[OperationKind.SUSPEND], actor=operator, outcome=Outcome.FAILED, operation_id=operation.pk,
+        target=Target("service", str(anna.service.pk), "anna"), after={"note": "internal note"}, node="web-1",
     )  # fmt: skip
     page = told(anna)
     assert "“Unpaid since March” Failed" in page and page.count("Suspend anna") == 1

@@ -52,26 +52,26 @@ def newest() -> Operation:
 def test_a_domain_from_form_to_undo(world: World, service: HostingService, owner: Client) -> None:
     """Name, look, plan in words, apply, outcome, undo: and visitors get what each step says."""
     step = owner.post(reverse("portal:domain_add"), {"name": "Blög.Example.", "www": "on", "php": "on"})
-    assert step.url == reverse("portal:domain_check") + f"?name=xn--blg-sna.example&www=on&php=on&service={service.pk}"
+    assert step.url == reverse("portal:domain_check") + f"?name=xn--blg-tna.example&www=on&php=on&service={service.pk}"
     assert "blög.example" in words(owner.get(step.url))
-    planned = owner.post(step.url, {"name": "xn--blg-sna.example", "www": "on", "php": "on"}, follow=True)
+    planned = owner.post(step.url, {"name": "xn--blg-tna.example", "www": "on", "php": "on"}, follow=True)
     assert "Finding out what has to be done" in words(planned)
     world.work()
     page = words(owner.get(planned.request["PATH_INFO"]))
     assert "Shows your site to visitors of blög.example." in page and "This can be undone." in page
-    assert world.status("xn--blg-sna.example") == 0
+    assert world.status("xn--blg-tna.example") == 0
     press(owner, "approve", newest(), digest=newest().plan_digest)
     world.work()
     done = words(owner.get(planned.request["PATH_INFO"]))
     assert "Done. It was tried out as a visitor would, and it works." in done
-    assert world.status("xn--blg-sna.example") == 200
+    assert world.status("xn--blg-tna.example") == 200
     undo = press(owner, "undo", newest())
     assert "Undo: Add blög.example" in words(undo) and newest().kind == OperationKind.ROLLBACK
     world.work()
     press(owner, "approve", newest(), digest=newest().plan_digest)
     world.work()
     assert (
-        world.status("xn--blg-sna.example") == 0 and not Domain.objects.filter(name_key="xn--blg-sna.example").exists()
+        world.status("xn--blg-tna.example") == 0 and not Domain.objects.filter(name_key="xn--blg-tna.example").exists()
     )
 
 
@@ -131,7 +131,7 @@ def test_fields_make_a_record_and_a_record_fills_the_fields(kind: str, typed: An
 @pytest.mark.parametrize(
     ("kind", "typed", "field", "said"),
     [
-        ("a", {"name": "x", "target": "300.1.1.1", "ttl": 300}, "target", "300.1.1.1"),
+        ("a", {"name": "x", "target": "300.1.1.1", "ttl": 300}, "target", "not valid"),
         ("a", {"name": "@", "target": "192.0.2.9", "ttl": 300}, "ttl", "different TTLs"),
         ("cname", {"name": "@", "target": "y.example.", "ttl": 300}, "name", "cannot have"),
         ("cname", {"name": "www", "target": "y.example.", "ttl": 300}, "name", "cannot have"),
@@ -161,7 +161,6 @@ def test_a_database_with_its_password_shown_once(world: World, service: HostingS
     assert password not in answer.content.decode()
     world.work()
     assert newest().state == OperationState.SUCCEEDED
-    assert world.server.mariadb_sign_in("anna_shop", password) if hasattr(world.server, "mariadb_sign_in") else True
     assert password not in owner.get(reverse("portal:databases")).content.decode()
     assert Database.objects.get().name == "anna_shop"
 
@@ -210,7 +209,7 @@ def test_a_viewer_sees_the_plan_without_buttons(world: World, service: HostingSe
 
 
 def test_a_failure_says_what_to_do(service: HostingService, owner: Client) -> None:
-    """What happened, that nothing was lost, what to do, and the number to quote; not what a server said to operators."""
+    """What happened, that nothing was lost, what to do, the number to quote; not what a server said to operators."""
     error = {
         "code": "configuration_invalid",
         "detail": "nginx: [emerg] /etc/nginx/x.conf:14",
@@ -220,7 +219,8 @@ def test_a_failure_says_what_to_do(service: HostingService, owner: Client) -> No
     page = words(owner.get(reverse("portal:operation", args=(operation.pk,))))
     assert "The web server did not accept the new settings. Everything was put back" in page
     assert "nothing was lost" in page and operation.trace_id in page
-    assert "manage.py" not in page and "[emerg]" not in page
+    assert "manage.py" not in page
+    assert "[emerg]" not in page
 
 
 def test_the_live_part(service: HostingService, owner: Client) -> None:

@@ -18,7 +18,8 @@ from tests.web.portal import Account, account, signed_in
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer_interface")]
 
 PAGE = b"""<link href="/style.css"><a href='http://www.anna.example/more'>more</a><img src=/cat.png>
-<a href="//cdn.example/x.js">cdn</a><a href="https://elsewhere.example/">out</a><script>document.title = "ran"</script>"""
+<a href="//cdn.example/x.js">cdn</a><a href="https://elsewhere.example/">out</a>
+<script>document.title = "ran"</script>"""
 
 
 class _Site(BaseHTTPRequestHandler):
@@ -37,7 +38,7 @@ class _Site(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(body)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - http.server's name
 
     def log_message(self, format: str, *args: Any) -> None:
         """Tests need no access log."""
