@@ -117,7 +117,11 @@ def check_result(request: PortalRequest) -> HttpResponse:
         name = host_name(form.cleaned_data["name"])
     except HostingError:
         return HttpResponse(status=400)
-    context = {**_looked_up(name, choice.service, _above(name, choice.service)), "check_url": request.get_full_path()}
+    context = {
+        **_looked_up(name, choice.service, _above(name, choice.service)),
+        "check_url": request.get_full_path(),
+        "look_query": f"{request.GET.urlencode()}&",
+    }
     return page(request, "portal/delegation.html", context, section="domains")
 
 
@@ -155,6 +159,7 @@ def _second_step(request: PortalRequest, form: DomainForm, service: HostingServi
         "object": service,
         "again": f"{reverse('portal:domain_add')}?{query}",
         "check_url": f"{reverse('portal:domain_check_result')}?{query}",
+        "look_query": f"{query}&",
         **_checked(request, name, service, _above(name, service)),
     }
     return page(request, "portal/domain_check.html", context, section="domains")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from hosting.errors import HostingError
@@ -183,6 +184,12 @@ class NewServiceForm(PortalForm):
         ]
 
 
+def _limit_field(column: Any) -> forms.Field:
+    field: forms.Field = column.formfield()
+    field.label, field.help_text = capfirst(column.verbose_name), _("Empty is unlimited.") if column.null else ""
+    return field
+
+
 class PlanForm(PortalForm):
     """A reseller's own plan: its name and limits."""
 
@@ -191,11 +198,7 @@ class PlanForm(PortalForm):
     def __init__(self, *args: Any, plan: HostingPlan | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in LIMITS:
-            column = HostingPlan._meta.get_field(name)
-            field = column.formfield()  # type: ignore[union-attr]
-            field.label = str(column.verbose_name)[:1].upper() + str(column.verbose_name)[1:]  # type: ignore[union-attr]
-            field.help_text = _("Empty is unlimited.") if column.null else ""
-            self.fields[name] = field
+            self.fields[name] = _limit_field(HostingPlan._meta.get_field(name))
             if plan is not None:
                 self.initial.setdefault(name, getattr(plan, name))
         if plan is not None:

@@ -65,7 +65,7 @@ class RecordForm(PortalForm):
         self.order_fields(["name", *(name for name in self.fields if name not in ("name", "ttl")), "ttl"])
 
     def _ttls(self) -> list[tuple[int, Any]]:
-        known = dict(_TTLS)
+        known: dict[int, Any] = dict(_TTLS)
         if self.record is not None and self.record.ttl not in known:
             known[self.record.ttl] = _("%(seconds)d seconds") % {"seconds": self.record.ttl}
         return sorted(known.items())

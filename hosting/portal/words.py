@@ -177,7 +177,8 @@ def place(operation: Operation) -> tuple[str, str]:
         return reverse("portal:home"), _("Overview")
     name = _ref(operation, "dns_zone") or _ref(operation, "virtual_host")
     domain = service.domains.filter(name=name).first() if name else None
-    if operation.kind == OperationKind.CHANGE_DNS and domain is not None:
+    origin = operation.reverts or operation
+    if origin.kind == OperationKind.CHANGE_DNS and domain is not None:
         return reverse("portal:dns", args=(domain.pk,)), _("DNS of %(name)s") % {"name": unicode_name(domain.name)}
     if domain is not None:
         return reverse("portal:domain", args=(domain.pk,)), unicode_name(domain.name)
