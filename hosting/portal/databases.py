@@ -10,9 +10,10 @@ from hosting import selectors
 from hosting.choices import ServiceState
 from hosting.portal.access import PortalRequest, find, portal
 from hosting.portal.choosing import LIVE, able_to, chosen_service
-from hosting.portal.forms import DatabaseForm, DatabaseUserForm, NameAgain, PasswordForm, user_label
+from hosting.portal.forms import DatabaseForm, DatabaseUserForm, NameAgain, PasswordForm, PortalForm, user_label
 from hosting.portal.pages import Ask, ask, page, rows_by_name
 
+_TRAIL = _("Databases")
 _COPY = _("Copy the password before you go on; it can't be shown again.")
 CREATE = Ask("database.create_with_user", _("Add database"), _("See what is made"), _COPY, at_once=True)
 ADD_USER = Ask("database_user.create", _("Add database user"), _("See what is made"), _COPY, at_once=True)
@@ -71,7 +72,7 @@ def _for_service(request: PortalRequest, question: Ask, form_class: Any) -> Http
     form = form_class(request.POST if request.method == "POST" else None, service=choice.service)
     return ask(
         request, question, choice.service, form,
-        back=reverse("portal:databases"), section="databases", about=choice.service.username,
+        back=reverse("portal:databases"), section="databases", about=choice.service.username, trail=_TRAIL,
     )  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def delete(request: PortalRequest, pk: int) -> HttpResponse:
     """Delete a database, once its name is typed."""
     row = find(selectors.databases(request.actor), pk)
     form = NameAgain(request.POST if request.method == "POST" else None, name=row.name)
-    return ask(request, DELETE, row, form, back=reverse("portal:databases"), section="databases", about=row.name)
+    return _ask(request, DELETE, row, form, row.name)
 
 
 @portal
@@ -88,8 +89,7 @@ def password(request: PortalRequest, pk: int) -> HttpResponse:
     """Another password for an account."""
     row = find(selectors.database_users(request.actor), pk)
     form = PasswordForm(request.POST if request.method == "POST" else None)
-    back = reverse("portal:databases")
-    return ask(request, PASSWORD, row, form, back=back, section="databases", about=user_label(row))
+    return _ask(request, PASSWORD, row, form, user_label(row))
 
 
 @portal
@@ -97,5 +97,9 @@ def delete_user(request: PortalRequest, pk: int) -> HttpResponse:
     """Delete an account, once its name is typed."""
     row = find(selectors.database_users(request.actor), pk)
     form = NameAgain(request.POST if request.method == "POST" else None, name=row.name)
+    return _ask(request, DELETE_USER, row, form, user_label(row))
+
+
+def _ask(request: PortalRequest, question: Ask, subject: Any, form: PortalForm, about: str) -> HttpResponse:
     back = reverse("portal:databases")
-    return ask(request, DELETE_USER, row, form, back=back, section="databases", about=user_label(row))
+    return ask(request, question, subject, form, back=back, section="databases", about=about, trail=_TRAIL)

@@ -42,7 +42,7 @@ def domain(request: PortalRequest, pk: int) -> HttpResponse:
         "object": row,
         "records": row.records.count(),
         "parent": _parent(row),
-        "addresses": row.service.node.public_addresses,
+        "address": f"http://{row.name}/",
         "may": allowed(request, row, *uses),
         "may_php": allowed(request, row.service, "service.php")["service_php"],
         "suspended": [row.service] if row.service.is_suspended else [],

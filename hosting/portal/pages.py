@@ -100,19 +100,21 @@ def ask(
     back: str,
     section: str,
     about: Any = "",
+    trail: Any = "",
     context: dict[str, Any] | None = None,
 ) -> HttpResponse:
     """Show the form; once it is filled in, do the one thing and go to where its outcome can be seen.
 
     Args:
         subject: what the use case acts on. back: where "Back" leads. about: what the page is about, in a word.
+        trail: what is there, if that is not the page of what it is about.
     """
     require(request, question.use, subject)
     if request.method == "POST" and form.is_valid():
         answer = _do(request, question, subject, form, back)
         if answer is not None:
             return answer
-    shown = {"ask": question, "title": question.title, "form": form, "back": back, "about": about}
+    shown = {"ask": question, "title": question.title, "form": form, "back": back, "about": about, "trail": trail}
     return page(request, question.template, {**shown, **(context or {})}, section=section)
 
 

@@ -93,7 +93,16 @@ def remove(request: PortalRequest, pk: int) -> HttpResponse:
 
 
 def _ask(request: PortalRequest, question: Ask, subject: Any, form: PortalForm, about: str) -> HttpResponse:
-    return ask(request, question, subject, form, back=reverse("portal:people"), section="people", about=about)
+    return ask(
+        request,
+        question,
+        subject,
+        form,
+        back=reverse("portal:people"),
+        section="people",
+        about=about,
+        trail=_("People"),
+    )
 
 
 def _offered(use: str) -> bool:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from hosting import selectors
 from hosting.choices import ServiceState
+from hosting.models import HostingPlan
 from hosting.portal.access import PortalRequest, allowed, find, for_resellers
 from hosting.portal.forms import (
     CustomerForm,
@@ -85,7 +86,9 @@ def customer(request: PortalRequest, pk: int) -> HttpResponse:
 def add_customer(request: PortalRequest) -> HttpResponse:
     """A new customer."""
     form = CustomerForm(request.POST if request.method == "POST" else None)
-    return ask(request, ADD_CUSTOMER, None, form, back=reverse("portal:customers"), section="customers")
+    return ask(
+        request, ADD_CUSTOMER, None, form, back=reverse("portal:customers"), section="customers", trail=_("Customers")
+    )
 
 
 @for_resellers
@@ -93,9 +96,8 @@ def delete_customer(request: PortalRequest, pk: int) -> HttpResponse:
     """Delete a customer without services, once the name is typed."""
     row = find(selectors.customers(request.actor), pk)
     form = NameAgain(request.POST if request.method == "POST" else None, name=row.name)
-    return ask(
-        request, DELETE_CUSTOMER, row, form, back=reverse("portal:customers"), section="customers", about=row.name
-    )
+    back = reverse("portal:customer", args=(row.pk,))
+    return ask(request, DELETE_CUSTOMER, row, form, back=back, section="customers", about=row.name)
 
 
 @for_resellers
@@ -163,7 +165,7 @@ def _own(actor: Actor) -> Q:
 def add_plan(request: PortalRequest) -> HttpResponse:
     """A plan of the reseller's own."""
     form = PlanForm(request.POST if request.method == "POST" else None)
-    return ask(request, ADD_PLAN, None, form, back=reverse("portal:plans"), section="plans")
+    return _ask_of_plan(request, ADD_PLAN, None, form)
 
 
 @for_resellers
@@ -171,7 +173,7 @@ def change_plan(request: PortalRequest, pk: int) -> HttpResponse:
     """Other limits for a plan of the reseller's own."""
     row = find(selectors.plans(request.actor), pk)
     form = PlanForm(request.POST if request.method == "POST" else None, plan=row)
-    return ask(request, CHANGE_PLAN, row, form, back=reverse("portal:plans"), section="plans", about=row.name)
+    return _ask_of_plan(request, CHANGE_PLAN, row, form)
 
 
 @for_resellers
@@ -179,4 +181,9 @@ def delete_plan(request: PortalRequest, pk: int) -> HttpResponse:
     """Delete a plan that no service is under."""
     row = find(selectors.plans(request.actor), pk)
     form = NoQuestion(request.POST if request.method == "POST" else None)
-    return ask(request, DELETE_PLAN, row, form, back=reverse("portal:plans"), section="plans", about=row.name)
+    return _ask_of_plan(request, DELETE_PLAN, row, form)
+
+
+def _ask_of_plan(request: PortalRequest, question: Ask, row: HostingPlan | None, form: PortalForm) -> HttpResponse:
+    back, about = reverse("portal:plans"), row.name if row is not None else ""
+    return ask(request, question, row, form, back=back, section="plans", about=about, trail=_("Plans"))

@@ -11,10 +11,12 @@ from django.urls import reverse
 from accounts.models import User
 from hosting.models import DnsRecord, Domain, HostingService
 from hosting.operations import nodes
+from hosting.portal import fetching
 from tests import factories, people
 from tests.unit.portal.name_server import name_server
 from tests.unit.services.world import World, new_world
-from tests.web.portal import cookie_for, worker
+from tests.web import rows
+from tests.web.portal import account, cookie_for, site, worker
 from tests.web.portal_shots import fill
 from tests.web.test_browser import AXE, RUN_AXE
 
@@ -23,6 +25,24 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("customer_interface"),
 ]
+
+
+#: A customer's page whose script tries what a page of the portal could do, and writes down what came of it.
+TRIES_ALL = b"""<!DOCTYPE html><html><body><p>a bakery</p><script>
+(async () => {
+  const say = (text) => document.body.append(document.createElement("br"), text);
+  const attempt = async (what, act) => {
+    try { say(what + ": " + ((await act()) ? "REACHED" : "refused")); } catch { say(what + ": refused"); }
+  };
+  say("origin " + self.origin);
+  await attempt("cookie", () => document.cookie);
+  await attempt("storage", () => localStorage);
+  await attempt("portal", async () => (await fetch("/portal/")).ok);
+  await attempt("parent", () => parent.document.title);
+  await attempt("worker", () => navigator.serviceWorker.register("/sw.js"));
+  say("tried all");
+})();
+</script></body></html>"""
 
 
 @pytest.fixture
@@ -105,6 +125,23 @@ def _apply(page: Any, line: str) -> None:
     assert page.get_by_text(line).first.is_visible()
     page.get_by_role("button", name="Apply", exact=True).click()
     page.get_by_text("Done.").wait_for()
+
+
+def test_a_preview_is_an_origin_of_its_own(window: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A customer's script runs in its frame and reaches nothing: no cookie, no storage, no page of the portal."""
+    own = account(node=rows.node("web-1", public_addresses=["127.0.0.1"]))
+    view = window()
+    with site(TRIES_ALL) as port:
+        monkeypatch.setattr(fetching, "PORT", port)
+        page = enter(view, own.person(), reverse("portal:preview", args=(own.domain.pk,)))
+        frame = page.frame_locator(".preview-frame")
+        frame.get_by_text("tried all").wait_for()
+        said = frame.locator("body").inner_text()
+    assert "origin null" in said
+    assert all(f"{what}: refused" in said for what in ("cookie", "storage", "portal", "parent", "worker")), said
+    assert page.title().startswith("Preview")
+    assert all("CORS policy" in text or "ERR_FAILED" in text for text in view.complaints), view.complaints
+    view.complaints.clear()  # the browser's own word on what it refused to the script
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -1,6 +1,8 @@
 """The portal's pages, tried by an owner, a manager, a viewer, strangers, resellers and operators."""
 
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -9,7 +11,9 @@ from django.urls import reverse
 from accounts.choices import MemberAccess
 from hosting.choices import ServiceState
 from hosting.models import DnsRecord, Operation
+from hosting.portal import pages
 from tests import factories, people
+from tests.web import rows
 from tests.web.pages import words
 from tests.web.portal import Account, account, signed_in
 
@@ -37,11 +41,11 @@ def subjects(own: Account) -> dict[str, str]:
         "database_user_password": own.user.pk, "database_user_delete": own.user.pk, "operation": own.operation.pk,
         "operation_live": own.operation.pk,
     }  # fmt: skip
-    pages = {name: reverse(f"portal:{name}", args=(pk,)) for name, pk in ids.items()}
-    pages["record_add_mx"] = reverse("portal:record_add_kind", args=(own.domain.pk, "mx"))
+    found = {name: reverse(f"portal:{name}", args=(pk,)) for name, pk in ids.items()}
+    found["record_add_mx"] = reverse("portal:record_add_kind", args=(own.domain.pk, "mx"))
     for name in ("domain_add", "database_add", "database_user_add", "activity"):
-        pages[name] = reverse(f"portal:{name}") + f"?service={own.service.pk}"
-    return pages
+        found[name] = reverse(f"portal:{name}") + f"?service={own.service.pk}"
+    return found
 
 
 LOOKING = {"service", "domain", "preview", "dns", "operation", "operation_live", "activity"}
@@ -140,3 +144,43 @@ def test_pages_are_not_kept_by_caches(anna: Account, client: Client) -> None:
     client = signed_in(anna.person())
     for name, url in subjects(anna).items():
         assert client.get(url)["Cache-Control"] == "no-store", name
+
+
+def test_markup_in_every_text_stays_text(anna: Account) -> None:
+    """What people wrote (names, records, reasons, plans) is shown as text, wherever it is shown."""
+    evil = "<b>x</b><script>alert(1)</script>"
+    type(anna.service.customer).objects.update(name=evil)
+    type(anna.plan).objects.update(name=evil)
+    DnsRecord.objects.filter(pk=anna.record.pk).update(content=evil)
+    Operation.objects.update(reason=evil, actor_login=evil, error={"detail": evil, "hint": evil, "code": evil})
+    for client in (signed_in(anna.person()), signed_in(people.reseller(anna.reseller))):
+        for name, url in [*subjects(anna).items(), *((name, reverse(f"portal:{name}")) for name in LISTS)]:
+            page = client.get(url).content.decode()
+            assert "<script>alert" not in page and "<b>x" not in page, name
+
+
+@pytest.mark.parametrize(("name", "most"), [("home", 40), ("domains", 14), ("databases", 16), ("activity", 12)])
+def test_lists_ask_as_often_for_many_as_for_few(
+    anna: Account, django_assert_max_num_queries: Any, name: str, most: int
+) -> None:
+    """Queries of a list do not grow with its rows."""
+    for number in range(12):
+        rows.domain(anna.service, f"more{number}.example")
+        rows.database(anna.service, f"more{number}")
+        rows.operation(anna.service, kind="dns_change")
+    client = signed_in(anna.person())
+    with django_assert_max_num_queries(most):
+        assert client.get(reverse(f"portal:{name}")).status_code == 200
+
+
+def test_the_next_page_of_a_long_list(anna: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list goes on where it ended: each row once."""
+    monkeypatch.setattr(pages, "PAGE_SIZE", 3)
+    for number in range(6):
+        rows.domain(anna.service, f"more{number}.example")
+    client, url, seen = signed_in(anna.person()), reverse("portal:domains"), []
+    while url:
+        found = client.get(url).context["rows"]
+        seen += [row.name for row in found.rows]
+        url = f"{reverse('portal:domains')}?{urlencode({'after': found.after})}" if found.after else ""
+    assert seen == sorted(seen) and len(seen) == len(set(seen)) == 8
