@@ -17,7 +17,8 @@ check: setup ## lint, types, import rules, migrations, production settings, temp
 	@exec $(PY) scripts/check.py
 
 shots: setup ## take screenshots of the pages into build/
-	@exec $(PY) -m tests.shots
+	@$(PY) -m tests.shots
+	@exec $(PY) -m tests.shots_portal
 
 bench: setup ## measure and compare with floors and peers into build/bench.json; ONLY=hosting FULL=1
 	@exec $(PY) -m tests.bench
