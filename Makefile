@@ -20,7 +20,8 @@ messages: setup ## collect the texts for people into locale/ and compile their t
 	@exec $(PY) scripts/messages.py
 
 shots: setup ## take screenshots of the pages into build/
-	@exec $(PY) -m tests.shots
+	@$(PY) -m tests.shots
+	@exec $(PY) -m tests.shots_portal
 
 bench: setup ## measure and compare with floors and peers into build/bench.json; ONLY=hosting FULL=1
 	@exec $(PY) -m tests.bench

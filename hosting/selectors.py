@@ -183,3 +183,29 @@ def _events_of(kind: str, rows: QuerySet[Any]) -> Q:
 def nodes_to_host_on(actor: Actor) -> QuerySet[Node]:
     """Nodes that the actor may put a service on, by id only: operators and resellers, any node."""
     return Node.objects.all() if sees_all(actor) or _sells(actor) else Node.objects.none()
+
+
+def activity(
+    actor: Actor, *, service: HostingService | None = None, before: int | None = None, count: int = 50
+) -> list[Event]:
+    """What was done with the customers and hosting services the actor may see, by anybody, newest first.
+
+    Ids come first, from the index on type and id of targets, which holds them: however long the audit log is, only
+    the events of these targets are looked at.
+
+    Args:
+        service: one that the actor may see, for its events alone.
+        before: only events with a lower id. count: at most so many.
+    """
+    own = services(actor) if service is None else services(actor).filter(pk=service.pk)
+    theirs = customers(actor) if service is None else Customer.objects.none()
+    parts = [_ids_of_events("service", own, before), _ids_of_events(Customer._meta.label_lower, theirs, before)]
+    ids = parts[0].union(parts[1], all=True).order_by("-id")[:count]
+    return list(Event.objects.filter(pk__in=[row["id"] for row in ids]).order_by("-pk"))
+
+
+def _ids_of_events(kind: str, rows: QuerySet[Any], before: int | None) -> QuerySet[Any]:
+    """Ids of the events whose target is one of these rows (keys are text there)."""
+    targets = [str(pk) for pk in rows.order_by().values_list("pk", flat=True)]
+    found = Event.objects.filter(target_type=kind, target_id__in=targets).order_by()
+    return (found.filter(pk__lt=before) if before is not None else found).values("id")

@@ -5,8 +5,6 @@ import hashlib
 import hmac
 from typing import Any
 
-from django.http import HttpRequest
-
 #: Which door a process is. It names the service in logs and audit events.
 INTERFACES = ("admin", "customer", "worker", "command")
 
@@ -41,16 +39,3 @@ def signing_key(secret: str, interface: str) -> str:
         return secret
     digest = hmac.new(secret.encode(), b"npanel: signing key of the customers' interface", hashlib.sha512).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def is_unified(request: HttpRequest) -> bool:
-    """Whether a request came through development's port for both interfaces, where tokens of either kind are taken.
-
-    nginx says so in a header that it never passes on from a client; it is believed from nginx alone.
-    """
-    from django.conf import settings
-
-    from observability.client_ip import is_trusted_peer
-
-    said = request.META.get("HTTP_X_NPANEL_UNIFIED") == "1"
-    return said and not settings.PRODUCTION and is_trusted_peer(request)

@@ -32,12 +32,12 @@ class _Server(WSGIServer):
     daemon_threads = True
 
 
-def prepare(folder: str) -> None:
+def prepare(folder: str, interface: str = "admin") -> None:
     """Point Django at a throw-away installation in a folder and make its tables."""
     os.environ.update(
         NPANEL_VAR_DIR=folder,
         NPANEL_DATABASE_URL=f"sqlite:///{folder}/shots.sqlite3",
-        NPANEL_INTERFACE="admin",
+        NPANEL_INTERFACE=interface,
         NPANEL_LOG_LEVEL="ERROR",
         DJANGO_SETTINGS_MODULE="npanel.settings",
         DJANGO_ALLOW_ASYNC_UNSAFE="1",  # Playwright's sync interface runs a loop of its own in this thread

@@ -2,18 +2,15 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.choices import Role
+from accounts.interfaces import is_unified, may_enter
 from accounts.models import ApiToken
 from accounts.scopes import READ, WRITE, allows
-
-_CUSTOMERS_INTERFACE = frozenset({Role.CUSTOMER, Role.RESELLER})
-_OPERATORS = frozenset({Role.ADMIN, Role.SUPPORT})
 
 
 class MayUseApi(BasePermission):
@@ -24,7 +21,7 @@ class MayUseApi(BasePermission):
         token = request.auth
         if not isinstance(token, ApiToken):
             return False
-        _check_interface(token)
+        _check_interface(request, token)
         act = READ if request.method in SAFE_METHODS else WRITE
         if act == WRITE and token.user.role == Role.SUPPORT:
             raise PermissionDenied(_("Support reads only."), code="read_only")
@@ -44,9 +41,8 @@ class Anybody(BasePermission):
         return True
 
 
-def _check_interface(token: ApiToken) -> None:
-    here = _CUSTOMERS_INTERFACE if settings.NPANEL_INTERFACE == "customer" else _OPERATORS
-    if token.user.role not in here:
+def _check_interface(request: Request, token: ApiToken) -> None:
+    if not is_unified(request) and not may_enter(token.user):
         raise PermissionDenied(
             _("This token belongs to the panel's other interface, which has an address of its own."),
             code="other_interface",

@@ -1,7 +1,61 @@
 """URLs of the portal."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+from django.views.i18n import set_language
+
+from hosting.portal import activity, databases, dns, domains, operations, overview, people, preview, reseller
 
 app_name = "portal"
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", overview.home, name="home"),
+    path("services/", reseller.services, name="services"),
+    path("services/<int:pk>/", overview.service, name="service"),
+    path("services/<int:pk>/php/", overview.php, name="service_php"),
+    path("services/<int:pk>/suspend/", reseller.suspend, name="service_suspend"),
+    path("services/<int:pk>/resume/", reseller.resume, name="service_resume"),
+    path("services/<int:pk>/delete/", reseller.delete, name="service_delete"),
+    path("domains/", domains.domains, name="domains"),
+    path("domains/add/", domains.add, name="domain_add"),
+    path("domains/add/check/", domains.check, name="domain_check"),
+    path("domains/add/check/result/", domains.check_result, name="domain_check_result"),
+    path("domains/<int:pk>/", domains.domain, name="domain"),
+    path("domains/<int:pk>/status/", domains.status, name="domain_status"),
+    path("domains/<int:pk>/remove/", domains.remove, name="domain_remove"),
+    path("domains/<int:pk>/preview/", preview.frame, name="preview"),
+    path("preview/<str:token>/<path:path>", preview.preview_page, name="preview_page"),
+    path("preview/<str:token>/", preview.preview_page, {"path": ""}, name="preview_start"),
+    path("domains/<int:pk>/dns/", dns.records, name="dns"),
+    path("domains/<int:pk>/dns/add/", dns.add, name="record_add"),
+    path("domains/<int:pk>/dns/add/<slug:kind>/", dns.add, name="record_add_kind"),
+    path("records/<int:pk>/", dns.change, name="record_change"),
+    path("records/<int:pk>/delete/", dns.delete, name="record_delete"),
+    path("databases/", databases.databases, name="databases"),
+    path("databases/add/", databases.add, name="database_add"),
+    path("databases/<int:pk>/delete/", databases.delete, name="database_delete"),
+    path("databases/users/add/", databases.add_user, name="database_user_add"),
+    path("databases/users/<int:pk>/password/", databases.password, name="database_user_password"),
+    path("databases/users/<int:pk>/delete/", databases.delete_user, name="database_user_delete"),
+    path("operations/<uuid:pk>/", operations.operation, name="operation"),
+    path("operations/<uuid:pk>/live/", operations.live, name="operation_live"),
+    path("operations/<uuid:pk>/approve/", operations.approve, name="operation_approve"),
+    path("operations/<uuid:pk>/cancel/", operations.cancel, name="operation_cancel"),
+    path("operations/<uuid:pk>/retry/", operations.retry, name="operation_retry"),
+    path("operations/<uuid:pk>/discard/", operations.discard, name="operation_discard"),
+    path("operations/<uuid:pk>/undo/", operations.undo, name="operation_undo"),
+    path("activity/", activity.activity, name="activity"),
+    path("people/", people.people, name="people"),
+    path("people/add/<int:pk>/", people.add, name="person_add"),
+    path("people/<int:pk>/access/", people.change, name="person_access"),
+    path("people/<int:pk>/remove/", people.remove, name="person_remove"),
+    path("customers/", reseller.customers, name="customers"),
+    path("customers/add/", reseller.add_customer, name="customer_add"),
+    path("customers/<int:pk>/", reseller.customer, name="customer"),
+    path("customers/<int:pk>/delete/", reseller.delete_customer, name="customer_delete"),
+    path("customers/<int:pk>/services/add/", reseller.add_service, name="service_add"),
+    path("plans/", reseller.plans, name="plans"),
+    path("plans/add/", reseller.add_plan, name="plan_add"),
+    path("plans/<int:pk>/", reseller.change_plan, name="plan_change"),
+    path("plans/<int:pk>/delete/", reseller.delete_plan, name="plan_delete"),
+    path("language/", set_language, name="language"),
+]

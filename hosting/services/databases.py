@@ -1,6 +1,7 @@
 """Databases and the accounts that use them."""
 
 import hashlib
+import secrets
 from collections.abc import Iterable
 
 from audit.actor import Actor
@@ -19,12 +20,18 @@ from hosting.transactions import retried
 
 #: Shorter passwords are refused.
 PASSWORD_LENGTH = 12
+_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 def password_hash(password: str) -> str:
     """The hash MariaDB's ``mysql_native_password`` keeps: ``*`` and SHA1(SHA1(password)) in upper-case hex."""
     inner = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
     return "*" + hashlib.sha1(inner, usedforsecurity=False).hexdigest().upper()
+
+
+def fresh_password() -> str:
+    """A password that nobody has to remember: 24 letters and digits that are not taken for one another."""
+    return "".join(secrets.choice(_LETTERS) for _n in range(24))
 
 
 @retried

@@ -12,6 +12,7 @@ from hosting.operations.carried import add_address_records, parent_zone, remove_
 from hosting.operations.requests import request_operation
 from hosting.services.databases import attach_database, attach_database_user
 from hosting.services.limits import check_limit, check_reseller_room, locked_service
+from hosting.services.placement import choose_node
 from hosting.services.validation import save_valid
 from hosting.services.zones import check_carries_nobody, check_others_do_not_need, check_zone_of
 from hosting.state import DnsZone, DocumentRoot, PhpPool, Ref, VirtualHost
@@ -25,9 +26,9 @@ def create_service(
     *,
     actor: Actor,
     customer: Customer,
-    node: Node,
     plan: HostingPlan,
     domain: str,
+    node: Node | None = None,
     username: str = "",
     php_version: str = "",
     database: str = "",
@@ -39,14 +40,17 @@ def create_service(
 
     Args:
         domain: what a person typed; kept in lower-case ASCII.
+        node: None to have one chosen.
         username: empty to have one made from the domain.
         php_version: empty for the newest on the node.
         database: name of a first database, with an account of the same name and ``database_password``; empty for none.
 
     Raises:
         HostingError: ``weak_password``, ``bad_name``, ``domain_taken``, ``bad_username``, ``reserved_username``,
-            ``username_taken``, ``node_not_ready``, ``php_not_installed``, ``limit_reached``, ``foreign_plan``.
+            ``username_taken``, ``node_not_ready``, ``no_node``, ``php_not_installed``, ``limit_reached``,
+            ``foreign_plan``.
     """
+    node = node or choose_node(php_version)
     _check_node(node)
     name = host_name(domain)
     service = HostingService(

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
+from accounts.interfaces import is_unified
 from npanel.front import BadVariable, Front, changed, listeners, render
-from npanel.interfaces import interface_settings, is_unified, signing_key
+from npanel.interfaces import interface_settings, signing_key
 
 
 def test_one_secret_given_to_both_makes_two_keys() -> None:

@@ -1,0 +1,184 @@
+"""The preview of a site: fetched from its node, never a part of the portal."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from hosting.portal import fetching, preview
+from tests.web import rows
+from tests.web.pages import words
+from tests.web.portal import Account, account, signed_in
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer_interface")]
+
+PAGE = b"""<link href="/style.css"><a href='http://www.anna.example/more'>more</a><img src=/cat.png>
+<a href="//cdn.example/x.js">cdn</a><a href="https://elsewhere.example/">out</a>
+<script>document.title = "ran"</script>"""
+
+
+class _Site(BaseHTTPRequestHandler):
+    """A customer's site that tries what it should not."""
+
+    asked: list[tuple[str, str, dict[str, str]]] = []
+
+    def do_GET(self) -> None:
+        """Answer by path."""
+        self.asked.append((self.command, self.path, dict(self.headers)))
+        status, headers, body = _ANSWERS.get(urlsplit(self.path).path, (404, {}, b"not here"))
+        self.send_response(status)
+        for name, value in {"Set-Cookie": "npanel_portal_session=stolen; Path=/", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815 - http.server's name
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests need no access log."""
+
+
+_HTML = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": "sandbox allow-same-origin"}
+_ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
+    "/": (200, _HTML, PAGE),
+    "/style.css": (200, {"Content-Type": "text/css"}, b"body { background: url('/cat.png') }"),
+    "/inside": (302, {"Location": "http://anna.example/more?x=1"}, b""),
+    "/outside": (302, {"Location": "http://169.254.169.254/latest/"}, b""),
+    "/odd": (200, {"Content-Type": "text/html; charset=utf-8\tx, <script>"}, b"odd"),
+    "/large": (200, _HTML, b"x" * 3000),
+}
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Site]]:
+    """The node's web server, on a port of its own."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Site)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    monkeypatch.setattr(fetching, "PORT", server.server_port)
+    _Site.asked = []
+    yield _Site
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def anna(site: type[_Site]) -> Account:
+    """An account on that node."""
+    return account(node=rows.node("web-1", public_addresses=["127.0.0.1"]))
+
+
+def address_of_frame(anna: Account) -> str:
+    """Where the frame on the domain's page leads."""
+    page = signed_in(anna.person()).get(reverse("portal:preview", args=(anna.domain.pk,)))
+    assert "frame-src 'self'" in page["Content-Security-Policy"]
+    return page.content.decode().partition('class="preview-frame" src="')[2].partition('"')[0]
+
+
+def in_frame(path: str, **headers: str) -> Any:
+    """A request as the frame makes it: without any cookie."""
+    return Client().get(path, headers={"sec-fetch-dest": "iframe", "sec-fetch-site": "same-origin", **headers})
+
+
+def test_the_page_arrives_in_a_sandbox(anna: Account, site: type[_Site]) -> None:
+    """The site's page, under a policy that gives it no origin, with none of its own headers and cookies."""
+    answer = in_frame(address_of_frame(anna))
+    assert answer.status_code == 200 and b'document.title = "ran"' in answer.content
+    assert answer["Content-Security-Policy"] == "sandbox allow-scripts; frame-ancestors 'self'"
+    assert not answer.cookies and answer["X-Content-Type-Options"] == "nosniff"
+    assert (answer["X-Frame-Options"], answer["Cache-Control"]) == ("SAMEORIGIN", "no-store")
+
+
+def test_nothing_of_the_visitor_reaches_the_site(anna: Account, site: type[_Site]) -> None:
+    """The host name is the domain's; no cookie, address or token goes along."""
+    client = signed_in(anna.person())
+    client.get(address_of_frame(anna), headers={"sec-fetch-dest": "iframe", "authorization": "Bearer secret"})
+    method, path, headers = site.asked[-1]
+    assert (method, path, headers["Host"]) == ("GET", "/", "anna.example")
+    assert set(headers) == {"Host", "User-Agent", "Accept", "Accept-Encoding"}
+
+
+def test_links_stay_in_the_preview(anna: Account) -> None:
+    """Absolute paths and the domain's own addresses lead through it; others are left alone."""
+    start = address_of_frame(anna)
+    body = in_frame(start).content.decode()
+    assert f'href="{start}style.css"' in body and f"href='{start}more'" in body and f"src={start}cat.png" in body
+    assert '"//cdn.example/x.js"' in body and '"https://elsewhere.example/"' in body
+    assert f"url('{start}cat.png')" in in_frame(f"{start}style.css").content.decode()
+
+
+def test_redirects_are_not_followed(anna: Account, site: type[_Site]) -> None:
+    """One inside the site leads on inside the preview; one to another address is told, and nobody goes there."""
+    start = address_of_frame(anna)
+    assert in_frame(f"{start}inside")["Location"] == f"{start}more?x=1"
+    outside = in_frame(f"{start}outside")
+    assert outside.status_code == 200 and "sends its visitors to another address" in words(outside)
+    assert [path for _method, path, _headers in site.asked] == ["/inside", "/outside"]
+
+
+def test_not_a_page_of_its_own(anna: Account) -> None:
+    """Opened as a page, by whoever got the link, it is refused: no sign-in form under the portal's name."""
+    start = address_of_frame(anna)
+    answer = in_frame(start, **{"sec-fetch-dest": "document", "sec-fetch-site": "none"})
+    assert answer.status_code == 403 and b"ran" not in answer.content
+    assert answer["Content-Security-Policy"].startswith("sandbox")
+
+
+@pytest.mark.parametrize("wanted_as", ["script", "style", "worker", "serviceworker", "empty"])
+def test_no_file_of_it_is_the_portals(anna: Account, wanted_as: str) -> None:
+    """A page of the portal can't load a customer's file as its own script, style or worker; the sandbox can."""
+    start = address_of_frame(anna)
+    headers = {"sec-fetch-dest": wanted_as}
+    assert in_frame(f"{start}style.css", **headers, **{"sec-fetch-site": "same-origin"}).status_code == 403
+    assert in_frame(f"{start}style.css", **headers, **{"sec-fetch-site": "cross-site"}).status_code == 200
+
+
+def test_without_the_browsers_word_scripts_do_not_run(anna: Account) -> None:
+    """Browsers that do not say what a request is for (plain HTTP) get the page without scripts."""
+    answer = Client().get(address_of_frame(anna))
+    assert answer["Content-Security-Policy"] == "sandbox; frame-ancestors 'self'"
+
+
+def test_the_address_ends(anna: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its minutes, when it was made up, and when the domain is gone."""
+    start = address_of_frame(anna)
+    assert in_frame(start.replace("preview/", "preview/x", 1)).status_code == 403
+    anna.domain.release()
+    anna.domain.save()
+    assert in_frame(start).status_code == 403
+    anna.domain.claim()
+    anna.domain.save()
+    monkeypatch.setattr(preview, "VALID_S", -1)
+    ended = in_frame(start)
+    assert ended.status_code == 403 and "This preview has ended" in words(ended)
+
+
+def test_limits(anna: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that is too large, or a server that does not answer, is said so in a sentence."""
+    start = address_of_frame(anna)
+    monkeypatch.setattr(fetching, "LIMIT", 1000)
+    assert "too large" in words(in_frame(f"{start}large"))
+    monkeypatch.setattr(fetching, "PORT", 9)
+    silent = in_frame(start)
+    assert silent.status_code == 502 and "did not answer" in words(silent)
+
+
+def test_only_get_and_head(anna: Account, site: type[_Site]) -> None:
+    """Nothing is sent to the site through the preview; odd headers and paths of it do no harm."""
+    start = address_of_frame(anna)
+    assert Client().post(start, {"a": "b"}).status_code == 405
+    assert Client().head(start, headers={"sec-fetch-dest": "iframe"}).content == b""
+    assert in_frame(f"{start}odd")["Content-Type"].startswith("text/html")
+    in_frame(f"{start}a%0d%0aX-Evil:%201/..%2f..%2f?q=%0d%0aHost:%20x")
+    assert "X-Evil" not in site.asked[-1][2] and site.asked[-1][2]["Host"] == "anna.example"
+
+
+def test_strangers_get_no_address(anna: Account) -> None:
+    """Only who sees the domain sees its preview."""
+    stranger = signed_in(account("berta", "berta.example").person())
+    assert stranger.get(reverse("portal:preview", args=(anna.domain.pk,))).status_code == 404
