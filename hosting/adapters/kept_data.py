@@ -81,8 +81,8 @@ class KeptDataAdapter(Adapter):
 
 
 def _check(owner: str, identity: str) -> None:
-    checked(owner, OWNER, "user name")
-    checked(identity, _ID, "operation id")
+    checked(owner, OWNER, N_("user name"))
+    checked(identity, _ID, N_("operation id"))
 
 
 def archive_path(archive: FinalArchive) -> str:

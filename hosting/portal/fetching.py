@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from hosting.errors import HostingError
 from hosting.models import Domain
-from hosting.texts import N_
+from hosting.texts import N_, Text
 
 PORT = 80
 TIMEOUT_S = 5.0
@@ -59,7 +59,7 @@ def fetch(domain: Domain, path: str, query: str = "", *, head: bool = False) -> 
         location = answer.headers.get("Location", "")
         return Fetched(answer.status, _typed(content_type, charset), body, location)
     except (OSError, http.client.HTTPException) as error:
-        raise _failed("The server did not answer in time.") from error
+        raise _failed(N_("The server did not answer in time.")) from error
     finally:
         connection.close()
 
@@ -70,7 +70,7 @@ def _read(answer: http.client.HTTPResponse, until: float) -> bytes:
         parts.append(chunk)
         size += len(chunk)
         if size > LIMIT or time.monotonic() > until:
-            raise _failed("The page is too large for the preview, or too slow.")
+            raise _failed(N_("The page is too large for the preview, or too slow."))
     return b"".join(parts)
 
 
@@ -79,7 +79,7 @@ def _typed(content_type: str, charset: str) -> str:
     return f"{kind}; charset={charset}" if re.fullmatch(r"[a-z0-9_-]+", charset) else kind
 
 
-def _failed(detail: str) -> HostingError:
+def _failed(detail: Text) -> HostingError:
     return HostingError(
         detail,
         code="preview_failed",
