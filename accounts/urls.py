@@ -7,7 +7,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
-from accounts.views import doors, impersonation, security
+from accounts.views import doors, impersonation, security, tokens
 
 
 def _titled(view: Any, title: Any) -> Any:
@@ -47,6 +47,9 @@ urlpatterns = [
     path("sessions/", security.sessions_page, name="account_sessions"),
     path("sessions/end-others/", security.sessions_end_others, name="account_sessions_end_others"),
     path("sessions/<int:pk>/end/", security.session_end, name="account_session_end"),
+    path("tokens/", tokens.tokens, name="account_tokens"),
+    path("tokens/new/", tokens.create, name="account_token_create"),
+    path("tokens/<int:pk>/revoke/", tokens.revoke, name="account_token_revoke"),
     path("history/", security.history, name="account_history"),
     path("second-factor/", to_overview, name="mfa_index"),
     path("second-factor/step/", _titled(doors.SecondFactorView, _("Second step")), name="mfa_authenticate"),

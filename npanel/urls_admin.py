@@ -15,7 +15,6 @@ urlpatterns = [
     path("api/v1/", include("hosting.api.urls")),
     path("v1/", include("hosting.api.urls", namespace="api-alias")),
     path("api/<path:rest>", not_found),
-    path("account/tokens/", include("accounts.tokens_urls")),
     path("portal/", other_interface),
     path("portal/<path:rest>", other_interface),
 ]

@@ -14,7 +14,6 @@ urlpatterns = [
     path("api/v1/", include("hosting.api.urls")),
     path("v1/", include("hosting.api.urls", namespace="api-alias")),
     path("api/<path:rest>", not_found),
-    path("account/tokens/", include("accounts.tokens_urls")),
     path("admin/", other_interface),
     path("admin/<path:rest>", other_interface),
 ]

@@ -17,8 +17,8 @@ PAGES = {
     "docs": "/api/v1/docs/",
     "errors": "/api/v1/errors/",
     "error": "/api/v1/errors/limit_reached",
-    "tokens": "/account/tokens/",
-    "new-token": "/account/tokens/new/",
+    "tokens": "/admin/account/tokens/",
+    "new-token": "/admin/account/tokens/new/",
 }
 #: A folder for pictures, when somebody wants to look.
 SHOTS = os.environ.get("API_SHOTS", "")
@@ -40,7 +40,7 @@ def test_the_pages_fit_and_bar_nobody(window: Callable[..., Any], width: int, sc
 
 
 def test_a_token_is_made_by_hand(window: Callable[..., Any]) -> None:
-    page = window().sign_in().open("/account/tokens/")
+    page = window().sign_in().open("/admin/account/tokens/")
     page.get_by_role("link", name="Make a token").click()
     page.get_by_label("Name").fill("deploy")
     page.get_by_label("domain:write").check()

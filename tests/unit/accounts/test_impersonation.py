@@ -116,6 +116,8 @@ def test_what_belongs_to_the_person_alone_stays_closed(acting: Client) -> None:
         "history/",
         "second-factor/app/",
         "passkeys/add/",
+        "tokens/",
+        "tokens/new/",
         "second-factor/codes/",
     ):
         assert acting.get(f"{PORTAL}{path}").status_code == 403, path

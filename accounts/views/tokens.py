@@ -1,14 +1,11 @@
-"""Pages of one's own API tokens: list, make (shown once), revoke; never while an operator acts as somebody else."""
+"""Pages of one's own API tokens: list, make (shown once), revoke. Who acts as somebody else is kept off all of them."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
 from typing import Any
 
 from django import forms
-from django.apps import apps
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -21,9 +18,8 @@ from accounts.actors import actor_from_request
 from accounts.models import ApiToken
 from accounts.scopes import known_scopes
 from accounts.services.tokens import create_token, revoke_token
+from accounts.views.security import fresh_proof
 
-View = Callable[..., HttpResponse]
-_FRESH = timedelta(minutes=5)
 _TEMPLATE = "account/tokens.html"
 
 
@@ -44,39 +40,8 @@ class TokenForm(forms.Form):
         self.fields["scopes"].choices = [(scope, scope) for scope in known_scopes()]  # type: ignore[attr-defined]
 
 
-def own(view: View) -> View:
-    """Only the person themselves: an operator who acts as them has no business with their tokens."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if getattr(request, "impersonation", None):
-            raise PermissionDenied
-        return view(request, *args, **kwargs)
-
-    return guarded
-
-
-def freshly_signed_in(view: View) -> View:
-    """Ask for the second factor or the password again unless that was just now."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if apps.is_installed("allauth.account"):
-            from allauth.account.decorators import reauthentication_required
-
-            return reauthentication_required(view)(request, *args, **kwargs)
-        signed_in = getattr(request.user, "last_login", None)
-        if signed_in is None or signed_in < timezone.now() - _FRESH:
-            messages.warning(request, _("Sign out and in again first: a token is as good as a password."))
-            return redirect("account_tokens")
-        return view(request, *args, **kwargs)
-
-    return guarded
-
-
 @require_safe
 @never_cache
-@own
 def tokens(request: HttpRequest) -> HttpResponse:
     """The person's tokens."""
     return _page(request)
@@ -84,8 +49,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@own
-@freshly_signed_in
+@fresh_proof
 def create(request: HttpRequest) -> HttpResponse:
     """Make a token; the answer to the form is the one page that shows it."""
     form = TokenForm(request.POST or None)
@@ -110,7 +74,6 @@ def create(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @never_cache
-@own
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     """End a token."""
     token = get_object_or_404(_own_tokens(request), pk=pk)
