@@ -90,7 +90,7 @@ def post(letter: Letter) -> Answer:
     except HostingError as error:
         return Answer(None, error.detail[:KEPT])
     except (OSError, http.client.HTTPException, UnicodeError) as error:
-        return Answer(None, f"{type(error).__name__}: {error}"[:KEPT])
+        return Answer(None, _printable(f"{type(error).__name__}: {error}"))
 
 
 def _exchange(parts: SplitResult, address: str, letter: Letter) -> Answer:
@@ -104,10 +104,14 @@ def _exchange(parts: SplitResult, address: str, letter: Letter) -> Answer:
         connection.request("POST", path, body, _headers(letter, body))
         answer = connection.getresponse()
         text = answer.read(_READ).decode("utf-8", "replace")
-        return Answer(answer.status, "".join(c if c.isprintable() else " " for c in text)[:KEPT])
+        return Answer(answer.status, _printable(text))
     finally:
         watchdog.cancel()
         connection.close()
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)[:KEPT]
 
 
 def _headers(letter: Letter, body: bytes) -> dict[str, str]:

@@ -98,6 +98,14 @@ UNCHECKED: dict[tuple[str, str], str] = {
     ("DriftItem", "closed_by"): "copied from an account; shown escaped",
     ("ActivationLock", "holder"): "the worker's own name",
     ("WorkerHeartbeat", "name"): "the worker's own name",
+    ("Webhook", "url"): "hosting.operations.webhook_post.check_url, when saved and again when sent",
+    ("Webhook", "secret_sealed"): "JSON that hosting.sealing makes and checks",
+    ("Webhook", "disabled_reason"): "the worker, from an answer without control characters; shown escaped",
+    ("WebhookDelivery", "event"): "a value of WebhookEvent",
+    ("WebhookDelivery", "response_text"): "printable characters of an answer, cut; shown escaped",
+    ("ApiIdempotencyKey", "key"): "hosting.api.idempotency: visible ASCII",
+    ("ApiIdempotencyKey", "digest"): "an HMAC that NPanel made",
+    ("ApiIdempotencyKey", "location"): "an address that the API made",
 }
 
 #: JSON columns have no validators; who vouches for each.
@@ -126,6 +134,9 @@ JSON: dict[tuple[str, str], str] = {
     ("DriftItem", "change"): "hosting.state, secrets sealed",
     ("DriftItem", "diff"): "hosting.state, without control characters",
     ("WorkerHeartbeat", "details"): "the worker",
+    ("Webhook", "events"): "hosting.services.webhooks: values of WebhookEvent",
+    ("WebhookDelivery", "payload"): "hosting.operations.webhooks",
+    ("ApiIdempotencyKey", "body"): "an answer of the API without what is shown once",
 }
 
 
