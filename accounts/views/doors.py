@@ -6,6 +6,7 @@ from typing import Any
 from allauth.account import views as account
 from allauth.mfa.base import views as factors
 from allauth.mfa.webauthn import views as passkeys
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
@@ -126,6 +127,7 @@ class ResetView(account.PasswordResetView):
 
 @method_decorator(sensitive_post_parameters("password1", "password2"), name="dispatch")
 @method_decorator(never_cache, name="dispatch")
+@method_decorator(login_not_required, name="dispatch")
 class ResetFromKeyView(account.PasswordResetFromKeyView):
     """A new password, by the link of a letter. Who can read the letter is known in this browser from now on."""
 

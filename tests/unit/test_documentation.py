@@ -39,7 +39,7 @@ def variables() -> set[str]:
 
 def test_every_command_of_ours_has_its_paragraph() -> None:
     ours = {name for name, app in get_commands().items() if str(app) in OURS}
-    assert documented("commands.md", r"^### ([a-z_]+)$") == ours
+    assert documented("commands.md", r"^### ([a-z0-9_]+)$") == ours
 
 
 def test_every_setting_has_its_line() -> None:

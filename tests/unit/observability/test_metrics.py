@@ -40,6 +40,9 @@ NAMES = {
     "npanel_hosting_service_health": ["adapter", "node"],
     "npanel_drift_resources": ["adapter", "node"],
     "npanel_operations_pending": [],
+    "npanel_auth_login_attempts_total": ["status"],
+    "npanel_auth_login_duration_seconds": [],
+    "npanel_auth_impersonation_active": [],
     "npanel_operation_queue_age_seconds": [],
     "npanel_health_status": ["check", "node"],
     "npanel_health_duration_seconds": ["check"],
@@ -161,6 +164,7 @@ def test_fixed_label_sets_start_at_zero(client: Client) -> None:
     assert seen[("npanel_hosting_operations_total", "php_fpm", "delete", "failed")] == 0
     assert ("npanel_ssh_failures_total", "host_key_changed") in seen
     assert ("npanel_audit_events_total", "denied") in seen
+    assert ("npanel_auth_login_attempts_total", "throttled") in seen
 
 
 def test_an_unknown_ssh_error_counts_as_other(client: Client) -> None:
