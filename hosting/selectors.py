@@ -74,8 +74,9 @@ def people(actor: Actor) -> QuerySet[User]:
 
 
 def memberships(actor: Actor) -> QuerySet[Membership]:
-    """Who may sign in for the customers the actor may see."""
-    return Membership.objects.select_related("user", "customer").filter(_visible(actor, "customer__"))
+    """Memberships of the customers the actor may see."""
+    found = Membership.objects.select_related("user", "customer")
+    return found.filter(_visible(actor, "customer__")).order_by("customer", "pk")
 
 
 def plans(actor: Actor) -> QuerySet[HostingPlan]:
