@@ -10,9 +10,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext_lazy as _
 
-from accounts.choices import Role
 from hosting.errors import HostingError
 from hosting.models import Operation
 from hosting.policies import perform
@@ -21,33 +19,6 @@ from hosting.portal.forms import PortalForm
 
 #: Rows of a list on one page.
 PAGE_SIZE = 50
-
-_FOR_CUSTOMERS = (
-    ("home", _("Overview"), "house"),
-    ("domains", _("Domains"), "globe"),
-    ("databases", _("Databases"), "database"),
-    ("activity", _("Activity"), "activity"),
-    ("people", _("People"), "users"),
-)
-_FOR_RESELLERS = (
-    ("home", _("Overview"), "house"),
-    ("customers", _("Customers"), "users"),
-    ("services", _("Services"), "box"),
-    ("plans", _("Plans"), "layers"),
-    ("domains", _("Domains"), "globe"),
-    ("databases", _("Databases"), "database"),
-    ("activity", _("Activity"), "activity"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of the navigation."""
-
-    url: str
-    label: Any
-    icon: str
-    current: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +42,6 @@ class Ask:
     template: str = "portal/ask.html"
 
 
-def navigation(request: HttpRequest, section: str) -> list[Entry]:
-    """The entries of the top navigation for a person's role."""
-    entries = _FOR_RESELLERS if getattr(request.user, "role", "") == Role.RESELLER else _FOR_CUSTOMERS
-    return [Entry(reverse(f"portal:{name}"), label, icon, name == section) for name, label, icon in entries]
-
-
 def page(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, section: str = "", status: int = 200
 ) -> TemplateResponse:
@@ -85,8 +50,7 @@ def page(
     Args:
         section: name of the navigation's entry that it belongs to.
     """
-    shell = {"navigation": navigation(request, section), "section": section}
-    response = TemplateResponse(request, template, {**shell, **(context or {})}, status=status)
+    response = TemplateResponse(request, template, {"section": section, **(context or {})}, status=status)
     response["Cache-Control"] = "no-store"
     return response
 

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from hosting.portal.navigation import Entry, navigation
 from hosting.portal.words import title
 from hosting.templatetags.console import _ago, megabytes
 
@@ -49,6 +50,12 @@ def amount(usage: Any) -> str:
         return _("%(used)s, no limit") % {"used": used}
     limit = megabytes(usage.limit) if usage.size else str(usage.limit)
     return _("%(used)s of %(limit)s") % {"used": used, "limit": limit}
+
+
+@register.simple_tag(takes_context=True)
+def portal_navigation(context: Any) -> list[Entry]:
+    """The entries of the top navigation, also on pages that other apps show in the portal's frame."""
+    return navigation(getattr(context.get("user"), "role", ""), context.get("section", ""))
 
 
 @register.simple_tag
