@@ -124,7 +124,7 @@ def _node_step(actor: Actor) -> Step:
 def _plan_step() -> Step:
     text = _("The limits you sell: disk space, domains, databases, PHP.")
     url = reverse("admin:hosting_hostingplan_add")
-    return Step(_("Make a plan"), text, url, _("Make a plan"), done=HostingPlan.objects.exists())
+    return Step(_("Make a hosting plan"), text, url, _("Make a hosting plan"), done=HostingPlan.objects.exists())
 
 
 def _service_step(actor: Actor) -> Step:

@@ -24,7 +24,9 @@ def choose_node(php_version: str = "") -> Node:
         if node.php_versions and (not php_version or php_version in node.php_versions):
             return node
     raise HostingError(
-        N_("No server is ready for a new service%(value)s.", value=f" with PHP {php_version}" if php_version else ""),
+        N_("No server with PHP %(version)s is ready for a new service.", version=php_version)
+        if php_version
+        else N_("No server is ready for a new service."),
         code="no_node",
         hint=N_("Choose another PHP version, or ask the operator."),
         field="php_version",

@@ -115,4 +115,4 @@ def test_an_empty_installation_says_what_to_do(admin_client: Client) -> None:
     """Three steps stand where later the attention list is."""
     text = words(admin_client.get("/admin/"))
     assert "Three steps to the first site" in text
-    assert "Add a node" in text and "Make a plan" in text and "New customer" in text
+    assert "Add a node" in text and "Make a hosting plan" in text and "New customer" in text
