@@ -118,7 +118,7 @@ def test_what_an_operator_suspended_stays(seller: Reseller, sales: Client) -> No
 
 
 def test_a_resellers_end_is_the_end_of_access(seller: Reseller, sales: Client) -> None:
-    """People of a reseller that is not active are signed out with their next request, and see nothing of it any more."""
+    """People of a reseller that is not active are signed out with their next request and see nothing any more."""
     customer = factories.make_customer(reseller=seller)
     assert sales.get(url("customer", customer.pk)).status_code == 200
     seller.is_active = False
