@@ -93,8 +93,12 @@ def test_a_webhook_with_a_long_queue_does_not_starve_the_others() -> None:
 @pytest.mark.usefixtures("customer_interface")
 @pytest.mark.parametrize(
     "address",
-    ["/portal/activity/?before=%C2%B2", "/portal/activity/?service=%C2%B2", "/portal/databases/?after=a%7C%C2%B2",
-     "/portal/databases/?after=a%7C" + "9" * 60],
+    [
+        "/portal/activity/?before=%C2%B2",
+        "/portal/activity/?service=%C2%B2",
+        "/portal/databases/?after=a%7C%C2%B2",
+        "/portal/databases/?after=a%7C" + "9" * 60,
+    ],
 )
 def test_odd_digits_in_addresses_are_no_fault_of_ours(address: str) -> None:
     client = signed_in(people.member(factories.make_customer()))

@@ -28,7 +28,9 @@ def left_open(client: Client) -> Client:
 
 
 def _form(user: User | None, **values: Any) -> dict[str, Any]:
-    known = {"email": user.email, "name": user.name, "role": user.role, "language": "", "is_active": "on"} if user else {}
+    known = (
+        {"email": user.email, "name": user.name, "role": user.role, "language": "", "is_active": "on"} if user else {}
+    )
     return {"reseller": "", **known, **values}
 
 
@@ -39,8 +41,15 @@ def test_ones_own_password_by_the_console_s_form(left_open: Client) -> None:
 
 
 def test_another_administrator_with_a_known_password(left_open: Client) -> None:
-    data = _form(None, email="thief@elsewhere.test", name="", role=Role.ADMIN, language="", is_active="on",
-                 password_new="thieves choose this one")
+    data = _form(
+        None,
+        email="thief@elsewhere.test",
+        name="",
+        role=Role.ADMIN,
+        language="",
+        is_active="on",
+        password_new="thieves choose this one",
+    )
     left_open.post("/admin/accounts/user/add/", data)
     assert not User.objects.filter(email="thief@elsewhere.test").exists()
 
@@ -54,7 +63,9 @@ def test_another_operators_password_and_address(left_open: Client) -> None:
 
 
 def test_an_owner_does_not_read_strangers_names_by_letting_them_in(customer_interface: None) -> None:
-    stranger = User.objects.create_user("victim@elsewhere.test", people.PASSWORD, role=Role.CUSTOMER, name="Vera Victim")
+    stranger = User.objects.create_user(
+        "victim@elsewhere.test", people.PASSWORD, role=Role.CUSTOMER, name="Vera Victim"
+    )
     customer: Customer = factories.make_customer()
     owner = people.member(customer, MemberAccess.OWNER)
     perform(people.actor(owner), "member.add", customer, email=stranger.email)

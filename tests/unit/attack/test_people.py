@@ -3,7 +3,6 @@
 import time
 
 import pytest
-from django.core import mail
 from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client

@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.services.people import change_own_password
 from tests import factories, people
-from tests.unit.accounts.doors import ADMIN, add_app, code, is_in, sign_in
+from tests.unit.accounts.doors import ADMIN, add_app, is_in, sign_in
 from tests.unit.api.caller import Caller
 
 pytestmark = pytest.mark.django_db

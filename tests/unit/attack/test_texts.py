@@ -3,9 +3,6 @@
 import pytest
 
 from accounts.models import Customer
-from hosting.errors import HostingError
-from hosting.policies import perform
-from hosting.services.sites import change_php
 from tests import factories, people
 from tests.unit.api.caller import Caller
 
@@ -32,6 +29,8 @@ def test_a_letter_survives_the_name_of_the_customer(customer_interface: None) ->
 
     customer = factories.make_customer(name="Bank\nBcc: all@x.test")
     user = people.member(customer)
-    letter = write("account/email/invitation", user.email, {"user": user, "company": str(customer), "new": True, "url": "x"})
+    letter = write(
+        "account/email/invitation", user.email, {"user": user, "company": str(customer), "new": True, "url": "x"}
+    )
     assert "\n" not in letter.subject
     letter.message()

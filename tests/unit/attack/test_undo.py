@@ -1,7 +1,5 @@
 """What an operator did is undone by those it was done to."""
 
-from typing import Any
-
 import pytest
 
 from accounts.choices import MemberAccess
@@ -18,7 +16,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer_interface
 def test_a_customer_cannot_bring_back_a_domain_that_an_operator_took_away(world: World) -> None:
     service = world.host("shop.test")
     world.run(add_domain(actor=world.actor, service=service, name="phishing.test"))
-    removal = world.run(remove_domain(actor=world.actor, domain=Domain.objects.get(name="phishing.test"), reason="abuse"))
+    removal = world.run(
+        remove_domain(actor=world.actor, domain=Domain.objects.get(name="phishing.test"), reason="abuse")
+    )
     manager = Caller(people.member(service.customer, MemberAccess.MANAGER))
     answer = manager.post(f"operations/{removal.pk}/rollback", {})
     world.work()
@@ -27,8 +27,9 @@ def test_a_customer_cannot_bring_back_a_domain_that_an_operator_took_away(world:
 
 def test_a_reseller_cannot_restore_what_an_operator_deleted(world: World) -> None:
     reseller = factories.make_reseller()
-    service = world.host("shop.test", customer=factories.make_customer(reseller=reseller),
-                         plan=factories.make_plan(reseller=reseller))
+    service = world.host(
+        "shop.test", customer=factories.make_customer(reseller=reseller), plan=factories.make_plan(reseller=reseller)
+    )
     removal = world.delete(service)
     answer = Caller(people.reseller(reseller)).post(f"operations/{removal.pk}/rollback", {})
     world.work()
