@@ -88,7 +88,7 @@ def test_what_a_client_says_about_itself_is_replaced(echo: Doors) -> None:
 
 def test_every_answer_has_the_browsers_orders_once(front: Doors, echo: Doors) -> None:
     answers = {
-        "the panel's page": ask(front.port("admin"), "/admin/login/"),
+        "the panel's page": ask(front.port("admin"), "/admin/account/login/"),
         "the panel's refusal": ask(front.socket("customer"), "/admin/"),
         "nginx's crossing": ask(front.port("customer"), "/admin/"),
         "nginx's hidden page": ask(front.port("admin"), "/metrics"),
