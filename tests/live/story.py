@@ -1,4 +1,4 @@
-"""A whole panel with a browser in front: worker, both interfaces behind nginx, a real node, and an operator's window."""
+"""A whole panel with a browser in front: worker, both interfaces behind nginx, a real node, an operator's window."""
 
 import contextlib
 import re

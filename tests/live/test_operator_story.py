@@ -24,11 +24,11 @@ OWNER = "anna@bakery.test"
 #: Fifty services, asked for in one process; the worker makes them.
 MAKE_A_CROWD = f"""
 from accounts.models import Customer
-from audit.actor import Actor, ActorType
+from audit.actor import Actor
 from hosting.models import HostingPlan, Node
 from hosting.services.customers import create_customer
 from hosting.services.sites import create_service
-actor = Actor(type=ActorType.COMMAND, id="", login="test")
+actor = Actor.system("test")
 customer = create_customer(actor=actor, name="A crowd")
 node, plan = Node.objects.get(), HostingPlan.objects.get()
 for number in range({CROWD}):
