@@ -173,7 +173,8 @@ def repair(story: Story, kind: str) -> bool:
 
 def test_an_operation_is_rolled_back(story: Story) -> None:
     """A second domain is added at once, and taken back from the operation's page."""
-    page = story.act(NAME, "Add domain")
+    page = story.open_service(NAME)
+    page.get_by_role("link", name="Add domain").click()
     page.get_by_label("Domain").fill("cakes.test")
     page.get_by_role("button", name="Apply at once").click()
     story.see_the_end()
@@ -265,9 +266,7 @@ def test_everything_is_found_by_the_search(story: Story) -> None:
 def test_a_customer_comes_in_by_a_letter(story: Story) -> None:
     """The owner is let in, asks for a password where the letter says, and signs in to the portal."""
     bring_the_service_back(story)
-    page = story.view.open("/admin/accounts/customer/?q=Anna")
-    page.get_by_role("link", name="Anna's bakery").click()
-    page.get_by_role("link", name="People").click()
+    page = people_of_the_bakery(story)
     page.get_by_role("link", name="Let somebody in").click()
     page.get_by_label("E-mail address").fill(OWNER)
     page.get_by_label("Access").select_option("owner")
@@ -285,6 +284,14 @@ def test_a_customer_comes_in_by_a_letter(story: Story) -> None:
     view.page.get_by_label("Password").fill("muffins at five o'clock")
     view.page.get_by_role("button", name="Sign in", exact=True).click()
     view.page.wait_for_url("**/portal/")
+
+
+def people_of_the_bakery(story: Story) -> Any:
+    """The customer's page, where it says who may sign in."""
+    page = story.view.open("/admin/accounts/customer/?q=Anna")
+    page.get_by_role("link", name="Anna's bakery").click()
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="People").click()
+    return page
 
 
 def bring_the_service_back(story: Story) -> None:
@@ -340,9 +347,7 @@ def apply_in_portal(page: Any) -> None:
 
 def test_the_operator_acts_as_the_customer(story: Story) -> None:
     """From the console to the portal and back; the bar says who acts as whom, and ends it."""
-    page = story.view.open("/admin/accounts/customer/?q=Anna")
-    page.get_by_role("link", name="Anna's bakery").click()
-    page.get_by_role("link", name="People").click()
+    page = people_of_the_bakery(story)
     page.get_by_role("link", name="Sign-in and sessions").click()
     page.get_by_role("link", name="Act as this person").click()
     page.get_by_label("Reason").fill("Ticket 4711")
