@@ -359,7 +359,8 @@ def test_the_operator_acts_as_the_customer(story: Story) -> None:
     page.goto(f"{story.address('customer')}/portal/domains/")
     assert bar.is_visible() and "muffins.test" in page.inner_text("main")
     bar.get_by_role("button", name="Stop acting").click()
-    page.get_by_text("You are yourself again").wait_for()
+    page.get_by_role("heading", name="You are yourself again").wait_for()
+    assert page.title() == "You are yourself again · NPanel"
     page.goto(f"{story.address('customer')}/portal/")
     page.wait_for_url("**/portal/account/login/**")
     assert "Anna's bakery" in story.view.open("/admin/accounts/customer/").inner_text("main"), "the console stays open"
