@@ -335,7 +335,7 @@ def test_a_customers_first_hour(story: Story) -> None:
     story.windows[-1].open("/portal/databases/").get_by_role("link", name="Add database").first.click()
     page.get_by_label("Name", exact=True).fill("shop")
     page.get_by_role("button", name="Apply at once").click()
-    page.get_by_text("Done.").wait_for()
+    page.get_by_text("Done.", exact=True).wait_for()
     shown = story.panel.node.exec(["mariadb", "-Ne", f"SHOW DATABASES LIKE '{NAME}%'"], check=True)
     assert shown.stdout.strip() == f"{NAME}_shop"
 
@@ -343,7 +343,7 @@ def test_a_customers_first_hour(story: Story) -> None:
 def apply_in_portal(page: Any) -> None:
     """Wait for the plan, apply it, wait for the end."""
     page.get_by_role("button", name="Apply", exact=True).click()
-    page.get_by_text("Done.").wait_for()
+    page.get_by_text("Done.", exact=True).wait_for()
 
 
 def test_the_operator_acts_as_the_customer(story: Story) -> None:
