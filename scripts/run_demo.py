@@ -58,7 +58,7 @@ class Demo:
             if self._facts["plan"]:
                 step.kept()
             else:
-                self._manage("plan_create", PLAN)
+                self._manage("plan_create", PLAN, "--domains", "5", "--databases", "5", "--database-users", "5")
         with self._screen.step(f"{PERSON}, who signs in for {CUSTOMER}") as step:
             if self._facts["person"]:
                 step.kept()

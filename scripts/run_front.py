@@ -60,13 +60,13 @@ def doors(options: Options) -> list[tuple[str, str, str]]:
     ports = options.ports
     if not options.nginx:
         return [
-            ("console", f"http://{HOST}:{ports.unified}/admin/", ""),
-            ("portal", f"http://{HOST}:{ports.customer_http}/portal/", ""),
+            ("console", f"{options.address('admin')}/admin/", ""),
+            ("portal", f"{options.address('customer')}/portal/", ""),
         ]
     return [
         ("both", f"http://{HOST}:{ports.unified}/", "development only: /admin/ and /portal/"),
-        ("console", f"http://{HOST}:{ports.admin_http}/admin/", ""),
+        ("console", f"{options.address('admin')}/admin/", ""),
         ("", f"https://{HOST}:{ports.admin_https}/admin/", "with a certificate signed by itself"),
-        ("portal", f"http://{HOST}:{ports.customer_http}/portal/", ""),
+        ("portal", f"{options.address('customer')}/portal/", ""),
         ("", f"https://{HOST}:{ports.customer_https}/portal/", "with a certificate signed by itself"),
     ]

@@ -79,6 +79,12 @@ class Options:
             return f"unix:{self.var / 'run' / 'web' / interface}.sock"
         return f"{HOST}:{self.port if interface == 'admin' else self.ports.customer_http}"
 
+    def address(self, interface: str) -> str:
+        """Where people reach an interface; what ``make run`` prints, and what letters and impersonation lead to."""
+        if interface == "admin":
+            return f"http://{HOST}:{self.ports.admin_http if self.nginx else self.port}"
+        return f"http://{HOST}:{self.ports.customer_http}"
+
     @property
     def node_name(self) -> str:
         """How the panel calls the lab node."""
@@ -95,6 +101,7 @@ class Options:
         passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         for name in ("NPANEL_LOG_FILE", "NPANEL_RUN_PORT", "NPANEL_RUN_NODE"):
             given.pop(name, None)
+        doors = {"NPANEL_ADMIN_URL": self.address("admin"), "NPANEL_PORTAL_URL": self.address("customer")}
         ours = {
             "NPANEL_ENVIRONMENT": "development",
             "NPANEL_INTERFACE": interface,
@@ -108,7 +115,7 @@ class Options:
                 "NPANEL_WORKER_PRIVATE_KEYS": f"{_NO_KEY}/worker.key",
                 "NPANEL_QUEUE_KEY_FILE": f"{_NO_KEY}/queue.key",
             }
-        return passed | given | ours
+        return passed | doors | given | ours
 
 
 def parse(arguments: list[str]) -> Options:

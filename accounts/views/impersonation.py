@@ -61,8 +61,8 @@ def end_here(request: Any) -> HttpResponse:
     acting_as.end_impersonation(actor=actor_from_request(request), impersonation=row, how="button")
     forget(request)
     request.impersonation = None
-    person, console = row.user.email, address("/admin/", "admin")
-    return render(request, "account/impersonation_ended.html", {"person": person, "console": console})
+    context = {"title": _("You are yourself again"), "person": row.user.email, "console": address("/admin/", "admin")}
+    return render(request, "account/impersonation_ended.html", context)
 
 
 def _enter(request: Any, row: Impersonation) -> None:

@@ -187,6 +187,9 @@ def panel_behind(front: Front, folder: Path, environment: Mapping[str, str]) -> 
     if not front.production:
         ensure_self_signed(Path(front.certificate), Path(front.key))
     ours = dict(environment) | {"NPANEL_TRUSTED_PROXIES": "unix", "NPANEL_WEB_PROCESSES": "1"}
+    if not front.production:
+        for name, port in (("ADMIN", front.admin_http), ("PORTAL", front.customer_http)):
+            ours.setdefault(f"NPANEL_{name}_URL", f"http://127.0.0.1:{port}")
     with contextlib.ExitStack() as stack:
         started = [
             stack.enter_context(_web(interface, folder, ours | {"NPANEL_BIND": getattr(front, interface)}))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_what_a_client_says_about_itself_is_replaced(echo: Doors) -> None:
 
 def test_every_answer_has_the_browsers_orders_once(front: Doors, echo: Doors) -> None:
     answers = {
-        "the panel's page": ask(front.port("admin"), "/admin/login/"),
+        "the panel's page": ask(front.port("admin"), "/admin/account/login/"),
         "the panel's refusal": ask(front.socket("customer"), "/admin/"),
         "nginx's crossing": ask(front.port("customer"), "/admin/"),
         "nginx's hidden page": ask(front.port("admin"), "/metrics"),
@@ -104,6 +105,13 @@ def test_every_answer_has_the_browsers_orders_once(front: Doors, echo: Doors) ->
             assert len(answer.headers.get_all(header, [])) == 1, f"{name}: {header}"
         assert "nginx/" not in str(answer.headers)
         assert "style=" not in answer.text and "<script>" not in answer.text
+
+
+def test_browsers_find_an_icon_where_no_page_names_one(front: Doors) -> None:
+    for port in (front.front.unified, front.port("admin"), front.port("customer")):
+        answer = ask(port, "/favicon.ico")
+        assert answer.status == 301
+        assert ask(port, urlsplit(answer["Location"]).path)["Content-Type"] == "image/svg+xml"
 
 
 # Limits

@@ -214,7 +214,7 @@ def test_a_second_run_reuses_everything_and_ctrl_c_leaves_nothing(
     statuses = [
         ask(place.port + offset, path, tls=trusting_nobody() if offset in (2, 4) else None).status
         for offset in range(6)
-        for path in ("/healthz", "/admin/login/", "/admin/x/")
+        for path in ("/healthz", "/admin/account/login/", "/admin/x/")
     ]
     both, customer, admin, probes = [200, 200, 302], [200, 403, 403], [200, 200, 302], [200, 404, 404]
     assert statuses == [*both, *customer, *customer, *admin, *admin, *probes]

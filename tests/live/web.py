@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import requests
 
@@ -20,13 +21,24 @@ _NOWHERE = "/nonexistent"
 
 
 class Operator:
-    """A person with a browser, signed in to the console."""
+    """A person with a browser, signed in to the console (or at another door).
 
-    def __init__(self, url: str, email: str, password: str) -> None:
-        self.url, self.session = url, requests.Session()
+    Args:
+        second: an unused recovery code, for those who have a second factor.
+        door: ``admin`` or ``portal``.
+        lets_in: whether the door is expected to open.
+    """
+
+    def __init__(
+        self, url: str, email: str, password: str, *, second: str = "", door: str = "admin", lets_in: bool = True
+    ) -> None:
+        self.url, self.email, self.session = url, email, requests.Session()
         self.session.trust_env = False
-        page = self.post("/admin/account/login/", login=email, password=password, next="/admin/")
-        assert "/login/" not in page.url, page.text[:3000]
+        page = self.post(f"/{door}/account/login/", login=email, password=password, next=f"/{door}/")
+        if second:
+            page = self.post(urlsplit(page.url).path, code=second)
+        opened = "/login/" not in page.url and "/step/" not in page.url
+        assert opened == lets_in, page.text[:3000]
 
     def get(self, path: str) -> requests.Response:
         """A page."""

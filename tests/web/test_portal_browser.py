@@ -113,7 +113,7 @@ def _add_database(page: Any) -> None:
     page.get_by_label("Name", exact=True).fill("shop")
     assert len(page.get_by_label("Password").input_value()) == 24
     page.get_by_role("button", name="Apply at once").click()
-    page.get_by_text("Done.").wait_for()
+    page.get_by_text("Done.", exact=True).wait_for()
     page.reload()
     page.get_by_role("link", name="Databases").last.click()
     page.get_by_role("heading", name="anna_shop").wait_for()
@@ -124,7 +124,7 @@ def _apply(page: Any, line: str) -> None:
     page.get_by_role("button", name="Apply", exact=True).wait_for()
     assert page.get_by_text(line).first.is_visible()
     page.get_by_role("button", name="Apply", exact=True).click()
-    page.get_by_text("Done.").wait_for()
+    page.get_by_text("Done.", exact=True).wait_for()
 
 
 def test_a_preview_is_an_origin_of_its_own(window: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
