@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import MemberAccess
+from accounts.middleware import not_while_impersonating
 from accounts.models import Customer, Membership
 from hosting import selectors
 from hosting.policies import Policy
@@ -51,6 +52,7 @@ class MemberForm(AccessForm):
     field_order = ("email", "access")
 
 
+@not_while_impersonating
 @portal
 def people(request: PortalRequest) -> HttpResponse:
     """Who may sign in, customer by customer."""
@@ -65,6 +67,7 @@ def people(request: PortalRequest) -> HttpResponse:
     return page(request, "portal/people.html", context, section="people")
 
 
+@not_while_impersonating
 @portal
 def add(request: PortalRequest, pk: int) -> HttpResponse:
     """Let one more person in."""
@@ -74,6 +77,7 @@ def add(request: PortalRequest, pk: int) -> HttpResponse:
     return _ask(request, ADD, customer, form, customer.name)
 
 
+@not_while_impersonating
 @portal
 def change(request: PortalRequest, pk: int) -> HttpResponse:
     """Another access for a person."""
@@ -83,6 +87,7 @@ def change(request: PortalRequest, pk: int) -> HttpResponse:
     return _ask(request, CHANGE, row, form, row.user.email)
 
 
+@not_while_impersonating
 @portal
 def remove(request: PortalRequest, pk: int) -> HttpResponse:
     """End a person's access."""
