@@ -118,13 +118,13 @@ def test_what_an_operator_suspended_stays(seller: Reseller, sales: Client) -> No
 
 
 def test_a_resellers_end_is_the_end_of_access(seller: Reseller, sales: Client) -> None:
-    """People of a reseller that is not active see nothing of it any more."""
+    """Sessions of people of a reseller that is not active end."""
     customer = factories.make_customer(reseller=seller)
     seller.is_active = False
     seller.save()
-    assert sales.get(url("customer", customer.pk)).status_code == 404
-    assert sales.get(url("customer_add")).status_code == 403
-    assert sales.get(url("home")).status_code == 200
+    for name, pks in (("customer", (customer.pk,)), ("customer_add", ()), ("home", ())):
+        answer = sales.get(url(name, *pks))
+        assert answer.status_code == 302 and "/portal/account/login/" in answer["Location"], name
 
 
 def test_the_node_with_the_fewest_services_is_chosen() -> None:
