@@ -226,7 +226,7 @@ def test_slow_sites_do_not_take_all_threads(anna: Account, site: type[_Site], mo
     assert [in_frame(start).status_code for _number in range(2)] == [502, 502]
 
 
-def test_the_address_is_in_no_log(anna: Account, capsys: pytest.CaptureFixture[str], caplog: Any) -> None:
+def test_the_address_is_in_no_log(anna: Account, caplog: Any) -> None:
     """Neither the line of the request nor Django's own on a refusal has the signed part."""
     start = address_of_frame(anna)
     token = start.rstrip("/").rpartition("/")[2]
