@@ -1,6 +1,7 @@
 """Who may sign in for an account: seen by all its people, changed by its owners."""
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -69,12 +70,17 @@ def test_others_may_not(anna: Account) -> None:
             assert client.get(url).status_code == status, (person, url)
 
 
-def test_who_is_let_in_gets_a_letter_and_gets_in(anna: Account, client: Client) -> None:
+def test_who_is_let_in_gets_a_letter_and_gets_in(
+    anna: Account, client: Client, django_capture_on_commit_callbacks: Any
+) -> None:
     """The letter leads to a page where a password is chosen; with it the account's things are seen, by access."""
     add = reverse("portal:person_add", args=(anna.service.customer_id,))
-    signed_in(anna.person()).post(add, {"email": "new@x.example", "access": "viewer"})
-    (letter,) = letters()
-    assert letter.to == ["new@x.example"] and "/portal/account/password/reset/key/" in letter.body
+    with django_capture_on_commit_callbacks(execute=True):
+        signed_in(anna.person()).post(add, {"email": "new@x.example", "access": "viewer"})
+    (invitation,) = letters()
+    assert invitation.to == ["new@x.example"] and anna.service.customer.name in invitation.body
+    client.post(re.search(r"https?://[^/]+(/\S+)", invitation.body)[1], {"email": "new@x.example"})  # type: ignore[index]
+    letter = letters(2)[1]
     page = client.get(re.search(r"https?://[^/]+(/\S+)", letter.body)[1], follow=True)  # type: ignore[index]
     chosen = {"password1": "a long enough sentence", "password2": "a long enough sentence"}
     client.post(page.request["PATH_INFO"], chosen)

@@ -23,27 +23,27 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer_interface
 
 #: Page -> queries, as the customer's owner; a name with a thing behind it is about the account's first one.
 OWNER = {
-    "home": 0,
-    "domains": 0,
-    "databases": 0,
-    "activity": 0,
-    "people": 0,
-    "service service": 0,
-    "domain domain": 0,
-    "dns domain": 0,
-    "operation operation": 0,
+    "home": 14,
+    "domains": 6,
+    "databases": 10,
+    "activity": 9,
+    "people": 4,
+    "service service": 18,
+    "domain domain": 8,
+    "dns domain": 8,
+    "operation operation": 10,
 }
 #: As somebody of the reseller.
 RESELLER = {
-    "home": 0,
-    "customers": 0,
-    "customer customer": 0,
-    "services": 0,
-    "plans": 0,
-    "domains": 0,
-    "databases": 0,
-    "activity": 0,
-    "service service": 0,
+    "home": 19,
+    "customers": 5,
+    "customer customer": 9,
+    "services": 5,
+    "plans": 5,
+    "domains": 7,
+    "databases": 11,
+    "activity": 10,
+    "service service": 23,
 }
 
 
