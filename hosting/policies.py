@@ -44,6 +44,8 @@ _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
     OperationKind.DELETE,
 }
 _OPERATORS = (Role.ADMIN, "")
+#: What only an operator takes back, tries again or gives up where an operator asked for it.
+_LAST_WORDS = frozenset({OperationKind.SUSPEND, OperationKind.DELETE})
 #: What an operator who acts as somebody else can't ask for: it belongs to the person alone (OPERATIONS.md §2).
 #: The part of a use case's name before the dot.
 NOT_WHILE_IMPERSONATING = frozenset({"member", "person", "reseller", "token", "webhook"})
@@ -101,6 +103,8 @@ class Policy:
     def _asked_for_such(self, operation: Operation) -> bool:
         kinds = _RESELLERS_KINDS if self._actor.role == Role.RESELLER else _CUSTOMERS_KINDS
         reverted = operation.reverts
+        if any(row is not None and is_last_word(row) for row in (operation, reverted)):
+            return False
         return operation.kind in kinds or (
             operation.kind == OperationKind.ROLLBACK and reverted is not None and reverted.kind in kinds
         )
@@ -113,7 +117,7 @@ class Policy:
             subject = subject.webhook
         if isinstance(subject, HostingPlan) or (isinstance(subject, Webhook) and subject.customer is None):
             return subject.reseller_id == own.pk
-        if use.name == "service.resume" and isinstance(subject, HostingService) and suspended_by_operator(subject):
+        if isinstance(subject, HostingService) and _is_an_operators(use.name, subject):
             return False
         customer = customer_of(subject)
         return customer.reseller_id == own.pk if customer is not None else not use.subject
@@ -166,7 +170,13 @@ def customer_of(subject: Model | None) -> Customer | None:
     return service.customer if service is not None else None
 
 
-def suspended_by_operator(service: HostingService) -> bool:
-    """Whether an operator suspended the service; then only an operator lets it go on."""
-    last = service.operations.filter(kind=OperationKind.SUSPEND).order_by("-created_at").first()
-    return last is not None and last.actor.get("role") in _OPERATORS
+def _is_an_operators(use: str, service: HostingService) -> bool:
+    """Whether a use case would take back what an operator did with a service."""
+    kind = {"service.resume": OperationKind.SUSPEND, "service.restore": OperationKind.DELETE}.get(use)
+    last = service.operations.filter(kind=kind).order_by("-created_at").first() if kind else None
+    return last is not None and is_last_word(last)
+
+
+def is_last_word(operation: Operation) -> bool:
+    """Whether an operator suspended or deleted a service with it; then only an operator lets it go on."""
+    return operation.kind in _LAST_WORDS and operation.actor.get("role") in _OPERATORS

@@ -33,6 +33,8 @@ NPANEL_DOORBELL = env.path("DOORBELL", VAR_DIR / "run" / "doorbell.sock")
 NPANEL_WORKERS = env.number("WORKERS", 4)
 
 # For so many days a deleted service can be restored, and its final archive is kept after the purge (0: none is made).
+#: Fetches for previews that a web process has under way at most: half of its threads.
+NPANEL_PREVIEWS_AT_ONCE = max(1, env.number("WEB_THREADS", 8) // 2)
 NPANEL_GRACE_DAYS = env.number("GRACE_DAYS", 14)
 NPANEL_FINAL_ARCHIVE_DAYS = env.number("FINAL_ARCHIVE_DAYS", 30)
 

@@ -15,8 +15,11 @@ from observability import context
 from observability.client_ip import client_ip
 from observability.logging import get_logger
 from observability.operations import HTTP_REQUEST
+from observability.redaction import REDACTED
 
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH"})
+#: Names of URL parameters whose values open something for whoever has them.
+_SECRET_PARAMETERS = frozenset({"token", "key"})
 _BODY_BUCKETS = (0, 256, 1_024, 8_192, 65_536, 524_288, 4_194_304, 67_108_864, float("inf"))
 
 
@@ -52,7 +55,7 @@ class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
         previous, fields = self.prepare(request), structlog.contextvars.get_contextvars()
         try:
             structlog.contextvars.bind_contextvars(ip=request.client_ip)
-            get_logger(HTTP_REQUEST).debug("request started", method=_method(request), path=request.path)
+            get_logger(HTTP_REQUEST).debug("request started", method=_method(request), path=logged_path(request))
             response = self._answer(request)
             self._add_headers(response)
             self._log_finished(request, response)
@@ -91,18 +94,32 @@ class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
         response["traceparent"] = context.format_traceparent(trace)
 
     def _log_finished(self, request: Any, response: HttpResponse) -> None:
+        path = logged_path(request)
         level = self._log_level_for_status_code(response.status_code)
         get_logger(HTTP_REQUEST).log(
             level,
-            f"{_method(request)} {request.path} {response.status_code}",
+            f"{_method(request)} {path} {response.status_code}",
             method=_method(request),
-            path=request.path,
+            path=path,
             http_status=response.status_code,
             status="failed" if response.status_code >= 500 else "success",
             duration_ms=round((time.perf_counter() - request.npanel_started) * 1000, 1),
             user_id=_user_id(request),
             exc_info=request.__dict__.pop("npanel_error", None),
         )
+
+
+def logged_path(request: HttpRequest) -> str:
+    """The path as logs may have it: without the values of a route's parameters that are a secret's by their name.
+
+    Before there is a route, signed values are still told by their shape (observability.redaction).
+    """
+    match = request.resolver_match
+    path = request.path
+    for name, value in (match.kwargs if match is not None else {}).items():
+        if value and name in _SECRET_PARAMETERS:
+            path = path.replace(str(value), REDACTED)
+    return path
 
 
 def _method(request: HttpRequest) -> str:

@@ -74,6 +74,8 @@ _CRYPT = (
 _DJANGO_HASH = r"\b(?:pbkdf2_sha\d+|argon2|bcrypt(?:_sha256)?|scrypt)\$[./A-Za-z0-9$=,+_\[\]-]{8,}"
 _MARIADB_HASH = r"\*[0-9A-Fa-f]{40}(?![0-9A-Fa-f])"
 _JWT = r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"
+# What django.core.signing makes: payload, time and signature.
+_SIGNED = r"(?<![\w.-])\.?[\w-]{1,400}:[0-9A-Za-z]{6}:[\w-]{43}(?![\w-])"
 _VENDOR_KEY = (
     r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|sk_(?:live|test)_[A-Za-z0-9]{8,}"
     r"|np[a-z]{0,6}_[A-Za-z0-9_-]{20,}|xox[a-z]-[A-Za-z0-9-]{10,})"
@@ -109,6 +111,7 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[
     (("$",), re.compile(_CRYPT), REDACTED),
     (("pbkdf2_", "argon2$", "bcrypt", "scrypt$"), re.compile(_DJANGO_HASH), REDACTED),
     (("*",), re.compile(_MARIADB_HASH), REDACTED),
+    ((":",), re.compile(_SIGNED), REDACTED),
     (("eyj",), re.compile(_JWT), REDACTED),
     (("gh", "akia", "sk_", "np", "xox"), re.compile(_VENDOR_KEY), REDACTED),
     (

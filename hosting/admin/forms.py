@@ -1,6 +1,5 @@
 """Forms of the console: what a person types, checked for shape only; the services decide."""
 
-import secrets
 from typing import Any
 
 from django import forms
@@ -10,6 +9,7 @@ from accounts.models import Customer
 from hosting.choices import ConnectionKind, NodeState
 from hosting.errors import HostingError
 from hosting.models import Database, DnsRecord, HostingPlan, HostingService, Node
+from hosting.services.databases import fresh_password
 from hosting.translated import translated
 from hosting.validators import RECORD_TYPES
 
@@ -144,12 +144,6 @@ class DatabaseForm(AskForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].help_text = _("%(user)s_ is put in front.") % {"user": self.subject.username}
-
-
-def fresh_password() -> str:
-    """A password that nobody has to remember: 24 letters and digits."""
-    letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-    return "".join(secrets.choice(letters) for _n in range(24))
 
 
 class PasswordForm(AskForm):

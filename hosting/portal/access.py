@@ -13,7 +13,7 @@ from accounts.actors import actor_from_request
 from accounts.choices import Role
 from accounts.models import User
 from audit.actor import Actor
-from hosting.policies import Policy
+from hosting.policies import Policy, service_of
 
 P = ParamSpec("P")
 M = TypeVar("M", bound=Model)
@@ -70,6 +70,10 @@ def require(request: PortalRequest, use: str, subject: Model | None) -> None:
 
 
 def allowed(request: PortalRequest, subject: Model | None, *uses: str) -> dict[str, bool]:
-    """Which of the use cases the actor may ask for, by name with an underscore for the dot, as templates need it."""
-    policy = Policy(request.actor)
-    return {use.replace(".", "_"): policy.may(use, subject) for use in uses}
+    """Which of the use cases the actor may ask for, by name with an underscore for the dot, as templates need it.
+
+    With a service that is deleted nothing can be done but restoring it.
+    """
+    policy, service = Policy(request.actor), service_of(subject)
+    able = [use for use in uses if service is None or service.is_live or use == "service.restore"]
+    return {use.replace(".", "_"): use in able and policy.may(use, subject) for use in uses}

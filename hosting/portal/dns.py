@@ -10,6 +10,7 @@ from hosting import selectors
 from hosting.desired import nameservers
 from hosting.models import DnsRecord, Domain
 from hosting.portal.access import PortalRequest, allowed, find, portal
+from hosting.portal.deleted import deleted_among
 from hosting.portal.forms import NoQuestion
 from hosting.portal.overview import waiting
 from hosting.portal.pages import Ask, ask, page
@@ -44,6 +45,7 @@ def records(request: PortalRequest, pk: int) -> HttpResponse:
         "nameservers": nameservers(row.service.node, row.name),
         "current": waiting(selectors.operations(request.actor), row.service),
         "suspended": [row.service] if row.service.is_suspended else [],
+        "deleted": deleted_among(request, [row.service]),
         "may": allowed(request, row, "record.add"),
     }
     return page(request, "portal/dns.html", context, section="domains")

@@ -12,13 +12,17 @@ from hosting.errors import HostingError
 from hosting.models import Domain, HostingService
 from hosting.names import ancestors, host_name
 from hosting.portal.access import PortalRequest, allowed, find, portal, require
+from hosting.portal.budget import within
 from hosting.portal.choosing import Choice, chosen_service
+from hosting.portal.deleted import deleted_among
 from hosting.portal.forms import DomainForm, NameAgain
 from hosting.portal.overview import waiting
 from hosting.portal.pages import Ask, ask, page, rows_by_name
 from hosting.services.delegation import check_delegation
 
 ADD = Ask("domain.add", _("Add your domain"), _("Check the name"))
+#: Times that a person may have names looked up within a minute.
+LOOKS = 30
 REMOVE = Ask(
     "domain.remove", _("Remove domain"), _("See what is removed"),
     _("Visitors find nothing there any more. The files are kept aside, so it can be undone for a while."), danger=True,
@@ -34,6 +38,7 @@ def domains(request: PortalRequest) -> HttpResponse:
 
 
 @portal
+@within("look-up", LOOKS, asked="look")
 def domain(request: PortalRequest, pk: int) -> HttpResponse:
     """One domain: its address, its records, where it points, and a look at its site."""
     row = _held(request, pk)
@@ -46,6 +51,7 @@ def domain(request: PortalRequest, pk: int) -> HttpResponse:
         "may": allowed(request, row, *uses),
         "may_php": allowed(request, row.service, "service.php")["service_php"],
         "suspended": [row.service] if row.service.is_suspended else [],
+        "deleted": deleted_among(request, [row.service]),
         "current": waiting(selectors.operations(request.actor), row.service),
         **_checked(request, row.name, row.service, _parent(row)),
         "check_url": reverse("portal:domain_status", args=(row.pk,)),
@@ -54,6 +60,7 @@ def domain(request: PortalRequest, pk: int) -> HttpResponse:
 
 
 @portal
+@within("look-up", LOOKS)
 def status(request: PortalRequest, pk: int) -> HttpResponse:
     """Where a domain points, looked up now; a part of its page."""
     row = _held(request, pk)
@@ -85,6 +92,7 @@ def add(request: PortalRequest) -> HttpResponse:
 
 
 @portal
+@within("look-up", LOOKS, asked="look")
 def check(request: PortalRequest) -> HttpResponse:
     """Second step: where the name points now. Going on asks for the operation, whose plan is the third step."""
     choice = chosen_service(request, ADD.use)
@@ -106,6 +114,7 @@ def check(request: PortalRequest) -> HttpResponse:
 
 
 @portal
+@within("look-up", LOOKS)
 def check_result(request: PortalRequest) -> HttpResponse:
     """Where a name that is about to be added points, looked up now; a part of the second step."""
     choice = chosen_service(request, ADD.use)

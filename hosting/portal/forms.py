@@ -10,6 +10,7 @@ from hosting.errors import HostingError
 from hosting.models import Database, DatabaseUser, HostingPlan, HostingService
 from hosting.services.databases import fresh_password
 from hosting.services.plans import LIMITS
+from hosting.translated import translated
 
 
 class PortalForm(forms.Form):
@@ -29,8 +30,9 @@ class PortalForm(forms.Form):
     def refuse(self, error: HostingError) -> None:
         """Show a service's refusal at the field it names, or above the form."""
         name = self.aliases.get(error.code) or self.aliases.get(error.field, error.field)
-        detail = error.detail.removeprefix(f"{error.field}: ") if error.field else error.detail
-        self.add_error(name if name in self.fields else None, f"{detail} {error.hint}".strip())
+        detail, hint = translated(error)
+        detail = detail.removeprefix(f"{error.field}: ") if error.field else detail
+        self.add_error(name if name in self.fields else None, f"{detail} {hint}".strip())
 
 
 class NoQuestion(PortalForm):

@@ -36,11 +36,13 @@ class Entry:
     current: bool
 
 
-def navigation(role: str, section: str = "") -> list[Entry]:
+def navigation(role: str, section: str = "", *, acting: bool = False) -> list[Entry]:
     """The entries for a person's role.
 
     Args:
         section: name of the entry that the page at hand belongs to.
+        acting: whether an operator acts as the person; what is theirs alone is left out then.
     """
     entries = {Role.RESELLER.value: _FOR_RESELLERS, Role.CUSTOMER.value: _FOR_CUSTOMERS}.get(role, ())
-    return [Entry(reverse(f"portal:{name}"), label, icon, name == section) for name, label, icon in entries]
+    return [Entry(reverse(f"portal:{name}"), label, icon, name == section)
+            for name, label, icon in entries if not (acting and name == "people")]  # fmt: skip

@@ -13,9 +13,10 @@ from accounts.choices import Role
 from hosting import selectors
 from hosting.choices import OperationState, ServiceState
 from hosting.models import Domain, HostingService, Operation
-from hosting.policies import Policy
 from hosting.portal.access import PortalRequest, allowed, find, portal
 from hosting.portal.activity import told
+from hosting.portal.choosing import LIVE, able_to
+from hosting.portal.deleted import deleted_among
 from hosting.portal.forms import PhpForm
 from hosting.portal.pages import Ask, ask, page
 from hosting.portal.usage import Usage, terms, usage_of
@@ -44,17 +45,18 @@ class ServiceView:
 @portal
 def home(request: PortalRequest) -> HttpResponse:
     """What is there, what is running, what was done last, and what to do next."""
-    services = live_services(selectors.services(request.actor))
-    shown = [service_view(service) for service in services.order_by("-id")[:SHOWN]]
-    current = selectors.operations(request.actor).filter(state__in=UNFINISHED)[:10]
+    shown = service_views(live_services(selectors.services(request.actor)).order_by("-id")[:SHOWN])
+    services = [view.service for view in shown]
+    current = selectors.operations(request.actor).filter(state__in=UNFINISHED).select_related("reverts")[:10]
     context = {
         "services": shown,
-        "suspended": [view.service for view in shown if view.service.is_suspended],
+        "suspended": [service for service in services if service.is_suspended],
+        "deleted": deleted_among(request, services),
         "current": [operation for operation in current if operation.service_id],
         "activity": told(request.actor, selectors.activity(request.actor, count=_EVENTS)),
         "customers": selectors.customers(request.actor).order_by("name")[:5],
         "terms": terms(request.actor) if request.user.role == Role.RESELLER else None,
-        "steps": next_steps(request, [view.service for view in shown]),
+        "steps": next_steps(request, shown),
     }
     return page(request, "portal/home.html", context, section="home")
 
@@ -63,7 +65,7 @@ def home(request: PortalRequest) -> HttpResponse:
 def service(request: PortalRequest, pk: int) -> HttpResponse:
     """One service: its facts, sites, databases and what was done with it last."""
     row = find(selectors.services(request.actor), pk)
-    view = service_view(row)
+    (view,) = service_views([row])
     current = row.operations.filter(state__in=UNFINISHED).order_by("created_at").first()
     last = row.operations.order_by("-created_at").first() if row.out_of_sync else None
     uses = ("service.php", "domain.add", "database.create_with_user", "service.suspend", "service.resume")
@@ -71,6 +73,7 @@ def service(request: PortalRequest, pk: int) -> HttpResponse:
         "view": view,
         "object": row,
         "suspended": [row] if row.is_suspended else [],
+        "deleted": deleted_among(request, [row]),
         "domains": row.domains.filter(name_key__isnull=False).order_by("-is_primary", "name")[:SHOWN],
         "databases": row.databases.order_by("name")[:SHOWN] if row.is_live else [],
         "current": [current] if current else [],
@@ -96,19 +99,23 @@ def live_services(rows: QuerySet[HostingService]) -> QuerySet[HostingService]:
     return rows.exclude(state=ServiceState.TERMINATED).prefetch_related("domains")
 
 
-def service_view(row: HostingService) -> ServiceView:
-    """A service with its main domain and its usage."""
-    main = next((domain for domain in row.domains.all() if domain.is_primary), None)
-    return ServiceView(row, main, usage_of(row))
+def service_views(rows: Iterable[HostingService]) -> list[ServiceView]:
+    """Services with their main domain and their usage."""
+    services = list(rows)
+    usage = usage_of(services)
+    return [
+        ServiceView(row, next((domain for domain in row.domains.all() if domain.is_primary), None), usage[row.pk])
+        for row in services
+    ]
 
 
-def next_steps(request: PortalRequest, services: Iterable[HostingService]) -> list[dict[str, Any]]:
+def next_steps(request: PortalRequest, views: Iterable[ServiceView]) -> list[dict[str, Any]]:
     """What somebody whose account is still empty does first."""
-    policy = Policy(request.actor)
-    own = next((row for row in services if policy.may("domain.add", row)), None)
-    if own is None or own.domains.count() > 1 or own.databases.exists():
+    live = {view.service.pk: view for view in views if view.service.state in LIVE}
+    able = able_to(request, "domain.add", [view.service for view in live.values()])
+    if not able or len(able[0].domains.all()) > 1 or live[able[0].pk].usage[1].used:
         return []
-    main = own.domains.filter(is_primary=True).first()
+    main = live[able[0].pk].main
     steps = [
         (_("Point your domain here"), _("See whether visitors find your site already."), "portal:domain", main),
         (_("Add your domain"), _("One more name for your sites, with DNS of its own."), "portal:domain_add", None),

@@ -16,6 +16,7 @@ from hosting.models import Operation
 from hosting.policies import perform
 from hosting.portal.access import PortalRequest, require
 from hosting.portal.forms import PortalForm
+from hosting.portal.intents import hand_over
 
 #: Rows of a list on one page.
 PAGE_SIZE = 50
@@ -96,7 +97,9 @@ def _do(
         form.refuse(error)
         return None
     if isinstance(result, Operation):
-        return HttpResponseRedirect(reverse("portal:operation", args=(result.pk,)))
+        response = HttpResponseRedirect(reverse("portal:operation", args=(result.pk,)))
+        hand_over(request, response, result)
+        return response
     if question.done:
         messages.success(request, question.done)
     return HttpResponseRedirect(back)

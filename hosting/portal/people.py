@@ -3,18 +3,18 @@
 from typing import Any
 
 from django import forms
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import MemberAccess
+from accounts.middleware import not_while_impersonating
 from accounts.models import Customer, Membership
 from hosting import selectors
 from hosting.policies import Policy
 from hosting.portal.access import PortalRequest, find, portal
 from hosting.portal.forms import NoQuestion, PortalForm
 from hosting.portal.pages import Ask, ask, page
-from hosting.use_cases import USE_CASES
 
 ADD = Ask(
     "member.add", _("Let somebody in"), _("Let them in"),
@@ -51,6 +51,7 @@ class MemberForm(AccessForm):
     field_order = ("email", "access")
 
 
+@not_while_impersonating
 @portal
 def people(request: PortalRequest) -> HttpResponse:
     """Who may sign in, customer by customer."""
@@ -59,34 +60,34 @@ def people(request: PortalRequest) -> HttpResponse:
     for row in rows:
         groups.setdefault(row.customer, []).append(row)
     policy = Policy(request.actor)
-    may = {customer: _offered(ADD.use) and policy.may(ADD.use, customer) for customer in groups}
+    may = {customer: policy.may(ADD.use, customer) for customer in groups}
     shown = [{"customer": customer, "members": members, "may": may[customer]} for customer, members in groups.items()]
     context = {"groups": shown, "meanings": list(MEANINGS.items())}
     return page(request, "portal/people.html", context, section="people")
 
 
+@not_while_impersonating
 @portal
 def add(request: PortalRequest, pk: int) -> HttpResponse:
     """Let one more person in."""
-    _check_offered("member.add")
     customer = find(selectors.customers(request.actor), pk)
     form = MemberForm(request.POST if request.method == "POST" else None)
     return _ask(request, ADD, customer, form, customer.name)
 
 
+@not_while_impersonating
 @portal
 def change(request: PortalRequest, pk: int) -> HttpResponse:
     """Another access for a person."""
-    _check_offered("member.change")
     row = find(selectors.memberships(request.actor), pk)
     form = AccessForm(request.POST if request.method == "POST" else None, initial={"access": row.access})
     return _ask(request, CHANGE, row, form, row.user.email)
 
 
+@not_while_impersonating
 @portal
 def remove(request: PortalRequest, pk: int) -> HttpResponse:
     """End a person's access."""
-    _check_offered("member.remove")
     row = find(selectors.memberships(request.actor), pk)
     form = NoQuestion(request.POST if request.method == "POST" else None)
     return _ask(request, REMOVE, row, form, row.user.email)
@@ -103,13 +104,3 @@ def _ask(request: PortalRequest, question: Ask, subject: Any, form: PortalForm, 
         about=about,
         trail=_("People"),
     )
-
-
-def _offered(use: str) -> bool:
-    """Whether the installation has this use case at all."""
-    return use in USE_CASES
-
-
-def _check_offered(use: str) -> None:
-    if not _offered(use):
-        raise Http404

@@ -7,9 +7,13 @@ A customer's pages come from the portal's own address, so they must never run as
   its own, so no cookie, no storage and no page of the portal is within its reach; the frame itself is sandboxed too;
 * it is reached by a signed address that ends after some minutes: a page without an origin has no cookies to show;
 * as a page of its own it is refused, so nobody can be sent a link to a sign-in form under the portal's name;
+* its address is kept out of the logs, and it can't take all threads of a process: few are fetched at a time;
 * none of its files can be a script, style or worker of the portal: such requests come from the portal's origin.
 """
 
+import threading
+
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,22 +26,29 @@ from hosting import selectors
 from hosting.errors import HostingError
 from hosting.models import Domain
 from hosting.portal.access import PortalRequest, find, portal
+from hosting.portal.budget import take, within
 from hosting.portal.fetching import Fetched, fetch, inner_path, rewritten
 from hosting.portal.pages import page
+from hosting.translated import translated_sentence
 
 #: Seconds for which a look may last.
 VALID_S = 15 * 60
 _SALT = "hosting.portal.preview"
 _SANDBOX = "sandbox{scripts}; frame-ancestors 'self'"
+#: Looks, and files in them, that a person may ask for within a minute.
+LOOKS, FILES = 20, 600
+#: Fetches of this process that go on: sites are slow, and threads are few.
+_fetching = threading.BoundedSemaphore(settings.NPANEL_PREVIEWS_AT_ONCE)
 
 
 @require_safe
 @portal
+@within("preview", LOOKS)
 def frame(request: PortalRequest, pk: int) -> HttpResponse:
     """The page around the preview."""
     rows = selectors.domains(request.actor).filter(name_key__isnull=False)
     domain = find(rows.select_related("service__node"), pk)
-    address = _prefix(signing.dumps(domain.pk, salt=_SALT))
+    address = _prefix(signing.dumps([domain.pk, request.user.pk], salt=_SALT))
     context = {"object": domain, "address": address, "title": _("Preview"), "minutes": VALID_S // 60}
     response = page(request, "portal/preview.html", context, section="domains")
     response.frame_sources = "'self'"  # type: ignore[attr-defined]
@@ -51,13 +62,19 @@ def preview_page(request: HttpRequest, token: str, path: str) -> HttpResponse:
     refusal = _refusal(request)
     if refusal:
         return _message(request, refusal, 403)
-    domain = _domain_of(token)
+    domain, person = _meant_by(token)
     if domain is None:
         return _message(request, _("This preview has ended. Open it again from the domain's page."), 403)
+    if not take("preview-files", person, FILES):
+        return _message(request, _("That was often within a minute. Try again in a minute."), 429)
+    if not _fetching.acquire(blocking=False):
+        return _message(request, _("Many previews are open just now. Try again in a moment."), 503)
     try:
         fetched = fetch(domain, path, request.META.get("QUERY_STRING", ""), head=request.method == "HEAD")
     except HostingError as error:
-        return _message(request, f"{error.detail} {error.hint}", 502)
+        return _message(request, translated_sentence(error), 502)
+    finally:
+        _fetching.release()
     return _sandboxed(_redirected(request, fetched, domain, token) or _served(fetched, domain, token), request)
 
 
@@ -71,12 +88,13 @@ def _refusal(request: HttpRequest) -> str:
     return ""
 
 
-def _domain_of(token: str) -> Domain | None:
+def _meant_by(token: str) -> tuple[Domain | None, int]:
+    """The domain that an address is for, while it is valid, and who asked for the look."""
     try:
-        pk = signing.loads(token, salt=_SALT, max_age=VALID_S)
+        pk, person = signing.loads(token, salt=_SALT, max_age=VALID_S)
     except signing.BadSignature:
-        return None
-    return Domain.objects.filter(pk=pk, name_key__isnull=False).select_related("service__node").first()
+        return None, 0
+    return Domain.objects.filter(pk=pk, name_key__isnull=False).select_related("service__node").first(), person
 
 
 def _redirected(request: HttpRequest, fetched: Fetched, domain: Domain, token: str) -> HttpResponse | None:

@@ -44,8 +44,14 @@ RESUME = Ask(
     _("Brings the sites back exactly as they were."),
 )  # fmt: skip
 DELETE = Ask(
-    "service.delete", _("Delete service"), _("See what is deleted"),
-    _("Its sites, databases and DNS go. Its files are kept aside, so it can be undone for a while."), danger=True,
+    "service.delete", _("Delete service"), _("Prepare the deletion"),
+    _("Shows what goes, and asks you to confirm it. Nothing happens before that; afterwards it can be restored for a "
+      "while."),
+    danger=True,
+)  # fmt: skip
+RESTORE = Ask(
+    "service.restore", _("Restore service"), _("See what comes back"),
+    _("Brings the service back exactly as it was, with its files and databases."),
 )  # fmt: skip
 ADD_PLAN = Ask("plan.create", _("New plan"), _("Add plan"), plans=False, done=_("The plan was added."))
 CHANGE_PLAN = Ask(
@@ -137,14 +143,19 @@ def resume(request: PortalRequest, pk: int) -> HttpResponse:
 
 @for_resellers
 def delete(request: PortalRequest, pk: int) -> HttpResponse:
-    """Delete a service, once its user name is typed."""
-    return _with_service(request, pk, DELETE, None)
+    """Prepare a service's deletion; it is confirmed on the page of its operation."""
+    return _with_service(request, pk, DELETE, NoQuestion)
 
 
-def _with_service(request: PortalRequest, pk: int, question: Ask, form_class: type[PortalForm] | None) -> HttpResponse:
+@for_resellers
+def restore(request: PortalRequest, pk: int) -> HttpResponse:
+    """Bring a deleted service back."""
+    return _with_service(request, pk, RESTORE, ReasonForm)
+
+
+def _with_service(request: PortalRequest, pk: int, question: Ask, form_class: type[PortalForm]) -> HttpResponse:
     row = find(selectors.services(request.actor), pk)
-    posted = request.POST if request.method == "POST" else None
-    form = form_class(posted) if form_class is not None else NameAgain(posted, name=row.username)
+    form = form_class(request.POST if request.method == "POST" else None)
     back = reverse("portal:service", args=(row.pk,))
     return ask(request, question, row, form, back=back, section="services", about=row.username)
 

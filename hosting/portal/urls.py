@@ -1,9 +1,8 @@
 """URLs of the portal."""
 
 from django.urls import URLPattern, URLResolver, path
-from django.views.i18n import set_language
 
-from hosting.portal import activity, databases, dns, domains, operations, overview, people, preview, reseller
+from hosting.portal import activity, databases, dns, domains, language, operations, overview, people, preview, reseller
 
 app_name = "portal"
 
@@ -15,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services/<int:pk>/suspend/", reseller.suspend, name="service_suspend"),
     path("services/<int:pk>/resume/", reseller.resume, name="service_resume"),
     path("services/<int:pk>/delete/", reseller.delete, name="service_delete"),
+    path("services/<int:pk>/restore/", reseller.restore, name="service_restore"),
     path("domains/", domains.domains, name="domains"),
     path("domains/add/", domains.add, name="domain_add"),
     path("domains/add/check/", domains.check, name="domain_check"),
@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("databases/users/<int:pk>/delete/", databases.delete_user, name="database_user_delete"),
     path("operations/<uuid:pk>/", operations.operation, name="operation"),
     path("operations/<uuid:pk>/live/", operations.live, name="operation_live"),
+    path("operations/<uuid:pk>/prepare/", operations.prepare, name="operation_prepare"),
     path("operations/<uuid:pk>/approve/", operations.approve, name="operation_approve"),
     path("operations/<uuid:pk>/cancel/", operations.cancel, name="operation_cancel"),
     path("operations/<uuid:pk>/retry/", operations.retry, name="operation_retry"),
@@ -57,5 +58,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("plans/add/", reseller.add_plan, name="plan_add"),
     path("plans/<int:pk>/", reseller.change_plan, name="plan_change"),
     path("plans/<int:pk>/delete/", reseller.delete_plan, name="plan_delete"),
-    path("language/", set_language, name="language"),
+    path("language/", language.language, name="language"),
 ]

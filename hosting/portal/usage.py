@@ -1,5 +1,6 @@
 """How much of what was sold is in use."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from accounts.models import Reseller
 from audit.actor import Actor
 from hosting import selectors
 from hosting.choices import ServiceState
-from hosting.models import HostingService
+from hosting.models import Database, DatabaseUser, DnsRecord, HostingService
 
 #: From this share on, a bar stands out.
 _NEARLY = 0.8
@@ -37,15 +38,31 @@ class Usage:
         return "bad" if self.used >= self.limit else "warn"
 
 
-def usage_of(row: HostingService) -> tuple[Usage, ...]:
-    """What of a service is counted against its plan."""
-    fullest = row.domains.annotate(many=Count("records")).order_by("-many").values_list("many", flat=True).first()
-    return (
-        Usage(_("Domains"), len(row.domains.all()), row.plan.domains),
-        Usage(_("Databases"), row.databases.count(), row.plan.databases),
-        Usage(_("Database users"), row.database_users.count(), row.plan.database_users),
-        Usage(_("DNS records per domain"), fullest or 0, row.plan.dns_records),
-    )
+def usage_of(rows: Iterable[HostingService]) -> dict[int, tuple[Usage, ...]]:
+    """What of each service is counted against its plan, by the service's key: as many queries for one as for many."""
+    services = {row.pk: row for row in rows}
+    databases, users = (_counted(model, services) for model in (Database, DatabaseUser))
+    records = DnsRecord.objects.filter(domain__service__in=services).order_by()
+    fullest: dict[int, int] = {}
+    for service, many in (
+        records.values("domain__service", "domain").annotate(many=Count("pk")).values_list("domain__service", "many")
+    ):
+        fullest[service] = max(many, fullest.get(service, 0))
+    return {
+        pk: (
+            Usage(_("Domains"), len(row.domains.all()), row.plan.domains),
+            Usage(_("Databases"), databases.get(pk, 0), row.plan.databases),
+            Usage(_("Database users"), users.get(pk, 0), row.plan.database_users),
+            Usage(_("DNS records per domain"), fullest.get(pk, 0), row.plan.dns_records),
+        )
+        for pk, row in services.items()
+    }
+
+
+def _counted(model: type[Database | DatabaseUser], services: Iterable[int]) -> dict[int, int]:
+    """How many rows each service has."""
+    found = model._default_manager.filter(service__in=list(services)).order_by().values_list("service")
+    return dict(found.annotate(many=Count("pk")))
 
 
 def terms(actor: Actor) -> tuple[Usage, ...]:

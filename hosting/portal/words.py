@@ -36,6 +36,9 @@ _SENTENCES = {
     ("database_user", "create"): gettext_lazy("Makes the database user %(name)s."),
     ("database_user", "update"): gettext_lazy("Changes the password or the rights of the database user %(name)s."),
     ("database_user", "delete"): gettext_lazy("Removes the database user %(name)s."),
+    ("kept_data", "delete"): gettext_lazy("Removes for good what was kept."),
+    ("final_archive", "create"): gettext_lazy("Writes a final archive and reads it back."),
+    ("final_archive", "delete"): gettext_lazy("Removes the final archive."),
 }
 _TITLES = {
     OperationKind.CREATE: gettext_lazy("Set up %(name)s"),
@@ -43,6 +46,8 @@ _TITLES = {
     OperationKind.SUSPEND: gettext_lazy("Suspend %(name)s"),
     OperationKind.RESUME: gettext_lazy("Resume %(name)s"),
     OperationKind.DELETE: gettext_lazy("Delete %(name)s"),
+    OperationKind.PURGE: gettext_lazy("Remove for good what was kept of %(name)s"),
+    OperationKind.REMOVE_ARCHIVE: gettext_lazy("Remove the final archive of %(name)s"),
     OperationKind.CHANGE_PHP: gettext_lazy("Change the PHP version"),
     OperationKind.ADD_DOMAIN: gettext_lazy("Add %(name)s"),
     OperationKind.REMOVE_DOMAIN: gettext_lazy("Remove %(name)s"),
@@ -110,6 +115,8 @@ class Ending:
 def title(operation: Operation) -> str:
     """The operation as a heading."""
     if operation.kind == OperationKind.ROLLBACK and operation.reverts is not None:
+        if operation.reverts.kind == OperationKind.DELETE:
+            return _("Restore %(name)s") % {"name": operation.target_label}
         return _("Undo: %(what)s") % {"what": title(operation.reverts)}
     template = _TITLES.get(OperationKind(operation.kind), gettext_lazy("Change %(name)s"))
     return str(template) % {"name": _subject(operation)}
@@ -149,7 +156,9 @@ def ending(operation: Operation) -> Ending | None:
         case OperationState.SUCCEEDED:
             return Ending("good", _("Done."), _checked(operation), "")
         case OperationState.CANCELLED:
-            return Ending("neutral", _("Cancelled."), _("Nothing was changed."), "")
+            expired = (operation.error or {}).get("code") == "intent_expired"
+            what = _("Nobody confirmed it in time, so it was given up.") if expired else _("Cancelled.")
+            return Ending("neutral", what, _("Nothing was changed."), "")
         case OperationState.FAILED:
             kept = _("Nothing was changed and nothing was lost. What you wanted is kept.")
             return Ending("bad", trouble(operation), kept, _again(operation))

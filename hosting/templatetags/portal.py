@@ -55,7 +55,8 @@ def amount(usage: Any) -> str:
 @register.simple_tag(takes_context=True)
 def portal_navigation(context: Any) -> list[Entry]:
     """The entries of the top navigation, also on pages that other apps show in the portal's frame."""
-    return navigation(getattr(context.get("user"), "role", ""), context.get("section", ""))
+    role, acting = getattr(context.get("user"), "role", ""), bool(context.get("impersonation"))
+    return navigation(role, context.get("section", ""), acting=acting)
 
 
 @register.simple_tag

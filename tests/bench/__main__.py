@@ -33,6 +33,7 @@ TARGETS = {
     "admin.search_100k_p95_ms": 200,
     "admin.object_p95_ms": 200,
     "admin.start_p95_ms": 200,
+    "portal.page_p95_ms": 100,
     "auth.login_p95_ms": 200,
     "auth.session_p95_ms": 100,
 }
@@ -63,6 +64,12 @@ def _panel100k() -> Iterator[tuple[str, float]]:
     yield from panel100k.figures()
 
 
+def _portal() -> Iterator[tuple[str, float]]:
+    from tests.bench import portal
+
+    yield from portal.figures()
+
+
 def _signin() -> Iterator[tuple[str, float]]:
     from tests.bench import signin
 
@@ -73,6 +80,7 @@ GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
     "panel100k": _panel100k,
     "api": _api,
+    "portal": _portal,
     "signin": _signin,
 }
 

@@ -1,19 +1,21 @@
 """The data of the portal's pictures: an account in use, a new one, an empty one, a reseller's; who looks at what."""
 
+import dataclasses
 from datetime import timedelta
 
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.choices import MemberAccess
-from accounts.models import Customer, User
+from accounts.models import Customer, Reseller, User
 from accounts.verbs import CUSTOMER_CREATE
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
 from hosting.choices import OperationKind, OperationState, Phase, ServiceState
-from hosting.models import HostingService, Node, Operation
+from hosting.models import HostingPlan, HostingService, Node, Operation
 from hosting.names import host_name
+from hosting.operations.intents import open_intent
 from hosting.state import Change, DnsRecord, DnsZone
 from hosting.verbs import OPERATION_VERBS
 from tests import factories, people
@@ -48,8 +50,31 @@ def fill() -> list[tuple[User, Pages]]:
             "home-empty": reverse("portal:home"), "domains-empty": reverse("portal:domains"),
             "databases-empty": reverse("portal:databases"), "activity-empty": reverse("portal:activity"),
         }),
-        (people.reseller(reseller), _resellers(customer)),
+        (people.reseller(reseller), {**_resellers(customer), **_deletions(reseller, node, business)}),
     ]  # fmt: skip
+
+
+def _deletions(reseller: Reseller, node: Node, plan: HostingPlan) -> Pages:
+    """A service that was deleted and can be restored, and one whose deletion waits to be confirmed."""
+    customer = factories.make_customer(name="Ehemals GmbH", reseller=reseller)
+    fields = {"customer": customer, "node": node, "plan": plan, "state": ServiceState.SOFT_DELETED}
+    gone = rows.service("ehemals", "ehemals.example", purge_at=timezone.now() + timedelta(days=12), **fields)
+    going = rows.service("bald", "bald-nicht-mehr.example", **fields)
+    changes = tuple(Change(change.kind, change.key, change.after, None) for change in rows.creation_of(going))
+    operations = {
+        "waiting": rows.operation(going, kind=OperationKind.DELETE, state=OperationState.PLANNED, changes=changes),
+        "deleted": rows.operation(gone, kind=OperationKind.DELETE, changes=changes),
+    }
+    for operation in operations.values():
+        operation.actor = dataclasses.asdict(people.actor(people.reseller(reseller)))
+        operation.save()
+    open_intent(operations["waiting"])
+    return {
+        "deleted": reverse("portal:service", args=(gone.pk,)),
+        "deletion": reverse("portal:service_delete", args=(gone.pk,)),
+        "restore": reverse("portal:service_restore", args=(gone.pk,)),
+        **{f"operation-{name}": reverse("portal:operation", args=(row.pk,)) for name, row in operations.items()},
+    }
 
 
 def _furnish(service: HostingService) -> None:

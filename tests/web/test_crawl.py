@@ -24,9 +24,10 @@ LINKS = "() => [...document.querySelectorAll('main a[href], nav a[href]')].map((
 #: What a page of the same sort differs in: ids, and what is asked of a list.
 _ID = re.compile(r"/(?:[0-9]+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/)")
 #: Not followed: it ends the session.
-_LEFT_OUT = ("/admin/logout/",)
+_LEFT_OUT = ("/admin/logout/", "/portal/account/logout/")
 #: Pages of every sort that there are at least; fewer means that the rail or the links broke.
 AT_LEAST = 45
+START = ("/admin/", "/admin/search/?q=a", "/admin/search/?q=quark")
 
 
 def sort_of(address: str) -> str:
@@ -36,10 +37,14 @@ def sort_of(address: str) -> str:
     return _ID.sub("/…", parts.path) + (f"?{tab[0]}" if tab else "")
 
 
-def crawl(view: Any, visit: Callable[[str, Any], None]) -> set[str]:
-    """Open one page of every sort, beginning at the start page, and call ``visit`` on each."""
+def crawl(view: Any, visit: Callable[[str, Any], None], start: tuple[str, ...] = START) -> set[str]:
+    """Open one page of every sort, beginning at the first ones, and call ``visit`` on each.
+
+    Args:
+        start: the first pages; links that leave the first one's folder are not followed.
+    """
     known: set[str] = set()
-    waiting = ["/admin/", "/admin/search/?q=a", "/admin/search/?q=quark"]
+    waiting = list(start)
     while waiting:
         address = waiting.pop(0)
         sort = sort_of(address) + ("?q" if "search/?q" in address else "")
@@ -50,7 +55,9 @@ def crawl(view: Any, visit: Callable[[str, Any], None]) -> set[str]:
         visit(sort, page)
         here = urlsplit(view.address).netloc
         links = (urljoin(page.url, link) for link in page.evaluate(LINKS))
-        waiting += [link for link in links if urlsplit(link).netloc == here and "/admin/" in link]
+        waiting += [
+            link for link in links if urlsplit(link).netloc == here and urlsplit(link).path.startswith(start[0])
+        ]
     return known
 
 

@@ -21,7 +21,7 @@ PUBLIC = frozenset(
     """
     account_login account_logout account_inactive account_reset_password account_reset_password_done
     account_reset_password_from_key account_reset_password_from_key_done mfa_authenticate mfa_login_webauthn
-    account_impersonation account_language portal:language portal:preview_start portal:preview_page
+    account_impersonation account_language portal:preview_start portal:preview_page
     """.split()
 )
 #: Whose pages these are: a customer's own people are refused there.

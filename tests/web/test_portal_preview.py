@@ -3,14 +3,17 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from hosting.portal import fetching, preview
+from hosting.portal import budget, domains, fetching, preview
+from observability.redaction import redact
 from tests.web import rows
 from tests.web.pages import words
 from tests.web.portal import Account, account, signed_in
@@ -182,3 +185,56 @@ def test_strangers_get_no_address(anna: Account) -> None:
     """Only who sees the domain sees its preview."""
     stranger = signed_in(account("berta", "berta.example").person())
     assert stranger.get(reverse("portal:preview", args=(anna.domain.pk,))).status_code == 404
+
+
+def test_each_person_has_a_budget(anna: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many looks or look-ups within a minute are 429, in words; a colleague's budget is their own."""
+    cache.clear()
+    client, look = signed_in(anna.person()), reverse("portal:domain_status", args=(anna.domain.pk,))
+    monkeypatch.setattr(budget, "time", SimpleNamespace(time=lambda: 0))
+    asked = [client.get(reverse("portal:preview", args=(anna.domain.pk,))) for _number in range(preview.LOOKS + 1)]
+    assert [answer.status_code for answer in asked] == [200] * preview.LOOKS + [429]
+    assert "try again in a minute" in words(asked[-1]) and asked[-1]["Retry-After"] == "60"
+    cache.set(f"npanel.portal.look-up.{anna.person().pk}.0", domains.LOOKS)
+    part = client.get(look, headers={"hx-request": "true"})
+    assert part.status_code == 429 and b"<html" not in part.content and "try again" in words(part)
+    page = client.get(reverse("portal:domain", args=(anna.domain.pk,)) + "?look=1")
+    assert page.status_code == 429 and b"<html" in page.content
+    assert client.get(reverse("portal:domain", args=(anna.domain.pk,))).status_code == 200
+    colleague = signed_in(anna.person("viewer"))
+    assert colleague.get(reverse("portal:preview", args=(anna.domain.pk,))).status_code == 200
+
+
+def test_files_have_a_budget_too(anna: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the address can't have the site fetched without end."""
+    start = address_of_frame(anna)
+    monkeypatch.setattr(preview, "FILES", 2)
+    monkeypatch.setattr(budget, "time", SimpleNamespace(time=lambda: 0))
+    cache.clear()
+    assert [in_frame(f"{start}style.css").status_code for _number in range(3)] == [200, 200, 429]
+
+
+def test_slow_sites_do_not_take_all_threads(anna: Account, site: type[_Site], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While as many are fetched as may be, the next is told so at once, and none is asked of the node."""
+    start, place = address_of_frame(anna), threading.BoundedSemaphore(1)
+    monkeypatch.setattr(preview, "_fetching", place)
+    with place:
+        busy = in_frame(start)
+    assert busy.status_code == 503 and "Try again in a moment" in words(busy) and site.asked == []
+    assert in_frame(start).status_code == 200  # and it gives its place back, also after a failure:
+    monkeypatch.setattr(fetching, "PORT", 9)
+    assert [in_frame(start).status_code for _number in range(2)] == [502, 502]
+
+
+def test_the_address_is_in_no_log(anna: Account, caplog: Any) -> None:
+    """Neither the line of the request nor Django's own on a refusal has the signed part."""
+    start = address_of_frame(anna)
+    token = start.rstrip("/").rpartition("/")[2]
+    caplog.set_level("DEBUG")
+    for path, headers in ((start, {}), (f"{start}style.css", {"sec-fetch-dest": "document"})):
+        in_frame(path, **headers)
+    lines = [
+        str(redact(record.msg if isinstance(record.msg, dict) else record.getMessage())) for record in caplog.records
+    ]
+    assert any("/portal/preview/[REDACTED]/style.css" in line for line in lines)
+    assert not any(token in line for line in lines), lines
