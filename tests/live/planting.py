@@ -40,7 +40,7 @@ class Planting:
         self.panel.manage("operator_create", email, "--password-stdin", given=f"{password}\n")
         first = Operator(self.url("admin"), email, password)
         key = _found(r'id="totp-key">([A-Z2-7]+)<', first.get(f"{FACTOR}app/").text)
-        first.post(f"{FACTOR}app/", code=code(key))
+        first.post(f"{FACTOR}app/", form="/admin/account/", code=code(key))  # the app's own page would make another key
         spare = re.findall(r"<code>(\d{8})</code>", first.get(f"{FACTOR}codes/").text)
         again = Operator(self.url("admin"), email, password, second=spare[0])
         self.secret |= {"operator's password": password, "authenticator key": key}
