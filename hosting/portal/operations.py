@@ -55,7 +55,7 @@ def _confirm(request: PortalRequest, row: Operation) -> HttpResponse:
             return response
     context = shown(request, find(_rows(request), row.pk))
     if not context["confirmation"]:
-        messages.error(request, " ".join(text for texts in form.errors.values() for text in texts))
+        messages.error(request, " ".join(str(text) for texts in form.errors.values() for text in texts))
         return response
     context["confirmation"]["form"] = context["form"] = form
     return page(request, "portal/operation.html", context)
