@@ -6,7 +6,7 @@ from django.db.models import Model
 
 from accounts.actors import user_id
 from accounts.choices import ACCESS_LEVELS, MemberAccess, Role
-from accounts.models import Customer, Membership, Reseller
+from accounts.models import Customer, Membership, Reseller, User
 from audit.actor import Actor, ActorType
 from hosting.choices import OperationKind, ServiceState
 from hosting.errors import HostingError
@@ -21,6 +21,8 @@ from hosting.models import (
     Webhook,
     WebhookDelivery,
 )
+from hosting.operations.intents import must_be_confirmed
+from hosting.operations.purging import removal_of
 from hosting.texts import N_
 from hosting.use_cases import USE_CASES, UseCase
 
@@ -46,7 +48,7 @@ _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
 _OPERATORS = (Role.ADMIN, "")
 #: What an operator who acts as somebody else can't ask for: it belongs to the person alone (OPERATIONS.md §2).
 #: The part of a use case's name before the dot.
-NOT_WHILE_IMPERSONATING = frozenset({"member", "person", "reseller", "token", "webhook"})
+NOT_WHILE_IMPERSONATING = frozenset({"member", "person", "reseller", "token", "webhook", "profile"})
 
 
 class Policy:
@@ -71,9 +73,11 @@ class Policy:
             return False
         if self._actor.impersonator_id and name.partition(".")[0] in NOT_WHILE_IMPERSONATING:
             return False
+        if self._actor.type == ActorType.TOKEN and isinstance(subject, User) and subject.is_staff:
+            return False
         if role == Role.ADMIN:
             return True
-        if isinstance(subject, Operation) and not self._asked_for_such(subject):
+        if isinstance(subject, Operation) and (not self._asked_for_such(subject) or _is_the_operators(subject)):
             return False
         if role == Role.RESELLER:
             return use.reseller and self._reseller_may(use, subject)
@@ -113,7 +117,7 @@ class Policy:
             subject = subject.webhook
         if isinstance(subject, HostingPlan) or (isinstance(subject, Webhook) and subject.customer is None):
             return subject.reseller_id == own.pk
-        if use.name == "service.resume" and isinstance(subject, HostingService) and suspended_by_operator(subject):
+        if isinstance(subject, HostingService) and _ended_by_operator(use.name, subject):
             return False
         customer = customer_of(subject)
         return customer.reseller_id == own.pk if customer is not None else not use.subject
@@ -169,4 +173,26 @@ def customer_of(subject: Model | None) -> Customer | None:
 def suspended_by_operator(service: HostingService) -> bool:
     """Whether an operator suspended the service; then only an operator lets it go on."""
     last = service.operations.filter(kind=OperationKind.SUSPEND).order_by("-created_at").first()
-    return last is not None and last.actor.get("role") in _OPERATORS
+    return last is not None and _asked_by_operator(last)
+
+
+def _ended_by_operator(name: str, service: HostingService) -> bool:
+    """Whether a use case would bring a service back that an operator took off the web."""
+    if name == "service.resume":
+        return suspended_by_operator(service)
+    removal = removal_of(service) if name == "service.restore" else None
+    return removal is not None and _asked_by_operator(removal)
+
+
+def _is_the_operators(operation: Operation) -> bool:
+    """Whether an operation is an operator's alone, so that nobody else cancels it or takes it back.
+
+    That is what waits for their confirmation, and what took a service off the web.
+    """
+    if not _asked_by_operator(operation):
+        return False
+    return operation.kind in (OperationKind.SUSPEND, OperationKind.DELETE) or must_be_confirmed(operation)
+
+
+def _asked_by_operator(operation: Operation) -> bool:
+    return operation.actor.get("role") in _OPERATORS
