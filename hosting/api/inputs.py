@@ -16,6 +16,8 @@ from hosting.services.bulk import MOST, WISHES
 from hosting.services.plans import CHANGEABLE, LIMITS
 
 _LARGEST = 2_147_483_647
+#: Operators are made and changed in the console: no token makes what outlives it.
+ROLES_TO_GIVE = [(role.value, role.label) for role in (Role.CUSTOMER, Role.RESELLER)]
 
 
 def _example(**value: Any) -> Any:
@@ -205,12 +207,12 @@ class Language(serializers.ChoiceField):
 
 
 class _Person(serializers.Serializer):
-    """What is said of a person. Operators are made and changed in the console: no token makes what outlives it."""
+    """What is said of a person."""
 
     email = serializers.EmailField(max_length=190)
     name = serializers.CharField(max_length=120, required=False, allow_blank=True)
     language = Language(required=False)
-    role = serializers.ChoiceField([(role.value, role.label) for role in (Role.CUSTOMER, Role.RESELLER)])
+    role = serializers.ChoiceField(ROLES_TO_GIVE)
     reseller = Mine(selectors.resellers, required=False, allow_null=True)
 
 
