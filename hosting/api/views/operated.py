@@ -12,6 +12,7 @@ from hosting.api import filters, inputs, outputs, outputs_operations
 from hosting.api.idempotency import once
 from hosting.api.views.base import KEY, LOCATION, Readable, act, adds
 from hosting.api.waiting import LONGEST, wait_for_rest
+from hosting.choices import OperationKind
 
 
 class Wait(serializers.Serializer):
@@ -94,8 +95,9 @@ class BulkRuns(Readable):
             data = self.read_input(inputs.BulkInput)
             version = data.pop("php_version", None)
             options = {} if version is None else {"php_version": version}
+            data |= {"kind": OperationKind(data["kind"]), "options": options}
             self.makes = True
-            return self.carry_out("bulk.start", None, {**data, "options": options}, outputs_operations.BulkOutput)
+            return self.carry_out("bulk.start", None, data, outputs_operations.BulkOutput)
 
         return once(request, work)
 
