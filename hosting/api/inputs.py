@@ -1,6 +1,6 @@
 """What requests may say, one serializer for each shape; the services judge what it means."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
@@ -243,7 +243,9 @@ class ResellerInput(serializers.ModelSerializer):
     class Meta:
         model = Reseller
         fields = ("name", "email", "is_active", "max_customers", "max_services", "max_disk_mb")
-        extra_kwargs = {name: {"max_value": _LARGEST} for name in ("max_customers", "max_services", "max_disk_mb")} | {
+        extra_kwargs: ClassVar[dict[str, Any]] = {
+            name: {"max_value": _LARGEST} for name in ("max_customers", "max_services", "max_disk_mb")
+        } | {
             "name": {"validators": []}  # the service says that it is taken
         }
 

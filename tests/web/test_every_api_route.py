@@ -205,9 +205,9 @@ def test_every_address_is_listed(urlconf: str) -> None:
 
 def test_nobody_gets_in_without_a_token(house: House, client: Client) -> None:
     """Whatever the address, the method and the kind of body: 401, also with a session of the panel."""
-    before, wrong = state(), []
     signed_in = Client()
     signed_in.force_login(house.nora.member())
+    before, wrong = state(), []
     for one in guarded():
         for visitor, methods in ((client, METHODS), (signed_in, ("get", "post"))):
             for method in methods:
