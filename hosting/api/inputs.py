@@ -244,9 +244,8 @@ class ResellerInput(serializers.ModelSerializer):
         model = Reseller
         fields = ("name", "email", "is_active", "max_customers", "max_services", "max_disk_mb")
         extra_kwargs: ClassVar[dict[str, Any]] = {
-            name: {"max_value": _LARGEST} for name in ("max_customers", "max_services", "max_disk_mb")
-        } | {
-            "name": {"validators": []}  # the service says that it is taken
+            "name": {"validators": []},  # the service says that it is taken
+            **{limit: {"max_value": _LARGEST} for limit in ("max_customers", "max_services", "max_disk_mb")},
         }
 
 
