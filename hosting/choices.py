@@ -166,6 +166,10 @@ class WebhookEvent(models.TextChoices):
 
     OPERATION_FINISHED = "operation.finished", _("An operation has ended")
     SERVICE_STATE_CHANGED = "service.state_changed", _("A hosting service's state has changed")
+    INTENT_WAITING = "intent.waiting", _("Something waits for its confirmation")
+    INTENT_CONFIRMED = "intent.confirmed", _("A confirmation was given")
+    INTENT_EXPIRED = "intent.expired", _("Nobody confirmed it in time")
+    INTENT_CANCELLED = "intent.cancelled", _("It was cancelled instead of confirmed")
 
 
 #: Badge colours of states (a word always goes with them).

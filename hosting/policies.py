@@ -6,7 +6,7 @@ from django.db.models import Model
 
 from accounts.actors import user_id
 from accounts.choices import ACCESS_LEVELS, MemberAccess, Role
-from accounts.models import Customer, Membership, Reseller
+from accounts.models import Customer, Membership, Reseller, User
 from audit.actor import Actor, ActorType
 from hosting.choices import OperationKind, ServiceState
 from hosting.errors import HostingError
@@ -21,6 +21,8 @@ from hosting.models import (
     Webhook,
     WebhookDelivery,
 )
+from hosting.operations.intents import must_be_confirmed
+from hosting.operations.purging import removal_of
 from hosting.texts import N_
 from hosting.use_cases import USE_CASES, UseCase
 
@@ -44,11 +46,9 @@ _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
     OperationKind.DELETE,
 }
 _OPERATORS = (Role.ADMIN, "")
-#: What only an operator takes back, tries again or gives up where an operator asked for it.
-_LAST_WORDS = frozenset({OperationKind.SUSPEND, OperationKind.DELETE})
 #: What an operator who acts as somebody else can't ask for: it belongs to the person alone (OPERATIONS.md §2).
 #: The part of a use case's name before the dot.
-NOT_WHILE_IMPERSONATING = frozenset({"member", "person", "reseller", "token", "webhook"})
+NOT_WHILE_IMPERSONATING = frozenset({"member", "person", "reseller", "token", "webhook", "profile"})
 
 
 class Policy:
@@ -73,9 +73,11 @@ class Policy:
             return False
         if self._actor.impersonator_id and name.partition(".")[0] in NOT_WHILE_IMPERSONATING:
             return False
+        if self._actor.type == ActorType.TOKEN and isinstance(subject, User) and subject.is_staff:
+            return False
         if role == Role.ADMIN:
             return True
-        if isinstance(subject, Operation) and not self._asked_for_such(subject):
+        if isinstance(subject, Operation) and (not self._asked_for_such(subject) or _is_the_operators(subject)):
             return False
         if role == Role.RESELLER:
             return use.reseller and self._reseller_may(use, subject)
@@ -103,8 +105,6 @@ class Policy:
     def _asked_for_such(self, operation: Operation) -> bool:
         kinds = _RESELLERS_KINDS if self._actor.role == Role.RESELLER else _CUSTOMERS_KINDS
         reverted = operation.reverts
-        if any(row is not None and is_last_word(row) for row in (operation, reverted)):
-            return False
         return operation.kind in kinds or (
             operation.kind == OperationKind.ROLLBACK and reverted is not None and reverted.kind in kinds
         )
@@ -117,7 +117,7 @@ class Policy:
             subject = subject.webhook
         if isinstance(subject, HostingPlan) or (isinstance(subject, Webhook) and subject.customer is None):
             return subject.reseller_id == own.pk
-        if isinstance(subject, HostingService) and _is_an_operators(use.name, subject):
+        if isinstance(subject, HostingService) and _ended_by_operator(use.name, subject):
             return False
         customer = customer_of(subject)
         return customer.reseller_id == own.pk if customer is not None else not use.subject
@@ -170,13 +170,29 @@ def customer_of(subject: Model | None) -> Customer | None:
     return service.customer if service is not None else None
 
 
-def _is_an_operators(use: str, service: HostingService) -> bool:
-    """Whether a use case would take back what an operator did with a service."""
-    kind = {"service.resume": OperationKind.SUSPEND, "service.restore": OperationKind.DELETE}.get(use)
-    last = service.operations.filter(kind=kind).order_by("-created_at").first() if kind else None
-    return last is not None and is_last_word(last)
+def suspended_by_operator(service: HostingService) -> bool:
+    """Whether an operator suspended the service; then only an operator lets it go on."""
+    last = service.operations.filter(kind=OperationKind.SUSPEND).order_by("-created_at").first()
+    return last is not None and _asked_by_operator(last)
 
 
-def is_last_word(operation: Operation) -> bool:
-    """Whether an operator suspended or deleted a service with it; then only an operator lets it go on."""
-    return operation.kind in _LAST_WORDS and operation.actor.get("role") in _OPERATORS
+def _ended_by_operator(name: str, service: HostingService) -> bool:
+    """Whether a use case would bring a service back that an operator took off the web."""
+    if name == "service.resume":
+        return suspended_by_operator(service)
+    removal = removal_of(service) if name == "service.restore" else None
+    return removal is not None and _asked_by_operator(removal)
+
+
+def _is_the_operators(operation: Operation) -> bool:
+    """Whether an operation is an operator's alone, so that nobody else cancels it or takes it back.
+
+    That is what waits for their confirmation, and what took a service off the web.
+    """
+    if not _asked_by_operator(operation):
+        return False
+    return operation.kind in (OperationKind.SUSPEND, OperationKind.DELETE) or must_be_confirmed(operation)
+
+
+def _asked_by_operator(operation: Operation) -> bool:
+    return operation.actor.get("role") in _OPERATORS

@@ -10,6 +10,7 @@ from accounts.models import ApiToken, Customer, Membership, Reseller, User
 from audit.actor import Actor
 from audit.models import Event
 from hosting.models import (
+    BulkItem,
     BulkRun,
     Database,
     DatabaseUser,
@@ -139,6 +140,11 @@ def bulk_runs(actor: Actor) -> QuerySet[BulkRun]:
     return found if sees_all(actor) else found.none()
 
 
+def bulk_items(actor: Actor) -> QuerySet[BulkItem]:
+    """The services of the bulk runs the actor may see, with what became of each."""
+    return BulkItem.objects.filter(run__in=bulk_runs(actor)) if not sees_all(actor) else BulkItem.objects.all()
+
+
 def drift_items(actor: Actor) -> QuerySet[DriftItem]:
     """Drift the actor may see: the operators' alone."""
     found = DriftItem.objects.select_related("node", "service", "operation")
@@ -178,11 +184,6 @@ def _events_of(kind: str, rows: QuerySet[Any]) -> Q:
     """The condition on events whose target is one of these rows (keys are text there)."""
     keys = rows.order_by("-pk").values_list("pk", flat=True)[:_MANY]
     return Q(target_type=kind, target_id__in=[str(key) for key in keys])
-
-
-def nodes_to_host_on(actor: Actor) -> QuerySet[Node]:
-    """Nodes that the actor may put a service on, by id only: operators and resellers, any node."""
-    return Node.objects.all() if sees_all(actor) or _sells(actor) else Node.objects.none()
 
 
 def activity(

@@ -9,6 +9,7 @@ from typing import Any
 
 from accounts.choices import MemberAccess
 from hosting.services import (
+    bulk,
     customers,
     databases,
     dns,
@@ -69,6 +70,7 @@ _TABLE = (
     UseCase("service.resume", sites.resume_service, "service", reseller=True),
     UseCase("service.delete", sites.delete_service, "service", reseller=True),
     UseCase("service.restore", lifecycle.restore_service, "service", reseller=True),
+    UseCase("service.purge", lifecycle.purge_service, "service"),
     UseCase("service.php", sites.change_php, "service", _MANAGER, reseller=True),
     UseCase("domain.add", sites.add_domain, "service", _MANAGER, reseller=True),
     UseCase("domain.remove", sites.remove_domain, "domain", _MANAGER, reseller=True),
@@ -88,6 +90,12 @@ _TABLE = (
     UseCase("operation.retry", operations.retry_operation, "operation", _MANAGER, reseller=True),
     UseCase("operation.discard", operations.discard_changes, "operation", _MANAGER, reseller=True),
     UseCase("operation.rollback", operations.rollback_operation, "operation", _MANAGER, reseller=True),
+    # Operators only: a run takes the services it is given, whoever they belong to.
+    UseCase("bulk.start", bulk.start_bulk),
+    UseCase("bulk.prepare", bulk.prepare_bulk, "run"),
+    UseCase("bulk.confirm", bulk.confirm_bulk, "run"),
+    UseCase("bulk.retry", bulk.retry_bulk, "run"),
+    UseCase("bulk.cancel", bulk.cancel_bulk, "run"),
     UseCase("node.add", nodes.add_node),
     UseCase("node.pin", nodes.pin_host_keys, "node"),
     UseCase("node.authorize", nodes.authorize_key, "node"),
@@ -106,6 +114,6 @@ _TABLE = (
 
 USE_CASES: dict[str, UseCase] = {use.name: use for use in _TABLE}
 
-#: What API tokens' scopes name: the subjects of the use cases, one's own tokens, and what can only be read.
-SUBJECTS = frozenset({name.partition(".")[0] for name in USE_CASES} | {"token"})
-READ_ONLY_SUBJECTS = frozenset({"reseller", "activity"})
+#: What API tokens' scopes name: the subjects of the use cases, one's own tokens and profile, and what can only be read.
+SUBJECTS = frozenset({name.partition(".")[0] for name in USE_CASES} | {"token", "profile"})
+READ_ONLY_SUBJECTS = frozenset({"activity"})

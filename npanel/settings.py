@@ -115,7 +115,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # a cache of their own (SECURITY.md, "Queue as code execution").
 _shared = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "npanel_cache"}
 _own = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-CACHES = {"default": _shared if NPANEL_INTERFACE in ("admin", "customer") else _own}
+# What the API's throttles count is each process's own: a row written for every request would cost more than it saves.
+_counters = _own | {"LOCATION": "counters", "OPTIONS": {"MAX_ENTRIES": 20_000}}
+CACHES = {"default": _shared if NPANEL_INTERFACE in ("admin", "customer") else _own, "counters": _counters}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -263,6 +265,11 @@ SPECTACULAR_SETTINGS = {
         "DriftState": "hosting.choices.DriftState",
         "DeliveryState": "hosting.choices.DeliveryState",
         "WebhookEvent": "hosting.choices.WebhookEvent",
+        "IntentState": "hosting.choices.IntentState",
+        "BulkState": "hosting.choices.BulkState",
+        "BulkItemState": "hosting.choices.BulkItemState",
+        "Role": "accounts.choices.Role",
+        "RoleToGive": "hosting.api.inputs.ROLES_TO_GIVE",
     },
 }
 NPANEL_API_RATE_TOKEN = env.text("API_RATE_TOKEN", "600/min")

@@ -1,13 +1,42 @@
 """Fields that serializers share: things of the actor's own named by id, and texts without control characters."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from audit.actor import Actor
 from hosting.api.authentication import actor_of
+
+
+class ManyMine(serializers.ListField):
+    """Many things that the actor may see, named by their ids and looked up together.
+
+    Args:
+        selector: from :mod:`hosting.selectors`. most: how many at a time.
+    """
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"does_not_exist": _("There is no {pk}.")}
+    child = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+
+    def __init__(self, selector: Callable[[Actor], QuerySet[Any]], most: int, **options: Any) -> None:
+        self._selector = selector
+        super().__init__(min_length=1, max_length=most, **options)
+
+    def to_internal_value(self, data: Any) -> list[Model]:
+        """The rows, each once.
+
+        Raises:
+            ValidationError: one of them is not there, or not the actor's.
+        """
+        wanted = dict.fromkeys(super().to_internal_value(data))
+        rows = self._selector(actor_of(self.context["request"])).in_bulk(list(wanted))
+        for pk in wanted:
+            if pk not in rows:
+                self.fail("does_not_exist", pk=pk)
+        return [rows[pk] for pk in wanted]
 
 
 class Mine(serializers.PrimaryKeyRelatedField):

@@ -2,10 +2,22 @@
 
 from django_filters import rest_framework as filters
 
-from accounts.models import Customer
+from accounts.choices import MemberAccess, Role
+from accounts.models import Customer, Membership, User
 from audit.models import Event
-from hosting.choices import DeliveryState, DriftState, NodeState, OperationKind, OperationState, ServiceState
+from hosting.choices import (
+    BulkItemState,
+    BulkState,
+    DeliveryState,
+    DriftState,
+    NodeState,
+    OperationKind,
+    OperationState,
+    ServiceState,
+)
 from hosting.models import (
+    BulkItem,
+    BulkRun,
     Database,
     DatabaseUser,
     DnsRecord,
@@ -46,6 +58,30 @@ class CustomerFilter(filters.FilterSet):
     class Meta:
         model = Customer
         fields = ("name", "reseller")
+
+
+class PersonFilter(filters.FilterSet):
+    """By address, role or reseller."""
+
+    email = _text("email")
+    role = filters.ChoiceFilter(choices=Role.choices)
+    reseller = Number(field_name="reseller_id")
+
+    class Meta:
+        model = User
+        fields = ("email", "role", "reseller")
+
+
+class MemberFilter(filters.FilterSet):
+    """By customer, person or access."""
+
+    customer = Number(field_name="customer_id")
+    person = Number(field_name="user_id")
+    access = filters.ChoiceFilter(choices=MemberAccess.choices)
+
+    class Meta:
+        model = Membership
+        fields = ("customer", "person", "access")
 
 
 class PlanFilter(filters.FilterSet):
@@ -125,6 +161,29 @@ class OperationFilter(filters.FilterSet):
     class Meta:
         model = Operation
         fields = ("state", "kind", "service", "node", "trace_id")
+
+
+class BulkFilter(filters.FilterSet):
+    """By state or kind."""
+
+    state = filters.ChoiceFilter(choices=BulkState.choices)
+    kind = filters.ChoiceFilter(choices=OperationKind.choices)
+
+    class Meta:
+        model = BulkRun
+        fields = ("state", "kind")
+
+
+class BulkItemFilter(filters.FilterSet):
+    """By run, state or service."""
+
+    run = filters.UUIDFilter(field_name="run_id")
+    state = filters.ChoiceFilter(choices=BulkItemState.choices)
+    service = Number(field_name="service_id")
+
+    class Meta:
+        model = BulkItem
+        fields = ("run", "state", "service")
 
 
 class NodeFilter(filters.FilterSet):

@@ -24,16 +24,20 @@ REPLAYED = "Idempotency-Replayed"
 #: No request takes longer: one that has not answered by then died with its process, and its work was rolled back.
 _CLAIM = timedelta(seconds=60)
 #: Shown once, so never kept.
-_SECRET_FIELDS = frozenset({"secret"})
+_SECRET_FIELDS = frozenset({"secret", "token"})
 
 Work = Callable[[], Response]
 
 
-def once(request: Request, work: Work) -> Response:
+def once(request: Request, work: Work, *, atomic: bool = True) -> Response:
     """Do the work of a request, or give the answer that it got when it was sent before.
 
     Only answers of work that was done are kept: what was refused has changed nothing, and may be tried again with the
     same key. The answer is written in the transaction of the work itself, so that there is never one without the other.
+
+    Args:
+        atomic: False where the work commits by itself, because it records refusals, and can't be done twice anyway.
+            Should the process end before the answer is kept, the next request with the key meets what was done.
 
     Raises:
         Refusal: ``bad_idempotency_key``, ``idempotency_key_reused``, ``request_in_progress``.
@@ -44,7 +48,7 @@ def once(request: Request, work: Work) -> Response:
     if not 1 <= len(key) <= 200 or not all("!" <= character <= "~" for character in key):
         raise Refusal("bad_idempotency_key", _("An Idempotency-Key is 1 to 200 visible ASCII characters."))
     row, answer = _claim(request, key)
-    return answer or _carry_out(row, work)
+    return answer or _carry_out(row, work, _answered if atomic else _kept_afterwards)
 
 
 def _claim(request: Request, key: str) -> tuple[ApiIdempotencyKey, Response | None]:
@@ -80,9 +84,9 @@ def _claim_again(request: Request, key: str, digest: str) -> tuple[ApiIdempotenc
     return known, None
 
 
-def _carry_out(row: ApiIdempotencyKey, work: Work) -> Response:
+def _carry_out(row: ApiIdempotencyKey, work: Work, way: Callable[[ApiIdempotencyKey, Work], Response]) -> Response:
     try:
-        return _answered(row, work)
+        return way(row, work)
     except BaseException:
         ApiIdempotencyKey.objects.filter(pk=row.pk, claim=row.claim, status=None).delete()
         raise
@@ -91,12 +95,21 @@ def _carry_out(row: ApiIdempotencyKey, work: Work) -> Response:
 @retried
 def _answered(row: ApiIdempotencyKey, work: Work) -> Response:
     response = work()
-    mine = ApiIdempotencyKey.objects.filter(pk=row.pk, claim=row.claim, status=None)
-    if not mine.update(
-        status=response.status_code, body=_keepable(response.data), location=response.headers.get("Location", "")
-    ):
+    if not _keep(row, response):
         raise _in_progress()  # somebody has taken over meanwhile: this work is rolled back
     return response
+
+
+def _kept_afterwards(row: ApiIdempotencyKey, work: Work) -> Response:
+    response = work()
+    _keep(row, response)
+    return response
+
+
+def _keep(row: ApiIdempotencyKey, response: Response) -> bool:
+    mine = ApiIdempotencyKey.objects.filter(pk=row.pk, claim=row.claim, status=None)
+    location = response.headers.get("Location", "")
+    return bool(mine.update(status=response.status_code, body=_keepable(response.data), location=location))
 
 
 def _keepable(data: Any) -> Any:

@@ -1,17 +1,23 @@
 """What requests may say, one serializer for each shape; the services judge what it means."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.choices import MemberAccess, Role
+from accounts.models import Reseller
 from hosting import selectors
-from hosting.api.fields import Mine
+from hosting.api.fields import ManyMine, Mine
 from hosting.choices import ConnectionKind, WebhookEvent
 from hosting.models import HostingPlan
+from hosting.services.bulk import MOST, WISHES
 from hosting.services.plans import CHANGEABLE, LIMITS
 
 _LARGEST = 2_147_483_647
+#: Operators are made and changed in the console: no token makes what outlives it.
+ROLES_TO_GIVE = [(role.value, role.label) for role in (Role.CUSTOMER, Role.RESELLER)]
 
 
 def _example(**value: Any) -> Any:
@@ -60,12 +66,12 @@ class PlanChange(_Limits):
         fields = tuple(sorted(CHANGEABLE))
 
 
-@_example(customer=1, node=1, plan=1, domain="example.com")
+@_example(customer=1, plan=1, domain="example.com")
 class ServiceInput(Reason):
-    """A new hosting service with its main domain."""
+    """A new hosting service with its main domain; operators may name the node, otherwise one is chosen."""
 
     customer = Mine(selectors.customers)
-    node = Mine(selectors.nodes_to_host_on)
+    node = Mine(selectors.nodes, required=False)
     plan = Mine(selectors.plans)
     domain = serializers.CharField(max_length=253)
     username = serializers.CharField(max_length=16, required=False, allow_blank=True)
@@ -156,6 +162,104 @@ class ApprovalInput(Reason):
     """Approval of a plan exactly as it was seen."""
 
     digest = serializers.CharField(max_length=64)
+
+
+@_example(token="Zk3v…", digest="9f2c…", reason="The customer has left")  # noqa: S106 - an example
+class ConfirmationInput(serializers.Serializer):
+    """Confirmation of what can spoil much: the token that was shown, the plan it was shown with, and why."""
+
+    token = serializers.CharField(max_length=100, write_only=True)
+    digest = serializers.CharField(max_length=64)
+    reason = serializers.CharField(max_length=300)
+
+
+@_example(kind="php_change", services=[1, 2, 3], php_version="8.4", reason="8.2 is not maintained any more")
+class BulkInput(Reason):
+    """The same for many services."""
+
+    kind = serializers.ChoiceField([(kind.value, kind.label) for kind in WISHES])
+    services = ManyMine(selectors.services, most=MOST)
+    php_version = serializers.CharField(max_length=8, required=False, help_text="For php_change.")
+
+
+@_example(customer=1, email="kim@example.com", access="manager")
+class MemberInput(serializers.Serializer):
+    """Somebody who is to come in; who has no account gets one, and a letter."""
+
+    customer = Mine(selectors.customers)
+    email = serializers.EmailField(max_length=190)
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    access = serializers.ChoiceField(MemberAccess.choices, required=False)
+
+
+@_example(access="viewer")
+class MemberChange(serializers.Serializer):
+    """Another access."""
+
+    access = serializers.ChoiceField(MemberAccess.choices)
+
+
+class Language(serializers.ChoiceField):
+    """One of the panel's languages; empty for the browser's."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(settings.LANGUAGES, allow_blank=True, **options)
+
+
+class _Person(serializers.Serializer):
+    """What is said of a person."""
+
+    email = serializers.EmailField(max_length=190)
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    language = Language(required=False)
+    role = serializers.ChoiceField(ROLES_TO_GIVE)
+    reseller = Mine(selectors.resellers, required=False, allow_null=True)
+
+
+@_example(email="kim@example.com", name="Kim", role="customer")
+class PersonInput(_Person):
+    """A new person, who chooses a password by the reset letter."""
+
+
+@_example(name="Kim Example", is_active=True)
+class PersonChange(_Person):
+    """What is to be another way with a person."""
+
+    is_active = serializers.BooleanField(required=False)
+
+
+@_example(language="de")
+class ProfileChange(serializers.Serializer):
+    """What is to be another way with oneself."""
+
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    language = Language(required=False)
+
+
+@_example(name="North Hosting", email="post@north.example", max_customers=20)
+class ResellerInput(serializers.ModelSerializer):
+    """A reseller; a limit of null is unlimited."""
+
+    class Meta:
+        model = Reseller
+        fields = ("name", "email", "is_active", "max_customers", "max_services", "max_disk_mb")
+        extra_kwargs: ClassVar[dict[str, Any]] = {
+            "name": {"validators": []},  # the service says that it is taken
+            **{limit: {"max_value": _LARGEST} for limit in ("max_customers", "max_services", "max_disk_mb")},
+        }
+
+
+@_example(max_services=200)
+class ResellerChange(ResellerInput):
+    """What is to be another way with a reseller."""
+
+
+@_example(email="kim@north.example", name="Kim")
+class ResellerPersonInput(serializers.Serializer):
+    """Somebody who is to work for a reseller; a letter tells them how to choose a password."""
+
+    email = serializers.EmailField(max_length=190)
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
 
 
 @_example(name="web1", address="203.0.113.10", public_addresses=["203.0.113.10"], nameservers=["ns1.example.net"])

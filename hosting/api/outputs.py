@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.choices import MemberAccess, Role
-from accounts.models import ApiToken, Customer, Reseller
+from accounts.choices import Role
+from accounts.models import Customer
 from audit.choices import Outcome
 from audit.models import Event
 from hosting import selectors
@@ -23,23 +22,10 @@ from hosting.models import (
     HostingPlan,
     HostingService,
     Node,
-    Operation,
     Webhook,
     WebhookDelivery,
 )
-from hosting.operations.present import plan_view, possible, progress
 from hosting.services.plans import LIMITS
-
-
-class ResellerOutput(serializers.ModelSerializer):
-    """A reseller."""
-
-    email = serializers.CharField(read_only=True)
-
-    class Meta:
-        model = Reseller
-        fields = ("id", "name", "email", "is_active", "max_customers", "max_services", "max_disk_mb", "created_at")
-        read_only_fields = fields
 
 
 class CustomerOutput(serializers.ModelSerializer):
@@ -124,124 +110,6 @@ class DatabaseUserOutput(serializers.ModelSerializer):
         return sorted(grant.database_id for grant in row.grants.all())
 
 
-class ErrorOutput(serializers.Serializer):
-    """What went wrong in an operation."""
-
-    code = serializers.CharField()
-    detail = serializers.CharField()
-    hint = serializers.CharField()
-    permanent = serializers.BooleanField()
-
-
-class OperationRow(serializers.ModelSerializer):
-    """An operation in a list."""
-
-    target = serializers.CharField(source="target_label", read_only=True)
-    error = serializers.SerializerMethodField()
-    node_name = serializers.SerializerMethodField()
-    asked_by = serializers.CharField(source="actor_login", read_only=True)
-
-    class Meta:
-        model = Operation
-        fields: tuple[str, ...] = (
-            "id", "kind", "state", "phase", "target", "service", "node_name", "needs_approval", "plan_digest",
-            "asked_by", "reason", "trace_id", "error", "created_at", "started_at", "finished_at",
-        )  # fmt: skip
-        read_only_fields = fields
-
-    @extend_schema_field(ErrorOutput(allow_null=True))
-    def get_error(self, row: Operation) -> dict[str, Any] | None:
-        """What went wrong, if something did."""
-        error = row.error
-        if not error:
-            return None
-        texts = {name: str(error.get(name, "")) for name in ("code", "detail", "hint")}
-        return {**texts, "permanent": bool(error.get("permanent", True))}
-
-    @extend_schema_field(OpenApiTypes.STR)
-    def get_node_name(self, row: Operation) -> str:
-        """The node it works on."""
-        return row.node.name if row.node else ""
-
-
-class ChangeOutput(serializers.Serializer):
-    """One change of a plan."""
-
-    action = serializers.CharField()
-    kind = serializers.CharField()
-    key = serializers.CharField()
-    diff = serializers.ListField(child=serializers.CharField())
-    state = serializers.CharField(help_text=_("How far it has come; empty before it was begun."))
-
-
-class PlanOfOperation(serializers.Serializer):
-    """What an operation is to change, or has changed."""
-
-    known = serializers.BooleanField(help_text=_("False until the worker has looked at the node."))
-    summary = serializers.CharField()
-    counts = serializers.DictField(child=serializers.IntegerField())
-    risk = serializers.CharField()
-    reversibility = serializers.CharField()
-    changes = ChangeOutput(many=True)
-
-
-class PossibleOutput(serializers.Serializer):
-    """What can be done with an operation now."""
-
-    approve = serializers.BooleanField()
-    cancel = serializers.BooleanField()
-    retry = serializers.BooleanField()
-    roll_back = serializers.BooleanField()
-    discard = serializers.BooleanField()
-
-
-class ProgressOutput(serializers.Serializer):
-    """How far an operation is."""
-
-    words = serializers.CharField()
-    made = serializers.IntegerField()
-    total = serializers.IntegerField()
-
-
-class OperationOutput(OperationRow):
-    """An operation with its plan, its progress, and what can be done with it."""
-
-    plan = serializers.SerializerMethodField()
-    progress = serializers.SerializerMethodField()
-    possible = serializers.SerializerMethodField()
-
-    class Meta(OperationRow.Meta):
-        fields: tuple[str, ...] = (*OperationRow.Meta.fields, "plan", "progress", "possible")
-        read_only_fields = fields
-
-    @extend_schema_field(PlanOfOperation)
-    def get_plan(self, row: Operation) -> dict[str, Any]:
-        """The plan as people read it."""
-        view = plan_view(row)
-        shown = ("action", "kind", "key", "diff", "state")
-        changes = [{name: getattr(change, name) for name in shown} for group in view.groups for change in group.changes]
-        return {
-            "known": view.known,
-            "summary": view.summary,
-            "counts": view.counts,
-            "risk": view.risk,
-            "reversibility": view.reversibility,
-            "changes": changes,
-        }
-
-    @extend_schema_field(ProgressOutput)
-    def get_progress(self, row: Operation) -> dict[str, Any]:
-        """How far it is."""
-        view = progress(row)
-        return {"words": view.words, "made": view.made, "total": view.total}
-
-    @extend_schema_field(PossibleOutput)
-    def get_possible(self, row: Operation) -> dict[str, bool]:
-        """What can be done with it now."""
-        view = possible(row)
-        return {name: getattr(view, name) for name in ("approve", "cancel", "retry", "roll_back", "discard")}
-
-
 class NodeOutput(serializers.ModelSerializer):
     """A server; its keys and secrets are in no answer."""
 
@@ -308,41 +176,6 @@ class EventOutput(serializers.ModelSerializer):
     def get_after(self, row: Event) -> Any:
         """The state after."""
         return self._for_operators(row.after)
-
-
-class TokenOutput(serializers.ModelSerializer):
-    """One of one's own tokens, without its secret."""
-
-    scopes = serializers.ListField(child=serializers.CharField(), read_only=True)
-    cidrs = serializers.ListField(child=serializers.CharField(), read_only=True)
-
-    class Meta:
-        model = ApiToken
-        fields = (
-            "id", "name", "prefix", "scopes", "cidrs", "expires_at", "revoked_at", "last_used_at", "last_used_ip",
-            "created_at",
-        )  # fmt: skip
-        read_only_fields = fields
-
-
-class MembershipOutput(serializers.Serializer):
-    """A customer whom a person may act for, and how far."""
-
-    customer = serializers.IntegerField(source="customer_id")
-    name = serializers.CharField(source="customer.name")
-    access = serializers.ChoiceField(MemberAccess.choices)
-
-
-class MeOutput(serializers.Serializer):
-    """Who the bearer is, and what the token is for."""
-
-    id = serializers.IntegerField()
-    email = serializers.CharField()
-    name = serializers.CharField()
-    role = serializers.ChoiceField(Role.choices)
-    reseller = serializers.IntegerField(source="reseller_id", allow_null=True)
-    memberships = MembershipOutput(many=True)
-    token = TokenOutput()
 
 
 class WebhookOutput(serializers.ModelSerializer):

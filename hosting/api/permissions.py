@@ -25,8 +25,9 @@ class MayUseApi(BasePermission):
         act = READ if request.method in SAFE_METHODS else WRITE
         if act == WRITE and token.user.role == Role.SUPPORT:
             raise PermissionDenied(_("Support reads only."), code="read_only")
-        if view.scope and not allows(token.scopes, view.scope, act):
-            wanted = f"{view.scope}:{act}"
+        subject = view.subject_of(act)
+        if subject and not allows(token.scopes, subject, act):
+            wanted = f"{subject}:{act}"
             raise PermissionDenied(
                 _("The token has not the scope %(scope)s.") % {"scope": wanted}, code="scope_missing"
             )

@@ -23,7 +23,8 @@ class Schema(AutoSchema):
     def get_auth(self) -> list[dict[str, Any]]:
         """A token with the scope of the view."""
         super().get_auth()  # describes the scheme
-        subject, act = self.view.scope, READ if self.method in SAFE_METHODS else WRITE
+        act = READ if self.method in SAFE_METHODS else WRITE
+        subject = self.view.subject_of(act)
         return [{"token": [f"{subject}:{act}"] if subject else []}]
 
     def get_tags(self) -> list[str]:

@@ -1,8 +1,13 @@
-"""How often somebody may ask: each token so often, and each address without a (good) token."""
+"""How often somebody may ask: each token so often, and each address without a (good) token.
+
+Each process counts for itself, in memory. This keeps threads free; it guards no secret (a token can't be guessed, and
+sign-in has budgets in the database, accounts/throttle.py), so it is not worth a write for every request.
+"""
 
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import caches
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -11,7 +16,11 @@ from accounts.models import ApiToken
 from hosting.api.authentication import client_address
 
 
-class TokenThrottle(SimpleRateThrottle):
+class _Throttle(SimpleRateThrottle):
+    cache = caches["counters"]
+
+
+class TokenThrottle(_Throttle):
     """So many requests of one token."""
 
     scope = "api-token"
@@ -25,7 +34,7 @@ class TokenThrottle(SimpleRateThrottle):
         return f"throttle:{self.scope}:{request.auth.pk}" if isinstance(request.auth, ApiToken) else None
 
 
-class AddressThrottle(SimpleRateThrottle):
+class AddressThrottle(_Throttle):
     """So many requests from one address without a token."""
 
     scope = "api-address"

@@ -5,14 +5,16 @@ from rest_framework.routers import SimpleRouter
 
 from hosting.api import reference
 from hosting.api.problems import not_found
-from hosting.api.views import hosted, operated, own
+from hosting.api.views import accounts, hosted, operated, own
 
 app_name = "api"
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 for name, view in {
     "customers": hosted.Customers,
-    "resellers": hosted.Resellers,
+    "members": accounts.Members,
+    "people": accounts.People,
+    "resellers": accounts.Resellers,
     "plans": hosted.Plans,
     "services": hosted.Services,
     "domains": hosted.Domains,
@@ -20,6 +22,8 @@ for name, view in {
     "databases": hosted.Databases,
     "database-users": hosted.DatabaseUsers,
     "operations": operated.Operations,
+    "bulk-runs": operated.BulkRuns,
+    "bulk-items": operated.BulkItems,
     "nodes": operated.Nodes,
     "drift": operated.Drift,
     "activity": operated.Activity,
@@ -31,7 +35,7 @@ for name, view in {
 
 urlpatterns = [
     *router.urls,
-    path("me", own.Me.as_view({"get": "retrieve"}), name="me"),
+    path("me", own.Me.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
     path("schema/", reference.schema, name="schema"),
     path("docs/", reference.docs, name="docs"),
     path("errors/", reference.errors, name="errors"),

@@ -8,10 +8,11 @@ from django.utils import timezone
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import record
-from hosting.choices import IntentState, OperationKind
+from hosting.choices import IntentState, OperationKind, WebhookEvent
 from hosting.governance import Assessment, assess
 from hosting.models import Intent, Operation
 from hosting.operations.requests import actor_of, audit_target, intent_facts
+from hosting.operations.webhooks import tell_intent
 from hosting.verbs import INTENT_CONFIRM, INTENT_PREPARE
 
 #: How long a token lives (OPERATIONS §2).
@@ -62,6 +63,7 @@ def open_intent(operation: Operation) -> None:
     for name, value in intent_facts(found).items():
         setattr(intent, name, value)
     intent.save()
+    tell_intent(intent, WebhookEvent.INTENT_WAITING)
     _record(INTENT_PREPARE, actor_of(operation), operation, Outcome.REQUESTED, operation.reason)
 
 

@@ -1,4 +1,4 @@
-"""Writes down who is to be told about the end of an operation, in the transaction that ends it."""
+"""Writes down who is to be told about the end of an operation or its confirmation, in the transaction of that."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from hosting.choices import WebhookEvent
-from hosting.models import HostingService, Operation, Webhook, WebhookDelivery
+from hosting.models import BulkRun, HostingService, Intent, Operation, Webhook, WebhookDelivery
 
 
 def tell(operation: Operation, before: str) -> None:
@@ -18,13 +18,36 @@ def tell(operation: Operation, before: str) -> None:
         operation: that has just ended.
         before: the state its service was in until then, "" if it has none.
     """
+    service = _service_of(operation)
+    _put(service, list(_events(operation, service, before)))
+
+
+def tell_intent(intent: Intent, event: WebhookEvent) -> None:
+    """Put what became of a confirmation into the outbox; of a bulk run's the operators alone are told.
+
+    Args:
+        event: one of the four about intents.
+    """
+    operation, run = intent.operation, intent.bulk
+    service = None if operation is None else _service_of(operation)
+    about = {
+        "operation": None if operation is None else _operation(operation, service),
+        "bulk_run": None if run is None else _bulk_run(run),
+    }
+    _put(service, [(event, {"intent": _intent(intent), **about})])
+
+
+def _service_of(operation: Operation) -> HostingService | None:
     found = HostingService.objects.select_related("customer")
-    service = None if operation.service_id is None else found.get(pk=operation.service_id)
+    return None if operation.service_id is None else found.get(pk=operation.service_id)
+
+
+def _put(service: HostingService | None, events: list[tuple[WebhookEvent, dict[str, Any]]]) -> None:
     now = timezone.now()
     hooks = list(_audience(service))
     deliveries = [
         WebhookDelivery(webhook=hook, event=event, payload=_payload(event, now, data), next_at=now)
-        for event, data in _events(operation, service, before)
+        for event, data in events
         for hook in hooks
         if event in hook.events
     ]
@@ -73,6 +96,21 @@ def _operation(operation: Operation, service: HostingService | None) -> dict[str
         "created_at": operation.created_at.isoformat(),
         "finished_at": operation.finished_at.isoformat() if operation.finished_at else None,
     }
+
+
+def _intent(intent: Intent) -> dict[str, Any]:
+    """What is risked, and until when it can be confirmed; nothing of its token."""
+    return {
+        "risk": intent.risk,
+        "reversibility": intent.reversibility,
+        "impacted": intent.impacted,
+        "digest": intent.digest,
+        "expires_at": intent.expires_at.isoformat() if intent.expires_at else None,
+    }
+
+
+def _bulk_run(run: BulkRun) -> dict[str, Any]:
+    return {"id": str(run.pk), "kind": run.kind, "state": run.state, "total": run.total, "trace_id": run.trace_id}
 
 
 def _payload(event: WebhookEvent, now: datetime, data: dict[str, Any]) -> dict[str, Any]:

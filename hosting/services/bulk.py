@@ -13,13 +13,14 @@ from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
 from audit.verbs import Verb
-from hosting.choices import FINAL_STATES, BulkItemState, BulkState, OperationKind, OperationState
+from hosting.choices import FINAL_STATES, BulkItemState, BulkState, OperationKind, OperationState, WebhookEvent
 from hosting.errors import HostingError
 from hosting.governance import DECLARED, is_governed
 from hosting.models import BulkItem, BulkRun, HostingService, Intent, Operation
 from hosting.operations.doorbell import ring
 from hosting.operations.intents import LIFE, confirm_beforehand
 from hosting.operations.requests import intent_facts
+from hosting.operations.webhooks import tell_intent
 from hosting.services.intents import issue_bulk_token, record_refusal, take_intent
 from hosting.services.operations import cancel_operation
 from hosting.services.sites import apply_service, change_php, delete_service, resume_service, suspend_service
@@ -120,8 +121,9 @@ def _digest(kind: str, options: dict[str, Any], services: Iterable[HostingServic
 def _open_intent(actor: Actor, run: BulkRun) -> None:
     facts = intent_facts(DECLARED[OperationKind(run.kind)])
     waiting = {"state": "waiting", "closed_at": None, "token_sha256": "", "expires_at": timezone.now() + LIFE}
-    Intent.objects.update_or_create(bulk=run, defaults={**facts, **waiting, "digest": run.digest})
+    intent, _new = Intent.objects.update_or_create(bulk=run, defaults={**facts, **waiting, "digest": run.digest})
     _record(INTENT_PREPARE, actor, run, Outcome.REQUESTED, run.reason, {"plan": run.digest})
+    tell_intent(intent, WebhookEvent.INTENT_WAITING)
 
 
 @retried
@@ -159,6 +161,8 @@ def _confirm(actor: Actor, run: BulkRun, intent: Intent, token: str, digest: str
     _record(BULK_CONFIRM, actor, run, Outcome.SUCCEEDED, reason, {"plan": digest})
     transaction.on_commit(ring)
     run.refresh_from_db()
+    intent.bulk = run
+    tell_intent(intent, WebhookEvent.INTENT_CONFIRMED)
     return run
 
 
@@ -191,7 +195,7 @@ def cancel_bulk(*, actor: Actor, run: BulkRun, reason: str = "") -> BulkRun:
     Raises:
         HostingError: ``wrong_state``.
     """
-    Intent.objects.filter(bulk=run, state="waiting").update(
+    closed = Intent.objects.filter(bulk=run, state="waiting").update(
         state="cancelled", closed_at=timezone.now(), token_sha256=""
     )
     open_run = BulkRun.objects.filter(pk=run.pk, state__in=(BulkState.WAITING, BulkState.RUNNING))
@@ -201,6 +205,8 @@ def cancel_bulk(*, actor: Actor, run: BulkRun, reason: str = "") -> BulkRun:
     _record(BULK_CANCEL, actor, run, Outcome.SUCCEEDED, reason, None)
     run.refresh_from_db()
     _finish(run)
+    if closed:
+        tell_intent(Intent.objects.get(bulk=run), WebhookEvent.INTENT_CANCELLED)
     transaction.on_commit(ring)
     return run
 

@@ -13,12 +13,13 @@ from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
 from audit.verbs import Verb
-from hosting.choices import BulkState, IntentState, OperationState
+from hosting.choices import BulkState, IntentState, OperationState, WebhookEvent
 from hosting.errors import HostingError
 from hosting.models import BulkRun, Intent, Operation
 from hosting.operations.doorbell import ring
 from hosting.operations.intents import LIFE, intent_of
 from hosting.operations.requests import audit_target
+from hosting.operations.webhooks import tell_intent
 from hosting.services.operations import give_up
 from hosting.texts import N_
 from hosting.transactions import retried
@@ -129,6 +130,8 @@ def _confirm(actor: Actor, operation: Operation, token: str, digest: str, reason
     _record(INTENT_CONFIRM, actor, intent, Outcome.SUCCEEDED, reason)
     transaction.on_commit(ring)
     operation.refresh_from_db()
+    intent.operation = operation
+    tell_intent(intent, WebhookEvent.INTENT_CONFIRMED)
     return operation
 
 
@@ -194,6 +197,8 @@ def _expire(actor: Actor, intent: Intent) -> bool:
     elif intent.operation is not None and intent.operation.state == OperationState.PLANNED:
         give_up(actor, intent.operation, _expired())
     _record(INTENT_EXPIRE, actor, intent, Outcome.EXPIRED, "")
+    intent.refresh_from_db()
+    tell_intent(intent, WebhookEvent.INTENT_EXPIRED)
     return True
 
 

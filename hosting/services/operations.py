@@ -10,14 +10,23 @@ from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import record
 from audit.verbs import Verb
-from hosting.choices import FINAL_STATES, EntryState, IntentState, OperationKind, OperationState, Phase, ServiceState
+from hosting.choices import (
+    FINAL_STATES,
+    EntryState,
+    IntentState,
+    OperationKind,
+    OperationState,
+    Phase,
+    ServiceState,
+    WebhookEvent,
+)
 from hosting.errors import HostingError
 from hosting.governance import is_irreversible
 from hosting.models import HostingService, Intent, Operation
 from hosting.operations.doorbell import ring
 from hosting.operations.intents import must_be_confirmed
 from hosting.operations.requests import audit_target, request_operation
-from hosting.operations.webhooks import tell
+from hosting.operations.webhooks import tell, tell_intent
 from hosting.services.limits import lock
 from hosting.services.sites import withdraw_service
 from hosting.services.wishes import adopt_what_is_there, refs_of, restore_state, take_back_wish
@@ -77,8 +86,11 @@ def cancel_operation(*, actor: Actor, operation: Operation, reason: str = "") ->
     Raises:
         HostingError: ``wrong_state``.
     """
-    close_intent(operation, IntentState.CANCELLED)
+    closed = close_intent(operation, IntentState.CANCELLED)
     give_up(actor, operation)
+    if closed and operation.intent.digest:  # nobody was told of one that had nothing to look at yet
+        operation.intent.operation = operation
+        tell_intent(operation.intent, WebhookEvent.INTENT_CANCELLED)
     _record(OPERATION_CANCEL, actor, operation, reason, None)
     return operation
 
@@ -104,7 +116,7 @@ def give_up(actor: Actor, operation: Operation, error: HostingError | None = Non
     if not untouched.update(state=OperationState.CANCELLED, finished_at=timezone.now(), needs_approval=False, **facts):
         raise _wrong_state(operation, N_("cancelled"))
     operation.refresh_from_db()
-    before = operation.service.state if operation.service else ""
+    before = operation.result.get("state_before") or (operation.service.state if operation.service else "")
     take_back_wish(actor, operation)
     tell(operation, before)
 

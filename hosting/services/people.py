@@ -45,6 +45,17 @@ def deactivate_person(*, actor: Actor, user: User) -> User:
 
 
 @transaction.atomic
+def change_own_profile(*, actor: Actor, user: User, name: str | None = None, language: str | None = None) -> User:
+    """A person's own name or language.
+
+    Raises:
+        HostingError: ``invalid``.
+    """
+    with validated():
+        return _people.change_own_profile(actor=actor, user=user, name=name, language=language)
+
+
+@transaction.atomic
 def reset_second_factor(*, actor: Actor, user: User) -> int:
     """Take the second factors of somebody who lost theirs away; their sessions end."""
     return _sessions.reset_second_factor(actor=actor, user=user)

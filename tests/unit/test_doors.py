@@ -22,16 +22,40 @@ ROOT = Path(__file__).resolve().parents[2]
 NO_USE_CASE = {
     "accounts.services.customers.create_customer": "hosting.services.customers.create_customer calls it, with limits",
     "accounts.services.customers.delete_customer": "hosting.services.customers.delete_customer calls it",
+    "accounts.services.impersonation.ask_impersonation": "an operator's own, in the console with a fresh second factor",
+    "accounts.services.impersonation.end_impersonation": "ends what the console began, on any page",
+    "accounts.services.members.add_member": "hosting.services.members.add_member calls it",
+    "accounts.services.members.change_access": "hosting.services.members.change_access calls it",
+    "accounts.services.members.remove_member": "hosting.services.members.remove_member calls it",
+    "accounts.services.people.change_own_password": "one's own, in the account pages and by the reset letter",
+    "accounts.services.people.change_own_profile": "hosting.services.people.change_own_profile calls it; account pages",
+    "accounts.services.people.change_person": "hosting.services.people.change_person calls it; the console's pages",
+    "accounts.services.people.create_person": "hosting.services.people.create_person calls it; the console's pages",
+    "accounts.services.people.delete_person": "the console's page of people; elsewhere they are deactivated",
+    "accounts.services.resellers.add_reseller_person": "hosting.services.people.add_reseller_person calls it",
+    "accounts.services.resellers.change_reseller": "hosting.services.people.change_reseller calls it",
+    "accounts.services.resellers.create_reseller": "hosting.services.people.create_reseller calls it",
+    "accounts.services.sessions.end_all_sessions": "hosting.services.people.end_sessions calls it; account pages",
+    "accounts.services.sessions.end_session": "one's own, in the account pages; an operator ends all of a person's",
+    "accounts.services.sessions.reset_second_factor": "hosting.services.people.reset_second_factor calls it",
+    "accounts.services.sessions.revoke_tokens": "hosting.services.people.end_sessions calls it",
     "accounts.services.people.create_operator": "manage.py operator_create: who may make operators has a terminal",
     "accounts.services.people.set_operator_password": "manage.py operator_password, likewise",
     "accounts.services.tokens.create_token": "one's own, on its page with a fresh second factor; or token_create",
     "accounts.services.tokens.revoke_token": "one's own: on its page, and DELETE /tokens/<id>; manage.py token_revoke",
     "hosting.services.drift.scan_node": "needs the worker's key: manage.py drift; doors ask for node.scan",
+    "hosting.services.intents.expire_intents": "the worker's chore, by the clock",
+    "hosting.services.intents.issue_token": "the console's, on the page that asked; programs prepare the plan",
+    "hosting.services.lifecycle.purge_due": "the worker's chore, by the clock",
+    "hosting.services.people.change_own_profile": "one's own: PATCH /me, and the account pages",
+    "hosting.services.sites.withdraw_service": "what operation.discard does with a creation that came to nothing",
     "hosting.services.files.upload_file": "needs the worker's key: manage.py site_upload",
     "hosting.services.keys.rotate_worker_key": "needs the worker's key: manage.py worker_key --rotate",
 }
 #: Use cases that the API leaves out, and why.
-NOT_IN_API: dict[str, str] = {}
+NOT_IN_API: dict[str, str] = {
+    "person.reset_second_factor": "a stolen token must not open an account: console and manage.py only",
+}
 
 
 def _service_functions() -> dict[str, Callable[..., Any]]:

@@ -17,11 +17,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.scopes import WRITE
 from audit.actor import Actor
 from hosting.api.authentication import actor_of
 from hosting.api.idempotency import HEADER, once
 from hosting.api.inputs import Nothing
-from hosting.api.outputs import OperationOutput
+from hosting.api.outputs_operations import OperationOutput
 from hosting.api.pagination import Pages
 from hosting.api.problems import Refusal
 from hosting.api.throttles import count_refusal
@@ -48,11 +49,13 @@ class Resource(GenericViewSet):
 
     Args:
         scope: the subject that a token's scopes have to name; "" for what every token may.
+        write_scope: the subject for changes, where it is another one.
         selector: from :mod:`hosting.selectors`.
         prefetch: relations that the answers show.
     """
 
     scope: ClassVar[str] = ""
+    write_scope: ClassVar[str] = ""
     selector: ClassVar[Callable[[Actor], QuerySet[Any]]]
     prefetch: ClassVar[tuple[str, ...]] = ()
     pagination_class = Pages
@@ -62,6 +65,10 @@ class Resource(GenericViewSet):
     lookup_value_converter = "int"
     #: Whether the request at hand makes something new (201 with its address).
     makes = False
+
+    def subject_of(self, act: str) -> str:
+        """The subject that a token's scopes have to name for reading or writing."""
+        return (self.write_scope if act == WRITE else "") or self.scope
 
     @property
     def actor(self) -> Actor:
@@ -107,6 +114,9 @@ class Resource(GenericViewSet):
         made = perform(self.actor, name, subject, **data)
         if isinstance(made, Operation):
             return self.accepted(made)
+        if isinstance(made, str) and subject is not None:
+            subject.token = made  # type: ignore[attr-defined]
+            made = subject
         if made is None or answer is None:
             return Response(status=status.HTTP_204_NO_CONTENT)
         return self.shown(made, answer)
@@ -138,13 +148,16 @@ def act(
     *,
     answer: Serializer | None = None,
     keyed: bool = True,
+    atomic: bool = True,
 ) -> Callable[..., Any]:
     """An endpoint ``POST /<resource>/<id>/<act>`` for a use case that acts on one thing.
 
     Args:
         name: of the use case; the part behind the dot names the endpoint as well.
         takes: what the body may say. answer: how what the use case returns is shown (an operation shows itself).
-        keyed: whether it heeds an Idempotency-Key; not where the work talks to a node, which no transaction may span.
+        keyed: whether it heeds an Idempotency-Key; not where the work talks to a node, which no transaction may span,
+            nor where all of the answer is a secret that is shown once.
+        atomic: see :func:`hosting.api.idempotency.once`.
     """
 
     def endpoint(self: Resource, request: Request, **kwargs: Any) -> Response:
@@ -153,7 +166,7 @@ def act(
         def work() -> Response:
             return self.carry_out(name, subject, self.read_input(takes), answer)
 
-        return once(request, work) if keyed else work()
+        return once(request, work, atomic=atomic) if keyed else work()
 
     endpoint.__name__ = name.partition(".")[2]
     endpoint.__doc__ = _told(name)

@@ -5,14 +5,6 @@ from hosting.api import filters, inputs, outputs
 from hosting.api.views.base import Readable, act, adds, changes, removes
 
 
-class Resellers(Readable):
-    """Resellers: all for operators, for a reseller their own."""
-
-    scope, selector = "reseller", selectors.resellers
-    serializer_class = outputs.ResellerOutput
-    ordering_fields = ("name",)
-
-
 class Customers(Readable):
     """Customers: all, a reseller's, or those a person is a member of."""
 
@@ -46,6 +38,8 @@ class Services(Readable):
     create = adds("service.create", inputs.ServiceInput)
     destroy = removes("service.delete")
     apply = act("service.apply", inputs.Reason)
+    restore = act("service.restore", inputs.Reason)
+    purge = act("service.purge", inputs.Reason)
     suspend = act("service.suspend", inputs.Reason)
     resume = act("service.resume", inputs.Reason)
     php = act("service.php", inputs.PhpInput)

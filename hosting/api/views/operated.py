@@ -1,4 +1,4 @@
-"""What is operated: operations, nodes, drift, and what was recorded."""
+"""What is operated: operations, bulk runs, nodes, drift, and what was recorded."""
 
 from typing import Any
 
@@ -8,9 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hosting import selectors
-from hosting.api import filters, inputs, outputs
-from hosting.api.views.base import Readable, act, adds
+from hosting.api import filters, inputs, outputs, outputs_operations
+from hosting.api.idempotency import once
+from hosting.api.views.base import KEY, LOCATION, Readable, act, adds
 from hosting.api.waiting import LONGEST, wait_for_rest
+from hosting.choices import OperationKind
 
 
 class Wait(serializers.Serializer):
@@ -23,13 +25,15 @@ class Operations(Readable):
     """Operations: what is to be done on nodes, is being done, or was."""
 
     scope, selector = "operation", selectors.operations
-    prefetch = ("journal",)
-    serializer_class = outputs.OperationOutput
+    prefetch = ("journal", "intent")
+    serializer_class = outputs_operations.OperationOutput
     filterset_class = filters.OperationFilter
     ordering = ("-created_at",)
     ordering_fields = ("created_at",)
     lookup_value_converter = "uuid"
     approve = act("operation.approve", inputs.ApprovalInput)
+    prepare = act("operation.prepare", answer=outputs_operations.Preparation, keyed=False)
+    confirm = act("operation.confirm", inputs.ConfirmationInput, atomic=False)
     cancel = act("operation.cancel", inputs.Reason)
     retry = act("operation.retry")
     discard = act("operation.discard")
@@ -37,7 +41,7 @@ class Operations(Readable):
 
     def get_serializer_class(self) -> Any:
         """Lists leave the plan out."""
-        return outputs.OperationRow if self.action == "list" else outputs.OperationOutput
+        return outputs_operations.OperationRow if self.action == "list" else outputs_operations.OperationOutput
 
     def get_queryset(self) -> Any:
         """Lists need no journal."""
@@ -61,6 +65,53 @@ class Operations(Readable):
         waited = wait_for_rest(operation, asked.validated_data["wait"], request.user.pk)
         body = self.get_serializer(self.get_object()).data
         return Response(body, headers={} if waited else {"Retry-After": "2"})
+
+
+class BulkRuns(Readable):
+    """Bulk runs: one wish for many services, an operation for each. For operators alone."""
+
+    scope, selector, prefetch = "bulk", selectors.bulk_runs, ("intent",)
+    serializer_class = outputs_operations.BulkOutput
+    filterset_class = filters.BulkFilter
+    ordering = ("-created_at",)
+    ordering_fields = ("created_at",)
+    lookup_value_converter = "uuid"
+    prepare = act("bulk.prepare", answer=outputs_operations.BulkPreparation, keyed=False)
+    confirm = act("bulk.confirm", inputs.ConfirmationInput, answer=outputs_operations.BulkOutput, atomic=False)
+    retry = act("bulk.retry", answer=outputs_operations.BulkOutput)
+    cancel = act("bulk.cancel", inputs.Reason, answer=outputs_operations.BulkOutput)
+
+    @extend_schema(
+        request=inputs.BulkInput,
+        responses={201: outputs_operations.BulkOutput},
+        parameters=[KEY, LOCATION],
+        operation_id="bulk_start",
+        filters=False,
+    )
+    def create(self, request: Request) -> Response:
+        """Ask for the same for many services. What can spoil much waits for its confirmation."""
+
+        def work() -> Response:
+            data = self.read_input(inputs.BulkInput)
+            version = data.pop("php_version", None)
+            options = {} if version is None else {"php_version": version}
+            data |= {"kind": OperationKind(data["kind"]), "options": options}
+            self.makes = True
+            return self.carry_out("bulk.start", None, data, outputs_operations.BulkOutput)
+
+        return once(request, work)
+
+    create.use_cases = ("bulk.start",)  # type: ignore[attr-defined]
+
+
+class BulkItems(Readable):
+    """The services of bulk runs, and what became of each."""
+
+    scope, selector = "bulk", selectors.bulk_items
+    serializer_class = outputs_operations.BulkItemOutput
+    filterset_class = filters.BulkItemFilter
+    ordering = ("pk",)
+    ordering_fields = ("id",)
 
 
 class Nodes(Readable):

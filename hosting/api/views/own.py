@@ -9,29 +9,43 @@ from rest_framework.response import Response
 
 from accounts.services.tokens import revoke_token
 from hosting import selectors
-from hosting.api import filters, inputs, outputs
+from hosting.api import filters, inputs, outputs, outputs_people
 from hosting.api.idempotency import once
 from hosting.api.views.base import KEY, LOCATION, Readable, Resource, act, changes, removes
+from hosting.services.people import change_own_profile
 
 
 class Me(Resource):
     """Who the bearer is."""
 
-    @extend_schema(responses=outputs.MeOutput, operation_id="me", filters=False)
+    write_scope = "profile"
+
+    @extend_schema(responses=outputs_people.MeOutput, operation_id="me", filters=False)
     def retrieve(self, request: Request) -> Response:
         """The person, the customers they may act for, and the token."""
-        user = request.user
+        return self._me(request.user)
+
+    @extend_schema(
+        request=inputs.ProfileChange, responses=outputs_people.MeOutput, operation_id="profile_change", filters=False
+    )
+    def partial_update(self, request: Request) -> Response:
+        """Another name or language of one's own."""
+        return self._me(
+            change_own_profile(actor=self.actor, user=request.user, **self.read_input(inputs.ProfileChange))
+        )
+
+    def _me(self, user: Any) -> Response:
         facts = {name: getattr(user, name) for name in ("id", "email", "name", "role", "reseller_id")}
         memberships = user.memberships.select_related("customer")
-        facts |= {"memberships": memberships, "token": request.auth}
-        return Response(outputs.MeOutput(facts).data)
+        facts |= {"language": user.language, "memberships": memberships, "token": self.request.auth}
+        return Response(outputs_people.MeOutput(facts).data)
 
 
 class Tokens(Readable):
     """One's own API tokens. They are made on the page for them, with a fresh second factor, never by a token."""
 
     scope, selector = "token", selectors.own_tokens
-    serializer_class = outputs.TokenOutput
+    serializer_class = outputs_people.TokenOutput
     ordering_fields = ("id",)
 
     @extend_schema(request=None, responses={204: OpenApiResponse(description="Revoked.")}, operation_id="token_revoke")

@@ -26,6 +26,8 @@ WEB_RIGHTS = {
     "auth_group": "SELECT",
     "auth_group_permissions": "SELECT",
 }
+#: Values are pickles that web processes write, so whoever runs with the worker's rights does not even see them.
+WEB_TABLES = frozenset({"npanel_cache"})
 ROLES = ("web", "worker", "audit", "migrator")
 _NAME = re.compile(r"[A-Za-z0-9_]{1,60}")
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,60}")
@@ -82,8 +84,8 @@ def grants_for(role: str, account: str) -> list[str]:
 
     Args:
         role: web: everything but the queue, audit events only to add and read, and on :data:`WEB_RIGHTS` no more than
-            is said there. worker: all tables, audit events only to add and read. audit: to read audit events, no more.
-            migrator: all of the schema.
+            is said there. worker: all but :data:`WEB_TABLES`, audit events only to add and read. audit: to read audit
+            events, no more. migrator: all of the schema.
         account: as SQL writes it, e.g. ``'npanel_web'@'localhost'``.
     """
     schema, tables = connection.settings_dict["NAME"], set(connection.introspection.table_names())
@@ -97,4 +99,4 @@ def grants_for(role: str, account: str) -> list[str]:
         return application_grants(
             account=account, schema=schema, tables=tables, hidden=QUEUE_TABLES, narrowed=WEB_RIGHTS
         )
-    return application_grants(account=account, schema=schema, tables=tables)
+    return application_grants(account=account, schema=schema, tables=tables, hidden=WEB_TABLES)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 
 from accounts.choices import MemberAccess
 from accounts.models import Customer
@@ -18,10 +18,10 @@ from tests.unit.services.world import World, new_world
 
 @pytest.fixture(autouse=True)
 def fresh_counters() -> Iterator[None]:
-    """Throttles count in the cache."""
-    cache.clear()
+    """Throttles count in a cache of their own."""
+    caches["counters"].clear()
     yield
-    cache.clear()
+    caches["counters"].clear()
 
 
 @pytest.fixture

@@ -37,6 +37,11 @@ def test_a_service_from_the_first_request_to_a_visitor(world: World) -> None:
     assert world.status("shop.test") == 200
     undone = caller.post(f"operations/{operation['id']}/rollback", {"reason": "not wanted"})
     assert undone.status_code == 202
+    world.work()  # it removes a Linux user, so it has to be confirmed
+    path = f"operations/{undone.json()['id']}"
+    shown = caller.post(f"{path}/prepare").json()
+    wanted = {"token": shown["token"], "digest": shown["plan_digest"], "reason": "not wanted"}
+    assert caller.post(f"{path}/confirm", wanted).status_code == 202
     world.work()
     assert world.status("shop.test") == 0
 

@@ -8,18 +8,29 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.cache.backends.db import DatabaseCache
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
+from django.test import Client, RequestFactory
 
+from accounts.services.impersonation import ask_impersonation
+from accounts.services.sessions import end_all_sessions, reset_second_factor
+from accounts.throttle import take
 from audit.grants import FORBIDDEN, effective_rights
 from audit.models import Event
 from hosting.choices import OperationState
-from hosting.management.commands.database_grants import QUEUE_TABLES, ROLES, WEB_RIGHTS
+from hosting.management.commands.database_grants import QUEUE_TABLES, ROLES, WEB_RIGHTS, WEB_TABLES
 from hosting.models import JournalEntry, Operation
 from hosting.operations.dispatcher import dispatch
+from hosting.operations.webhook_sender import forget_old, send_due
+from hosting.services import bulk
+from hosting.services.intents import expire_intents
+from hosting.services.lifecycle import purge_due
 from hosting.services.sites import create_service, suspend_service
-from tests.factories import make_customer, make_node, make_operation, make_plan
+from tests import people
+from tests.factories import make_customer, make_node, make_operation, make_plan, make_service
 from tests.people import operator
+from tests.unit.api.caller import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
 needs_mariadb = pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has no accounts")
@@ -174,6 +185,52 @@ def test_both_accounts_can_do_their_work(account: As) -> None:
 
 
 @needs_mariadb
+def test_a_web_account_serves_every_door(account: As) -> None:
+    """Sign-in and its budgets, sessions, the cache, tokens, keys of requests, members, webhooks, intents, bulk runs."""
+    service, admin = make_service(), people.admin()
+    owner = people.member(service.customer)
+    people.stranger()
+    with account("web"):
+        DatabaseCache("npanel_cache", {}).set("x", 1)
+        take("login", RequestFactory().post("/"), admin.email)
+        client = Client()
+        client.force_login(admin)
+        end_all_sessions(actor=operator(), user=admin)
+        caller = Caller(admin)
+        add = {"customer": service.customer.pk, "email": "kim@example.com"}
+        member = caller.post("members", add, Idempotency_Key="a")
+        assert member.status_code == 201
+        assert caller.delete(f"members/{member.json()['id']}").status_code == 204
+        hook = {"url": "https://hooks.test/x", "events": ["intent.waiting"], "customer": service.customer.pk}
+        made = caller.post("webhooks", hook).json()
+        run = caller.post("bulk-runs", {"kind": "service_delete", "services": [service.pk]}).json()
+        shown = caller.post(f"bulk-runs/{run['id']}/prepare").json()
+        wanted = {"token": shown["token"], "digest": shown["digest"], "reason": "x"}
+        assert caller.post(f"bulk-runs/{run['id']}/confirm", wanted, Idempotency_Key="b").status_code == 200
+        assert caller.post(f"bulk-runs/{run['id']}/cancel").json()["state"] == "cancelled"
+        removal = caller.delete(f"services/{service.pk}").json()
+        assert caller.post(f"operations/{removal['id']}/cancel").status_code == 202
+        assert caller.delete(f"webhooks/{made['id']}").status_code == 204
+        ask_impersonation(actor=operator(), operator=admin, user=owner, reason="x")
+        reset_second_factor(actor=operator(), user=owner)
+
+
+@needs_mariadb
+def test_the_worker_account_does_not_see_the_web_processes_cache(account: As) -> None:
+    with account("worker"):
+        for table in WEB_TABLES:
+            denied("SELECT * FROM {}".format(table))  # noqa: S608, UP032 - a name of our own
+
+
+@needs_mariadb
+def test_the_worker_account_does_its_chores(account: As) -> None:
+    with account("worker"):
+        assert expire_intents(actor=operator()) == 0
+        assert bulk.advance_all() == purge_due(actor=operator()) == send_due() == 0
+        forget_old()
+
+
+@needs_mariadb
 def test_the_migrator_may_migrate(account: As) -> None:
     with account("migrator"):
         call_command("migrate", check=True, plan=True, stdout=StringIO())
@@ -208,7 +265,7 @@ def test_printing_changes_nothing_and_names_every_table() -> None:
     assert found["applied"] is False and set(found["roles"]) == set(ROLES)
     web, worker = (" ".join(found["roles"][role]["grants"]) for role in ("web", "worker"))
     for table in connection.introspection.table_names():
-        assert f"`{table}`" in worker
+        assert (f"`{table}`" in worker) == (table not in WEB_TABLES)
         assert (f"`{table}`" in web) == (table not in QUEUE_TABLES)
     assert "ON `" + connection.settings_dict["NAME"] + "`.* " not in web + worker
     text = StringIO()
