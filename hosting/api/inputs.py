@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -179,7 +180,7 @@ class BulkInput(Reason):
 
     kind = serializers.ChoiceField([(kind.value, kind.label) for kind in WISHES])
     services = ManyMine(selectors.services, most=MOST)
-    php_version = serializers.CharField(max_length=8, required=False, help_text="For php_change.")
+    php_version = serializers.CharField(max_length=8, required=False, help_text=_("For php_change."))
 
 
 @_example(customer=1, email="kim@example.com", access="manager")
