@@ -73,7 +73,7 @@ class Policy:
             return False
         if role == Role.ADMIN:
             return True
-        if isinstance(subject, Operation) and not self._asked_for_such(subject):
+        if isinstance(subject, Operation) and (not self._asked_for_such(subject) or _is_the_operators(subject)):
             return False
         if role == Role.RESELLER:
             return use.reseller and self._reseller_may(use, subject)
@@ -169,4 +169,12 @@ def customer_of(subject: Model | None) -> Customer | None:
 def suspended_by_operator(service: HostingService) -> bool:
     """Whether an operator suspended the service; then only an operator lets it go on."""
     last = service.operations.filter(kind=OperationKind.SUSPEND).order_by("-created_at").first()
-    return last is not None and last.actor.get("role") in _OPERATORS
+    return last is not None and _is_the_operators(last)
+
+
+def _is_the_operators(operation: Operation) -> bool:
+    """Whether an operator asked for it: then nobody else approves, cancels, repeats, gives up or takes it back.
+
+    Those that an operation was done to must not undo it, and whether it was done to them or for them, nobody can tell.
+    """
+    return operation.actor.get("role") in _OPERATORS
