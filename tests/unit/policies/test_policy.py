@@ -107,7 +107,7 @@ def test_a_customer_takes_back_only_what_a_customer_can_ask_for(
     kind: OperationKind, allowed: bool, service: HostingService
 ) -> None:
     operation = _operation(service, kind, people.actor(people.member(service.customer)))
-    back = factories.make_operation(service=service, kind=OperationKind.ROLLBACK, reverts=operation)
+    back = _taken_back(service, operation)
     for name in ("operation.rollback", "operation.approve", "operation.cancel", "operation.retry"):
         assert may(people.member(service.customer), name, operation) is allowed
         assert may(people.member(service.customer), name, back) is allowed
@@ -120,9 +120,7 @@ def test_nobody_undoes_what_an_operator_asked_for(
 ) -> None:
     """Nor a taking back of theirs; other operators do."""
     operation = _operation(service, kind, people.operator())
-    back = factories.make_operation(service=service, kind=OperationKind.ROLLBACK, reverts=operation)
-    back.actor = operation.actor
-    back.save()
+    back = _taken_back(service, operation)
     for name in (name for name in USE_CASES if name.startswith("operation.")):
         for row in (operation, back):
             assert not may(people.member(service.customer), name, row)
@@ -192,3 +190,10 @@ def _refusal(actor: Actor, use: str, subject: object, **data: object) -> str:
 def _operation(service: HostingService, kind: OperationKind, actor: Actor) -> Operation:
     asked = {"type": "user", "id": actor.id, "login": actor.login, "role": str(actor.role)}
     return factories.make_operation(service=service, kind=kind, state=OperationState.SUCCEEDED, actor=asked)
+
+
+def _taken_back(service: HostingService, operation: Operation) -> Operation:
+    """By whoever asked for it."""
+    return factories.make_operation(
+        service=service, kind=OperationKind.ROLLBACK, reverts=operation, actor=operation.actor
+    )
