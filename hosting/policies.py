@@ -23,6 +23,7 @@ from hosting.models import (
 )
 from hosting.texts import N_
 from hosting.use_cases import USE_CASES, UseCase
+from hosting.validators import one_line
 
 #: Operations that a customer may ask for, and so approve, retry, discard or roll back.
 _CUSTOMERS_KINDS = frozenset(
@@ -133,10 +134,11 @@ def perform(actor: Actor, name: str, subject: Model | None = None, /, **data: An
     The first three are positional only: what a service function takes may have their names.
 
     Raises:
-        HostingError: ``forbidden``, or what the function raises.
+        HostingError: ``forbidden``, ``invalid`` (a reason of many lines), or what the function raises.
     """
     policy = Policy(actor)
     use = policy.require(name, subject)
+    one_line(str(data.get("reason", "")))
     if actor.role == Role.RESELLER and not use.subject:
         data["reseller"] = policy.own_reseller  # whatever was asked for: what they make is theirs
     return use.function(actor=actor, **({use.subject: subject} if use.subject else {}), **data)
