@@ -29,6 +29,7 @@ from hosting.models import (
 )
 from hosting.operations.present import plan_view, possible, progress
 from hosting.services.plans import LIMITS
+from hosting.troubles import spared
 
 
 class ResellerOutput(serializers.ModelSerializer):
@@ -155,6 +156,8 @@ class OperationRow(serializers.ModelSerializer):
         error = row.error
         if not error:
             return None
+        if not selectors.sees_all(actor_of(self.context["request"])):
+            return spared(error)
         texts = {name: str(error.get(name, "")) for name in ("code", "detail", "hint")}
         return {**texts, "permanent": bool(error.get("permanent", True))}
 
