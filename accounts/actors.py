@@ -47,7 +47,7 @@ def actor_from_terminal() -> Actor:
 
 def user_id(actor: Actor) -> int | None:
     """The primary key of the account that acts, itself or by a token; None for the system and strangers."""
-    of_a_person = actor.type in (ActorType.USER, ActorType.TOKEN) and actor.id.isdigit()
+    of_a_person = actor.type in (ActorType.USER, ActorType.TOKEN) and actor.id.isdecimal()
     return int(actor.id) if of_a_person else None
 
 

@@ -21,10 +21,10 @@ from hosting.models import (
     Webhook,
     WebhookDelivery,
 )
-from hosting.operations.intents import must_be_confirmed
 from hosting.operations.purging import removal_of
 from hosting.texts import N_
 from hosting.use_cases import USE_CASES, UseCase
+from hosting.validators import one_line
 
 #: Operations that a customer may ask for, and so approve, retry, discard or roll back.
 _CUSTOMERS_KINDS = frozenset(
@@ -137,10 +137,11 @@ def perform(actor: Actor, name: str, subject: Model | None = None, /, **data: An
     The first three are positional only: what a service function takes may have their names.
 
     Raises:
-        HostingError: ``forbidden``, or what the function raises.
+        HostingError: ``forbidden``, ``invalid`` (a reason of many lines), or what the function raises.
     """
     policy = Policy(actor)
     use = policy.require(name, subject)
+    one_line(str(data.get("reason", "")))
     if actor.role == Role.RESELLER and not use.subject:
         data["reseller"] = policy.own_reseller  # whatever was asked for: what they make is theirs
     return use.function(actor=actor, **({use.subject: subject} if use.subject else {}), **data)
@@ -173,7 +174,7 @@ def customer_of(subject: Model | None) -> Customer | None:
 def suspended_by_operator(service: HostingService) -> bool:
     """Whether an operator suspended the service; then only an operator lets it go on."""
     last = service.operations.filter(kind=OperationKind.SUSPEND).order_by("-created_at").first()
-    return last is not None and _asked_by_operator(last)
+    return last is not None and _is_the_operators(last)
 
 
 def _ended_by_operator(name: str, service: HostingService) -> bool:
@@ -181,18 +182,12 @@ def _ended_by_operator(name: str, service: HostingService) -> bool:
     if name == "service.resume":
         return suspended_by_operator(service)
     removal = removal_of(service) if name == "service.restore" else None
-    return removal is not None and _asked_by_operator(removal)
+    return removal is not None and _is_the_operators(removal)
 
 
 def _is_the_operators(operation: Operation) -> bool:
-    """Whether an operation is an operator's alone, so that nobody else cancels it or takes it back.
+    """Whether an operator asked for it: then nobody else approves, cancels, repeats, gives up or takes it back.
 
-    That is what waits for their confirmation, and what took a service off the web.
+    Those that an operation was done to must not undo it, and whether it was done to them or for them, nobody can tell.
     """
-    if not _asked_by_operator(operation):
-        return False
-    return operation.kind in (OperationKind.SUSPEND, OperationKind.DELETE) or must_be_confirmed(operation)
-
-
-def _asked_by_operator(operation: Operation) -> bool:
     return operation.actor.get("role") in _OPERATORS

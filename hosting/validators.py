@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from hosting.errors import HostingError
 from hosting.names import check_username, host_name
 from hosting.state.records import RECORD_TYPES as RECORD_TYPES  # forms offer what zones take
+from hosting.texts import N_
 from hosting.translated import lazily_translated
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -27,6 +28,22 @@ def refuse_control_characters(value: str) -> None:
     """No line break, control character or line separator, which no one-line text has any use for."""
     if _FORBIDDEN.search(value):
         raise ValidationError(_("This can't hold control characters or line breaks."))
+
+
+def one_line(text: str, field: str = "reason") -> str:
+    """A text as it was given, if it is one line, as letters, terminals and logs show it.
+
+    Raises:
+        HostingError: ``invalid``: it holds a line break or another control character.
+    """
+    if _FORBIDDEN.search(text):
+        raise HostingError(
+            N_("This can't hold control characters or line breaks."),
+            code="invalid",
+            hint=N_("Write it in one line."),
+            field=field,
+        )
+    return text
 
 
 def _from_hosting(error: HostingError) -> ValidationError:

@@ -173,7 +173,7 @@ def changed(front: Front, assignments: Sequence[str]) -> Front:
         if name not in known:
             raise BadVariable(f"there is no variable {name!r}; there are {', '.join(known)}")
         if isinstance(getattr(front, name), int):
-            if not value.isdigit():
+            if not value.isdecimal():
                 raise BadVariable(f"{name} is a number, not {value!r}")
             values[name] = int(value)
         else:

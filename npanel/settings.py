@@ -232,7 +232,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["hosting.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["hosting.api.permissions.MayUseApi"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["hosting.api.parsers.Json"],
     "DEFAULT_THROTTLE_CLASSES": ["hosting.api.throttles.TokenThrottle", "hosting.api.throttles.AddressThrottle"],
     "DEFAULT_SCHEMA_CLASS": "hosting.api.schema.Schema",
     "EXCEPTION_HANDLER": "hosting.api.problems.handle",

@@ -60,8 +60,8 @@ class Mine(serializers.PrimaryKeyRelatedField):
 
     def to_internal_value(self, data: Any) -> Model:
         """The row; a number too large for the database is a row that does not exist."""
-        if isinstance(data, bool):
-            self.fail("incorrect_type", data_type="bool")
+        if isinstance(data, bool | float):
+            self.fail("incorrect_type", data_type=type(data).__name__)
         if isinstance(data, int) and not 0 < data < 2**63:
             self.fail("does_not_exist", pk_value=data)
         return super().to_internal_value(data)

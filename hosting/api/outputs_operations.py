@@ -8,11 +8,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from hosting import selectors
+from hosting.api.authentication import actor_of
 from hosting.choices import BulkItemState, IntentState, Reversibility, Risk
 from hosting.errors import HostingError
 from hosting.models import BulkItem, BulkRun, Intent, Operation
 from hosting.operations.present import plan_view, possible, progress
 from hosting.services.bulk import counts
+from hosting.troubles import spared
 
 
 def _told(error: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -69,7 +72,9 @@ class OperationRow(serializers.ModelSerializer):
 
     @extend_schema_field(ErrorOutput(allow_null=True))
     def get_error(self, row: Operation) -> dict[str, Any] | None:
-        """What went wrong, if something did."""
+        """What went wrong, if something did; the server's own words are for operators."""
+        if row.error and not selectors.sees_all(actor_of(self.context["request"])):
+            return spared(row.error)
         return _told(row.error)
 
     @extend_schema_field(OpenApiTypes.STR)

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.models import ApiToken
-from hosting.api.authentication import client_address
+from accounts.throttle import network
 
 
 class _Throttle(SimpleRateThrottle):
@@ -48,8 +48,8 @@ class AddressThrottle(_Throttle):
         return None if isinstance(request.auth, ApiToken) else self.key_of(request)
 
     def key_of(self, request: Request) -> str:
-        """The key of the request's address."""
-        return f"throttle:{self.scope}:{client_address(request)}"
+        """The key of the request's address; of IPv6 the /64, which is one line."""
+        return f"throttle:{self.scope}:{network(request._request)}"
 
 
 class RefusedThrottle(AddressThrottle):
@@ -61,7 +61,7 @@ class RefusedThrottle(AddressThrottle):
 
 
 def count_refusal(request: Request, view: Any) -> None:
-    """Count a refused token against the address it came from.
+    """Count a request without a token, or with a refused one, against the address it came from.
 
     Raises:
         Throttled: there were too many.

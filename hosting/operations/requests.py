@@ -13,6 +13,7 @@ from hosting.governance import Assessment, assess, is_governed
 from hosting.models import HostingService, Intent, Node, Operation
 from hosting.operations.doorbell import ring
 from hosting.state import Ref
+from hosting.validators import one_line
 from hosting.verbs import OPERATION_VERBS
 from observability.context import current
 
@@ -52,7 +53,7 @@ def request_operation(
         reverts=reverts,
         actor=dataclasses.asdict(actor),
         actor_login=actor.login,
-        reason=reason[:300],
+        reason=one_line(reason)[:300],
         trace_id=trace.trace_id,
         correlation_id=trace.correlation_id,
         request_id=trace.request_id,

@@ -19,10 +19,14 @@ from django.conf import settings
 from hosting.errors import HostingError
 from hosting.texts import N_, Text
 
-#: Seconds for one socket call, and for a whole delivery: an answer that drips must not hold the sender.
-_TIMEOUT, _DEADLINE = 5.0, 15.0
+#: Seconds for one socket call, for what is sent and answered, and for a whole delivery with its look-up of the name:
+#: an answer that drips must not hold the sender.
+_TIMEOUT, _DEADLINE, LONGEST = 5.0, 15.0, 30.0
 #: Bytes of the answer that are read, and characters of it that are kept.
 _READ, KEPT = 4096, 300
+#: NAT64 (RFC 6052), translated and compatible addresses (RFC 2765, 4291): an IPv4 address is their end.
+_HOLD_IPV4 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+_IPV6_ONLY = (ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1"))
 
 
 class BadAddress(HostingError):
@@ -143,7 +147,9 @@ def _is_outside(text: str) -> bool:
     """Whether an address is on the internet: not loopback, private, link-local, multicast, reserved, or a way there."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1] or _nat64(address)
+        if address.is_site_local:
+            return False
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1] or _ipv4_within(address)
         if inner is not None:
             return _is_outside(str(inner))
     if settings.NPANEL_WEBHOOK_LOOPBACK and address.is_loopback:
@@ -151,9 +157,9 @@ def _is_outside(text: str) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def _nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address inside of 64:ff9b::/96 (RFC 6052)."""
-    inside = address in ipaddress.ip_network("64:ff9b::/96")
+def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address at the end of those that routers translate or once did."""
+    inside = address not in _IPV6_ONLY and any(address in network for network in _HOLD_IPV4)
     return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if inside else None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from django.db.models import F, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from audit.actor import Actor
@@ -13,7 +13,7 @@ from audit.record import record
 from hosting.choices import DeliveryState
 from hosting.errors import HostingError
 from hosting.models import ApiIdempotencyKey, Webhook, WebhookDelivery
-from hosting.operations.webhook_post import Answer, Letter, post
+from hosting.operations.webhook_post import LONGEST, Answer, Letter, post
 from hosting.sealing import unseal
 from hosting.transactions import retried
 from hosting.verbs import WEBHOOK_DISABLE
@@ -26,9 +26,9 @@ DELAYS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600)
 PATIENCE = timedelta(days=5)
 KEYS_LIVE = timedelta(hours=24)
 _DELIVERIES_KEPT = timedelta(days=30)
-#: Longer than any delivery takes: what a dead worker had claimed is tried again after it.
-_LEASE = timedelta(minutes=2)
 _AT_ONCE, _BATCH = 4, 20
+#: Longer than a whole batch takes, the last of it too: what a dead worker had claimed is tried again after it.
+_LEASE = timedelta(seconds=2 * LONGEST * (_BATCH // _AT_ONCE + 1))
 
 log = get_logger(register_operation("webhook_delivery"))
 
@@ -63,10 +63,9 @@ def _due() -> Iterable[WebhookDelivery]:
     waiting: QuerySet[WebhookDelivery] = WebhookDelivery.objects.select_related("webhook").filter(
         state=DeliveryState.PENDING, next_at__lte=timezone.now(), webhook__is_active=True
     )
-    first: dict[object, WebhookDelivery] = {}
-    for delivery in waiting.order_by("next_at")[: _BATCH * 10]:
-        first.setdefault(delivery.webhook_id, delivery)
-    return list(first.values())[:_BATCH]
+    oldest = waiting.filter(webhook=OuterRef("pk")).order_by("next_at", "pk").values("pk")[:1]
+    hooks = Webhook.objects.filter(is_active=True).annotate(first=Subquery(oldest)).exclude(first=None)
+    return waiting.filter(pk__in=list(hooks.values_list("first", flat=True))).order_by("next_at")[:_BATCH]
 
 
 def _claim(delivery: WebhookDelivery) -> bool:

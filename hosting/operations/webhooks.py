@@ -6,9 +6,11 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import override
 
 from hosting.choices import WebhookEvent
 from hosting.models import BulkRun, HostingService, Intent, Operation, Webhook, WebhookDelivery
+from hosting.troubles import spared
 
 
 def tell(operation: Operation, before: str) -> None:
@@ -53,6 +55,7 @@ def _put(service: HostingService | None, events: list[tuple[WebhookEvent, dict[s
     ]
     for delivery in deliveries:
         delivery.payload["id"] = str(delivery.pk)
+        delivery.payload["data"] = _for_reader(delivery.webhook, delivery.payload["data"])
     WebhookDelivery.objects.bulk_create(deliveries)
 
 
@@ -111,6 +114,17 @@ def _intent(intent: Intent) -> dict[str, Any]:
 
 def _bulk_run(run: BulkRun) -> dict[str, Any]:
     return {"id": str(run.pk), "kind": run.kind, "state": run.state, "total": run.total, "trace_id": run.trace_id}
+
+
+def _for_reader(hook: Webhook, data: dict[str, Any]) -> dict[str, Any]:
+    """The server's own words about a failure go to operators' webhooks alone."""
+    operation = data.get("operation")
+    operators = hook.customer_id is None and hook.reseller_id is None
+    if operators or not isinstance(operation, dict) or not operation.get("error"):
+        return data
+    with override(None):
+        error = {name: fact for name, fact in spared(operation["error"]).items() if name != "permanent"}
+    return {**data, "operation": {**operation, "error": error}}
 
 
 def _payload(event: WebhookEvent, now: datetime, data: dict[str, Any]) -> dict[str, Any]:

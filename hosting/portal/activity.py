@@ -14,6 +14,7 @@ from audit.models import Event
 from hosting import selectors
 from hosting.choices import FINAL_STATES
 from hosting.models import HostingService, Operation
+from hosting.numbers import row_number
 from hosting.portal import words
 from hosting.portal.access import PortalRequest, portal
 from hosting.portal.pages import PAGE_SIZE, page
@@ -47,8 +48,7 @@ def activity(request: PortalRequest) -> HttpResponse:
     """The list, newest first, perhaps of one service."""
     services = list(selectors.services(request.actor).prefetch_related("domains").order_by("username")[:_CHIPS])
     chosen = _chosen(request)
-    before = request.GET.get("before", "")
-    mark = int(before) if before.isdigit() and len(before) < 19 else None
+    mark = row_number(request.GET.get("before", ""))
     found = selectors.activity(request.actor, service=chosen, before=mark, count=PAGE_SIZE + 1)
     events = found[:PAGE_SIZE]
     context = {
@@ -62,8 +62,8 @@ def activity(request: PortalRequest) -> HttpResponse:
 
 
 def _chosen(request: PortalRequest) -> HostingService | None:
-    asked = request.GET.get("service", "")
-    return selectors.services(request.actor).filter(pk=asked).first() if asked.isdigit() and len(asked) < 19 else None
+    asked = row_number(request.GET.get("service", ""))
+    return selectors.services(request.actor).filter(pk=asked).first() if asked is not None else None
 
 
 def told(actor: Actor, events: Sequence[Event]) -> list[Told]:

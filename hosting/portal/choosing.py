@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from hosting import selectors
 from hosting.choices import ServiceState
 from hosting.models import HostingService
+from hosting.numbers import row_number
 from hosting.policies import Policy
 from hosting.portal.access import PortalRequest, find
 from hosting.portal.pages import page
@@ -56,7 +57,7 @@ def chosen_service(request: PortalRequest, use: str) -> Choice:
     rows = selectors.services(request.actor).prefetch_related("domains")
     asked = request.GET.get("service", "")
     if asked:
-        return Choice(find(rows, asked if asked.isdigit() and len(asked) < 19 else 0), ())
+        return Choice(find(rows, row_number(asked) or 0), ())
     able = tuple(able_to(request, use, rows.filter(state__in=LIVE).order_by("username")[:_OFFERED]))
     return Choice(able[0] if len(able) == 1 else None, able)
 

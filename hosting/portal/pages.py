@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from hosting.errors import HostingError
 from hosting.models import Operation
+from hosting.numbers import row_number
 from hosting.policies import perform
 from hosting.portal.access import PortalRequest, require
 from hosting.portal.forms import PortalForm
@@ -126,8 +127,9 @@ def rows_by_name(rows: QuerySet[Any], request: HttpRequest, field: str = "name")
     """
     after = request.GET.get("after", "")[:300]
     key, _bar, pk = after.rpartition("|")
-    if key and pk.isdigit():
-        rows = rows.filter(Q(**{f"{field}__gt": key}) | Q(**{field: key, "pk__gt": int(pk)}))
+    number = row_number(pk)
+    if key and number is not None:
+        rows = rows.filter(Q(**{f"{field}__gt": key}) | Q(**{field: key, "pk__gt": number}))
     found = list(rows.order_by(field, "pk")[: PAGE_SIZE + 1])
     shown, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     mark = f"{getattr(shown[-1], field)}|{shown[-1].pk}" if more else ""

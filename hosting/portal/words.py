@@ -12,6 +12,7 @@ from hosting.choices import OperationKind, OperationState
 from hosting.models import Operation
 from hosting.operations.present import ChangeView, plan_view
 from hosting.templatetags.console import unicode_name
+from hosting.troubles import trouble_of
 
 #: What a change does, by kind of Resource and action; ``name`` is the domain, database or account it is about.
 _SENTENCES = {
@@ -60,19 +61,6 @@ _TITLES = {
 }
 #: Which Resource an operation is named after, the first of them that it is limited to.
 _NAMED_BY = ("virtual_host", "database", "dns_zone", "database_user")
-#: What went wrong, by code; what a server said in its own words is the operators' to read.
-_TROUBLES = {
-    "stale_plan": gettext_lazy("Something changed since you saw the plan. This is the new one."),
-    "configuration_invalid": gettext_lazy("The web server did not accept the new settings."),
-    "probe_failed": gettext_lazy("The change was made, but a visitor would not have got the right answer."),
-    "zone_invalid": gettext_lazy("The DNS records do not fit together."),
-}
-_TROUBLE = gettext_lazy("Something on the server did not go as it should.")
-_NO_SERVER = gettext_lazy("The server could not be reached.")
-_UNREACHABLE = frozenset(
-    "connection_failed connection_refused connection_timed_out outcome_unknown agent_unavailable unknown_host_key "
-    "host_key_changed authentication_refused".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +161,7 @@ def ending(operation: Operation) -> Ending | None:
 
 def trouble(operation: Operation) -> str:
     """What went wrong, in one sentence; "" when nothing did."""
-    if not operation.error:
-        return ""
-    code = str(operation.error.get("code", ""))
-    return str(_NO_SERVER if code in _UNREACHABLE else _TROUBLES.get(code, _TROUBLE))
+    return trouble_of(operation.error)
 
 
 def place(operation: Operation) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from hosting.services.sites import apply_service, change_php, delete_service, re
 from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.translated import english, shown
+from hosting.validators import one_line
 from hosting.verbs import BULK_CANCEL, BULK_CONFIRM, BULK_FINISH, BULK_RETRY, BULK_START, INTENT_PREPARE
 from observability.context import bind_trace, current, new_correlation_id
 from observability.logging import get_logger
@@ -81,7 +82,7 @@ def start_bulk(
         total=len(chosen),
         actor=dataclasses.asdict(actor),
         actor_login=actor.login,
-        reason=reason[:300],
+        reason=one_line(reason)[:300],
         trace_id=trace.trace_id,
         correlation_id=trace.correlation_id or new_correlation_id(),
     )

@@ -24,6 +24,7 @@ from hosting.services.operations import give_up
 from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.translated import shown
+from hosting.validators import one_line
 from hosting.verbs import BULK_CONFIRM, INTENT_CONFIRM, INTENT_EXPIRE, INTENT_TOKEN
 
 _TOKEN_BYTES = 32
@@ -156,7 +157,7 @@ def take_intent(actor: Actor, intent: Intent, token: str, digest: str, reason: s
             code="stale_plan",
             hint=N_("Look at the new plan and confirm that one."),
         )
-    if not reason:
+    if not one_line(reason):
         raise HostingError(
             N_("A reason is needed."),
             code="reason_missing",

@@ -107,8 +107,24 @@ def check_reseller_room(service: HostingService) -> None:
         _check_sold_disk(reseller, plan, others)
 
 
-def _check_sold_disk(reseller: Reseller, plan: HostingPlan, others: QuerySet[HostingService]) -> None:
-    if plan.disk_mb is None:
+def check_larger_plan(plan: HostingPlan) -> None:
+    """Refuse more disk space for a reseller's plan than the reseller's terms have room for. Call once it is saved.
+
+    Raises:
+        HostingError: ``limit_reached``.
+    """
+    if plan.reseller_id is None:
+        return
+    reseller = Reseller.objects.select_for_update().get(pk=plan.reseller_id)
+    sold = HostingService.objects.filter(customer__reseller=reseller).exclude(state=ServiceState.TERMINATED)
+    if reseller.max_disk_mb is not None and sold.filter(plan=plan).exists():
+        _check_sold_disk(reseller, plan, sold.exclude(plan=plan), sold.filter(plan=plan).count())
+
+
+def _check_sold_disk(reseller: Reseller, plan: HostingPlan, others: QuerySet[HostingService], more: int = 1) -> None:
+    """Whether there is room for so many services under the plan; the plan is read again under the reseller's lock."""
+    each = HostingPlan.objects.values_list("disk_mb", flat=True).get(pk=plan.pk)
+    if each is None:
         raise HostingError(
             N_(
                 "The plan %(name)s has unlimited disk space, and %(reseller)s may sell only so much.",
@@ -120,7 +136,7 @@ def _check_sold_disk(reseller: Reseller, plan: HostingPlan, others: QuerySet[Hos
             field="plan",
         )
     sold = others.aggregate(sold=Sum("plan__disk_mb"))["sold"] or 0
-    check_reseller_limit(reseller, "max_disk_mb", lambda row: sold, plan.disk_mb)
+    check_reseller_limit(reseller, "max_disk_mb", lambda row: sold, each * more)
 
 
 def _foreign_plan(plan: HostingPlan) -> HostingError:

@@ -12,6 +12,7 @@ from audit.record import Target, record
 from hosting.choices import ServiceState
 from hosting.errors import HostingError
 from hosting.models import HostingPlan, HostingService
+from hosting.services.limits import check_larger_plan
 from hosting.services.rows import reread
 from hosting.services.validation import save_valid
 from hosting.state import PhpPool, SystemUser
@@ -59,7 +60,8 @@ def change_plan(*, actor: Actor, plan: HostingPlan, **values: Any) -> HostingPla
     its services are out of sync.
 
     Raises:
-        HostingError: ``invalid``, ``not_found`` (somebody has just deleted it).
+        HostingError: ``invalid``, ``not_found`` (somebody has just deleted it), ``limit_reached`` (of the reseller
+            whose it is: its services would have more disk space than may be sold).
     """
     row = reread(plan, lock=True)
     before = _shown(row)
@@ -69,9 +71,15 @@ def change_plan(*, actor: Actor, plan: HostingPlan, **values: Any) -> HostingPla
         setattr(row, name, value)
     save_valid(row)
     after = _shown(row)
+    if _is_more(before["disk_mb"], after["disk_mb"]):
+        check_larger_plan(row)
     _mark_services(row, {kind for name, kind in _ON_NODES.items() if before[name] != after[name]})
     record(verb=PLAN_CHANGE, actor=actor, target=row, outcome=Outcome.SUCCEEDED, before=before, after=after)
     return row
+
+
+def _is_more(before: int | None, after: int | None) -> bool:
+    return before is not None and (after is None or after > before)
 
 
 def _mark_services(plan: HostingPlan, kinds: set[str]) -> None:

@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.utils import timezone
 
 from accounts.models import Customer, Reseller
 from audit.actor import Actor
 from audit.choices import Outcome
+from audit.models import Event
 from audit.record import Target, record
 from hosting.choices import DeliveryState, WebhookEvent
 from hosting.errors import HostingError
@@ -22,6 +24,8 @@ from hosting.verbs import WEBHOOK_CHANGE, WEBHOOK_CREATE, WEBHOOK_DELETE, WEBHOO
 
 #: Webhooks that one customer, one reseller, or the operators may have.
 MOST = 20
+#: Deliveries of one webhook that are sent once more by hand, in an hour.
+MOST_RESENT = 60
 
 
 @retried
@@ -41,6 +45,7 @@ def create_webhook(
     Raises:
         HostingError: ``bad_address``, ``invalid`` (an event that does not exist), ``limit_reached``, ``sealing_error``.
     """
+    _lock_owner(customer, reseller)
     if Webhook.objects.filter(customer=customer, reseller=reseller).count() >= MOST:
         raise HostingError(
             N_("There are %(most)s webhooks already.", most=MOST),
@@ -118,16 +123,36 @@ def resend_delivery(*, actor: Actor, delivery: WebhookDelivery) -> WebhookDelive
     """Send a delivery once more, whatever became of it, with all its tries.
 
     Raises:
-        HostingError: ``wrong_state`` (the webhook is not active), ``not_found``.
+        HostingError: ``wrong_state`` (the webhook is not active), ``not_found``, ``limit_reached``.
     """
+    Webhook.objects.select_for_update().filter(pk=delivery.webhook_id).first()  # those at once are counted one by one
     row = reread(delivery, lock=True)
     if not row.webhook.is_active:
         raise HostingError(N_("The webhook is not active."), code="wrong_state", hint=N_("Activate it first."))
+    _check_resent(row.webhook)
     row.state, row.attempts, row.next_at, row.finished_at = DeliveryState.PENDING, 0, timezone.now(), None
     row.save(update_fields=["state", "attempts", "next_at", "finished_at"])
     after = {"delivery": str(row.pk), "event": row.event}
     record(verb=WEBHOOK_RESEND, actor=actor, target=row.webhook, outcome=Outcome.SUCCEEDED, after=after)
     return row
+
+
+def _check_resent(hook: Webhook) -> None:
+    target, since = Target.of(hook), timezone.now() - timedelta(hours=1)
+    sent = Event.objects.filter(target_type=target.type, target_id=target.id, verb=WEBHOOK_RESEND.name)
+    if sent.filter(occurred_at__gt=since).count() >= MOST_RESENT:
+        raise HostingError(
+            N_("%(most)s deliveries were sent again within an hour.", most=MOST_RESENT),
+            code="limit_reached",
+            hint=N_("Try again later; what fails is sent again by itself."),
+        )
+
+
+def _lock_owner(customer: Customer | None, reseller: Reseller | None) -> None:
+    """Hold the owner's row, so that two at once don't both take the last place. Those of the operators have none."""
+    for owner in (customer, reseller):
+        if owner is not None:
+            type(owner)._default_manager.select_for_update().filter(pk=owner.pk).first()
 
 
 def _give_secret(hook: Webhook) -> str:

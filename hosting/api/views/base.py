@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.models import ApiToken
 from accounts.scopes import WRITE
 from audit.actor import Actor
 from hosting.api.authentication import actor_of
@@ -27,7 +28,7 @@ from hosting.api.pagination import Pages
 from hosting.api.problems import Refusal
 from hosting.api.throttles import count_refusal
 from hosting.models import Operation
-from hosting.policies import perform
+from hosting.policies import Policy, perform
 from hosting.use_cases import USE_CASES
 
 Serializer = type[serializers.Serializer]
@@ -80,16 +81,19 @@ class Resource(GenericViewSet):
         return type(self).selector(self.actor).prefetch_related(*self.prefetch)
 
     def perform_authentication(self, request: Request) -> None:
-        """Find out who it is; a refused token counts against the address it came from.
+        """Find out who it is; no token, or a refused one, counts against the address it came from.
 
         Raises:
             AuthenticationFailed: the token is not known or may not be used.
+            Throttled: too many such requests came from there.
         """
         try:
             super().perform_authentication(request)
         except AuthenticationFailed:
             count_refusal(request, self)
             raise
+        if not isinstance(request.auth, ApiToken):  # permissions refuse it, before any other limit is looked at
+            count_refusal(request, self)
 
     def read_input(self, serializer: Serializer) -> dict[str, Any]:
         """The values of the request's body.
@@ -101,6 +105,15 @@ class Resource(GenericViewSet):
         read = serializer(data=self.request.data, context=self.get_serializer_context(), partial=partial)
         read.is_valid(raise_exception=True)
         return dict(read.validated_data)
+
+    def check_replay(self, name: str, subject: Model | None) -> None:
+        """Before an answer may be given again: whether it would still be given.
+
+        Raises:
+            HostingError: ``forbidden``.
+        """
+        if HEADER in self.request.headers:
+            Policy(self.actor).require(name, subject)
 
     def carry_out(self, name: str, subject: Model | None, data: dict[str, Any], answer: Serializer | None) -> Response:
         """Ask for a use case, and answer with what it made.
@@ -162,6 +175,7 @@ def act(
 
     def endpoint(self: Resource, request: Request, **kwargs: Any) -> Response:
         subject = self.get_object()
+        self.check_replay(name, subject)
 
         def work() -> Response:
             return self.carry_out(name, subject, self.read_input(takes), answer)
@@ -191,9 +205,11 @@ def adds(name: str, takes: Serializer, *, answer: Serializer | None = None, extr
     """
 
     def endpoint(self: Resource, request: Request, **kwargs: Any) -> Response:
+        read, use = self.read_input(takes), USE_CASES[name]
+        self.check_replay(name, read.get(use.subject))
+
         def work() -> Response:
-            data = self.read_input(takes)
-            use = USE_CASES[name]
+            data = dict(read)
             self.makes = True
             return self.carry_out(name, data.pop(use.subject) if use.subject else None, data, answer)
 

@@ -197,7 +197,8 @@ def test_resending(db: None, receiver: Receiver) -> None:
 @pytest.mark.parametrize(
     "address",
     ["10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "240.0.0.1",  # noqa: S104
-     "::", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:0a00:0001::"],
+     "::", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:0a00:0001::",
+     "fec0::1", "::10.0.0.1", "::ffff:0:10.0.0.1"],
 )  # fmt: skip
 def test_addresses_inside_are_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     _resolve_to(monkeypatch, address)

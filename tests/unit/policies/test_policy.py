@@ -106,12 +106,26 @@ def test_a_suspended_service_waits_for_its_provider(service: HostingService, res
 def test_a_customer_takes_back_only_what_a_customer_can_ask_for(
     kind: OperationKind, allowed: bool, service: HostingService
 ) -> None:
-    operation = _operation(service, kind, people.operator())
-    back = factories.make_operation(service=service, kind=OperationKind.ROLLBACK, reverts=operation)
+    operation = _operation(service, kind, people.actor(people.member(service.customer)))
+    back = _taken_back(service, operation)
     for name in ("operation.rollback", "operation.approve", "operation.cancel", "operation.retry"):
         assert may(people.member(service.customer), name, operation) is allowed
         assert may(people.member(service.customer), name, back) is allowed
         assert not may(people.member(factories.make_customer()), name, operation)
+
+
+@pytest.mark.parametrize("kind", [OperationKind.REMOVE_DOMAIN, OperationKind.CHANGE_PHP, OperationKind.SUSPEND])
+def test_nobody_undoes_what_an_operator_asked_for(
+    kind: OperationKind, service: HostingService, reseller: Reseller
+) -> None:
+    """Nor a taking back of theirs; other operators do."""
+    operation = _operation(service, kind, people.operator())
+    back = _taken_back(service, operation)
+    for name in (name for name in USE_CASES if name.startswith("operation.")):
+        for row in (operation, back):
+            assert not may(people.member(service.customer), name, row)
+            assert not may(people.reseller(reseller), name, row)
+            assert may(people.admin(), name, row)
 
 
 def test_a_refusal_does_nothing(service: HostingService) -> None:
@@ -176,3 +190,10 @@ def _refusal(actor: Actor, use: str, subject: object, **data: object) -> str:
 def _operation(service: HostingService, kind: OperationKind, actor: Actor) -> Operation:
     asked = {"type": "user", "id": actor.id, "login": actor.login, "role": str(actor.role)}
     return factories.make_operation(service=service, kind=kind, state=OperationState.SUCCEEDED, actor=asked)
+
+
+def _taken_back(service: HostingService, operation: Operation) -> Operation:
+    """By whoever asked for it."""
+    return factories.make_operation(
+        service=service, kind=OperationKind.ROLLBACK, reverts=operation, actor=operation.actor
+    )
