@@ -16,8 +16,10 @@ PATIENCE_MS = 60_000
 
 @pytest.fixture
 def admin_client(db: None) -> Client:
-    """An administrator's browser session."""
-    return signed_in(people.admin())
+    """An administrator's browser session, with proof of a moment ago."""
+    client = signed_in(people.admin())
+    people.prove(client)
+    return client
 
 
 @pytest.fixture
