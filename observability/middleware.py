@@ -19,6 +19,18 @@ from observability.operations import HTTP_REQUEST
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH"})
 _BODY_BUCKETS = (0, 256, 1_024, 8_192, 65_536, 524_288, 4_194_304, 67_108_864, float("inf"))
 
+#: What follows these in a path opens something by itself: logs get none of it.
+SECRET_TAILS = ("/password/reset/key/", "/portal/preview/")
+
+
+def told_path(path: str) -> str:
+    """A path as logs may have it."""
+    for mark in SECRET_TAILS:
+        head, found, tail = path.partition(mark)
+        if found and tail:
+            return f"{head}{mark}…"
+    return path
+
 
 def trace_of_request(request: HttpRequest) -> context.Trace:
     """The trace a request belongs to: the caller's where its headers are well formed, else a new one.
@@ -52,7 +64,7 @@ class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
         previous, fields = self.prepare(request), structlog.contextvars.get_contextvars()
         try:
             structlog.contextvars.bind_contextvars(ip=request.client_ip)
-            get_logger(HTTP_REQUEST).debug("request started", method=_method(request), path=request.path)
+            get_logger(HTTP_REQUEST).debug("request started", method=_method(request), path=told_path(request.path))
             response = self._answer(request)
             self._add_headers(response)
             self._log_finished(request, response)
@@ -94,9 +106,9 @@ class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
         level = self._log_level_for_status_code(response.status_code)
         get_logger(HTTP_REQUEST).log(
             level,
-            f"{_method(request)} {request.path} {response.status_code}",
+            f"{_method(request)} {told_path(request.path)} {response.status_code}",
             method=_method(request),
-            path=request.path,
+            path=told_path(request.path),
             http_status=response.status_code,
             status="failed" if response.status_code >= 500 else "success",
             duration_ms=round((time.perf_counter() - request.npanel_started) * 1000, 1),
