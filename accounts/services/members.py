@@ -59,15 +59,15 @@ def change_access(*, actor: Actor, membership: Membership, access: str) -> Membe
     """Another access for a member.
 
     Raises:
-        ValidationError: there is no such access, or the last owner would be gone.
+        ValidationError: there is no such access, the last owner would be gone, or the membership ended meanwhile.
     """
-    _lock(membership)
+    membership = _locked(membership)
     before = str(membership.access)
     if access != MemberAccess.OWNER:
         _keep_an_owner(membership)
     membership.access = access
     membership.full_clean()
-    membership.save()
+    membership.save(force_update=True)
     _record_change(actor, membership, before, str(access))
     return membership
 
@@ -77,9 +77,9 @@ def remove_member(*, actor: Actor, membership: Membership) -> None:
     """Take a member's access away; one who is nobody's member any more is signed out.
 
     Raises:
-        ValidationError: it is the last owner.
+        ValidationError: it is the last owner, or the membership ended meanwhile.
     """
-    _lock(membership)
+    membership = _locked(membership)
     _keep_an_owner(membership)
     user, customer = membership.user, membership.customer
     membership.delete()
@@ -98,9 +98,13 @@ def send_invitation(user: User, company: str, *, new: bool) -> None:
     transaction.on_commit(lambda: send_later(write("account/email/invitation", user.email, context)))
 
 
-def _lock(membership: Membership) -> None:
-    """Two owners who remove each other take turns."""
-    Customer.objects.select_for_update().get(pk=membership.customer_id)
+def _locked(membership: Membership) -> Membership:
+    """The row as it is now: two owners who remove each other take turns, and who is gone stays gone."""
+    Customer.objects.select_for_update().filter(pk=membership.customer_id).first()
+    found = Membership.objects.select_related("user", "customer").filter(pk=membership.pk).first()
+    if found is None:
+        raise ValidationError(_("This person is not a member any more."))
+    return found
 
 
 def _keep_an_owner(membership: Membership) -> None:
