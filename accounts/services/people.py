@@ -93,7 +93,7 @@ def delete_person(*, actor: Actor, user: User) -> None:
 
 @transaction.atomic
 def set_operator_password(*, actor: Actor, user: User, password: str) -> None:
-    """Give a person another password. Their open sessions end with the old one.
+    """Give a person another password. Their sessions and tokens end with the old one.
 
     Raises:
         ValidationError: the password is too easy to guess.
@@ -104,7 +104,7 @@ def set_operator_password(*, actor: Actor, user: User, password: str) -> None:
 
 @transaction.atomic
 def change_own_password(*, actor: Actor, user: User, password: str, session_key: str = "") -> None:
-    """A person's own new password, typed in the account pages or by a reset letter; their other sessions end.
+    """A person's own new password, typed in the account pages or by a reset letter; other sessions and all tokens end.
 
     Raises:
         ValidationError: the password is too easy to guess.
@@ -118,6 +118,7 @@ def _set_password(actor: Actor, user: User, password: str, kept: str) -> None:
     user.save(update_fields=["password"])
     record(verb=USER_CHANGE, actor=actor, target=user, outcome=Outcome.SUCCEEDED, after={"changed": ["password"]})
     end_all_sessions(actor=actor, user=user, but=kept)
+    revoke_tokens(actor=actor, user=user)  # whoever knew the old one may have made some
 
 
 @transaction.atomic
