@@ -8,6 +8,7 @@ from accounts.choices import MemberAccess, Role
 from accounts.interfaces import CUSTOMER, RESET_PATH, address
 from accounts.letters import send_later, write
 from accounts.models import Customer, Membership, User
+from accounts.services.letters import count_letter
 from accounts.services.people import create_person
 from accounts.services.sessions import end_all_sessions
 from accounts.verbs import MEMBER_ADD, MEMBER_CHANGE, MEMBER_REMOVE
@@ -32,7 +33,8 @@ def add_member(
         password: of a new account; then no letter is sent.
 
     Raises:
-        ValidationError: the address is none or belongs to somebody who is no customer, or is a member already.
+        ValidationError: the address is none or belongs to somebody who is no customer, is a member already, or too many
+            letters were sent.
     """
     user = User.objects.filter(email=email.strip().lower()).first()
     new = user is None
@@ -50,6 +52,7 @@ def add_member(
     after = {"person": user.email, "access": str(access)}
     record(verb=MEMBER_ADD, actor=actor, target=customer, outcome=Outcome.SUCCEEDED, after=after)
     if password is None:
+        count_letter(actor, user.email)
         send_invitation(user, str(customer), new=new)
     return membership
 
