@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
@@ -14,25 +14,20 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import actor_from_request
 from accounts.choices import Role
-from accounts.console import FactsAdmin
+from accounts.console import FactsAdmin, ProvenAdmin
 from accounts.models import Reseller, User
 from accounts.person_pages import PersonPages
 from accounts.services import people, resellers
+from accounts.services.letters import ask_for_new_password
 from accounts.services.people import is_last_admin
-from accounts.session_keys import keep_after_password
 
 _ROLE_TONES = {Role.ADMIN: "info", Role.SUPPORT: "good"}
 
 
 class PersonForm(forms.ModelForm):
-    """A person, and a password if it is to be a new one."""
+    """A person. Their password is theirs: it is chosen by letter, or on the account page."""
 
     language = forms.ChoiceField(label=_("Language"), required=False, choices=())
-    password_new = forms.CharField(
-        label=_("New password"), required=False, strip=False, max_length=128,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("Left empty, it stays as it is."),
-    )  # fmt: skip
 
     class Meta:
         model = User
@@ -42,16 +37,6 @@ class PersonForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "language" in self.fields:
             self.fields["language"].choices = [("", _("The browser's")), *settings.LANGUAGES]  # type: ignore[attr-defined]
-        if self.instance.pk is None and "password_new" in self.fields:
-            self.fields["password_new"].required = True
-            self.fields["password_new"].help_text = " ".join(password_validators_help_texts())
-
-    def clean_password_new(self) -> str:
-        """A password that is hard to guess, or none."""
-        password = str(self.cleaned_data["password_new"])
-        if password:
-            validate_password(password, self.instance)
-        return password
 
     def clean(self) -> dict[str, Any] | None:
         """The last administrator stays one."""
@@ -66,12 +51,39 @@ class PersonForm(forms.ModelForm):
         return data
 
 
+class NewPersonForm(PersonForm):
+    """A person who is to be; operators get a first password from whoever makes them."""
+
+    password_new = forms.CharField(
+        label=_("First password"), required=False, strip=False, max_length=128,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("For operators only. Customers and resellers get a letter and choose their own."),
+    )  # fmt: skip
+
+    def clean_password_new(self) -> str:
+        """A password that is hard to guess, or none."""
+        password = str(self.cleaned_data["password_new"])
+        if password:
+            validate_password(password, self.instance)
+        return password
+
+    def clean(self) -> dict[str, Any] | None:
+        """Operators have a password from the start, and nobody else has one that somebody else knows."""
+        data = super().clean() or self.cleaned_data
+        operator, password = data.get("role") in (Role.ADMIN, Role.SUPPORT), data.get("password_new")
+        if "password_new" not in self.errors and operator and not password:
+            self.add_error("password_new", _("An operator needs a first password."))
+        if "password_new" not in self.errors and password and not operator:
+            self.add_error("password_new", _("Customers and resellers choose their own password. Leave this empty."))
+        return data
+
+
 def _stays_admin(data: dict[str, Any]) -> bool:
     return data.get("role") == Role.ADMIN and bool(data.get("is_active"))
 
 
 @admin.register(User)
-class UserAdmin(PersonPages, FactsAdmin):
+class UserAdmin(ProvenAdmin, PersonPages, FactsAdmin):
     """People. Each change is a service's, which also ends what no longer fits."""
 
     form = PersonForm
@@ -80,7 +92,8 @@ class UserAdmin(PersonPages, FactsAdmin):
     list_filter = ("role", "is_active")
     search_fields = ("email__startswith", "name__startswith")
     search_help_text = _("E-mail address or name, from the beginning")
-    fieldsets = ((None, {"fields": (*PersonForm.Meta.fields, "password_new")}),)
+    fieldsets = ((None, {"fields": PersonForm.Meta.fields}),)
+    add_fieldsets = ((None, {"fields": (*PersonForm.Meta.fields, "password_new")}),)
     change_form_template = "admin/accounts/user/change_form.html"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -89,18 +102,24 @@ class UserAdmin(PersonPages, FactsAdmin):
             return False
         return super().has_delete_permission(request, obj)
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Only who is made now gets a password here."""
+        return super().get_form(request, obj, change=change, **({} if obj else {"form": NewPersonForm}), **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fieldsets if obj else self.add_fieldsets
+
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
-        """Create or change through the services; a new password of one's own keeps this session."""
+        """Create or change through the services; who got no password gets a letter."""
         actor, data = actor_from_request(request), dict(form.cleaned_data)
-        password = str(data.pop("password_new", ""))
-        if not change:
-            made = people.create_person(actor=actor, password=password, **data)
-            obj.pk, obj._state.adding = made.pk, False
+        if change:
+            people.change_person(actor=actor, user=obj, **data)  # type: ignore[arg-type]
             return
-        key = request.session.session_key or ""
-        changed = people.change_person(actor=actor, user=obj, password=password, session_key=key, **data)  # type: ignore[arg-type]
-        if password and obj.pk == request.user.pk:
-            keep_after_password(request, changed)
+        password = str(data.pop("password_new")) or None
+        made = people.create_person(actor=actor, password=password, **data)
+        if password is None:
+            ask_for_new_password(actor=actor, user=made)
+        obj.pk, obj._state.adding = made.pk, False
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete through the service."""
@@ -131,7 +150,7 @@ class UserAdmin(PersonPages, FactsAdmin):
 
 
 @admin.register(Reseller)
-class ResellerAdmin(FactsAdmin):
+class ResellerAdmin(ProvenAdmin, FactsAdmin):
     """Resellers. They are deactivated rather than deleted: their customers stay theirs."""
 
     list_display = ("name", "email", "active", "max_customers", "max_services")

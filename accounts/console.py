@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import keyset
 from accounts.actors import actor_from_request
+from accounts.fresh import fresh_proof
 from accounts.policies import OperatorPolicy
 from audit.choices import Outcome
 from audit.models import Event
@@ -147,6 +148,20 @@ class FactsAdmin(ConsoleAdmin):
     def _record(self, request: HttpRequest, what: str, target: Target, **states: Any) -> None:
         actor = actor_from_request(request)
         record(verb=self.verbs[what], actor=actor, target=target, outcome=Outcome.SUCCEEDED, **states)
+
+
+class ProvenAdmin(admin.ModelAdmin):
+    """Mix-in: who may change something here proves again who they are before the form opens, and before it counts."""
+
+    def changeform_view(self, request: HttpRequest, *arguments: Any, **keywords: Any) -> Any:
+        """The form to add and to change; who only looks is not asked."""
+        if not self.has_change_permission(request):
+            return super().changeform_view(request, *arguments, **keywords)
+        return fresh_proof(super().changeform_view)(request, *arguments, **keywords)
+
+    def delete_view(self, request: HttpRequest, *arguments: Any, **keywords: Any) -> Any:
+        """The question before deleting, and deleting."""
+        return fresh_proof(super().delete_view)(request, *arguments, **keywords)
 
 
 def tabs_for(request: HttpRequest, tabs: Iterable[tuple[str, Any, int | None]]) -> tuple[list[dict[str, Any]], str]:

@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from allauth.account.decorators import reauthentication_required
 from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
@@ -17,16 +16,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import actor_from_request
 from accounts.console import ConsoleAdmin
+from accounts.fresh import fresh_proof
 from accounts.interfaces import CUSTOMER, IMPERSONATE_PATH, address, may_enter
 from accounts.models import User
 from accounts.policies import OperatorPolicy
 from accounts.selectors import own_door_events
 from accounts.services.impersonation import ask_impersonation
+from accounts.services.letters import ask_for_new_password
 from accounts.services.sessions import end_all_sessions, open_sessions, reset_second_factor, revoke_tokens
 from accounts.user_agents import in_words
 
 _SHOWN = 20
-_fresh_proof = reauthentication_required(app="accounts")
 
 
 class ReasonForm(forms.Form):
@@ -48,6 +48,7 @@ class PersonPages(ConsoleAdmin):
                 ("access", "access", self.access_view),
                 ("access/reset", "reset", self.reset_view),
                 ("access/end", "end", self.end_view),
+                ("access/letter", "letter", self.letter_view),
                 ("impersonate", "impersonate", self.impersonate_view),
             )
         ]
@@ -67,7 +68,7 @@ class PersonPages(ConsoleAdmin):
         }  # fmt: skip
         return self.page(request, "admin/accounts/user/access.html", context)
 
-    @method_decorator((require_POST, _fresh_proof))
+    @method_decorator((require_POST, fresh_proof))
     def reset_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take the second factors of somebody who lost theirs away."""
         person = self._to_act_on(request, object_id)
@@ -84,7 +85,19 @@ class PersonPages(ConsoleAdmin):
         messages.success(request, _("All sessions have ended, and all tokens are revoked."))
         return self._back(person)
 
-    @method_decorator(_fresh_proof)
+    @method_decorator((require_POST, fresh_proof))
+    def letter_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send a letter that says where to choose a new password: nobody else sets a customer's."""
+        person = self._to_act_on(request, object_id)
+        try:
+            ask_for_new_password(actor=actor_from_request(request), user=person)
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        else:
+            messages.success(request, _("A letter is on its way to %(email)s.") % {"email": person.email})
+        return self._back(person)
+
+    @method_decorator(fresh_proof)
     def impersonate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why; then hand the ticket over to the customers' interface."""
         person = self.find(request, object_id)

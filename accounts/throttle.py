@@ -13,12 +13,17 @@ from django.utils import timezone
 
 from accounts import devices
 from accounts.models import Attempts
+from observability.transactions import retried
 
 SIGN_IN, SECOND_FACTOR, RESET = "sign_in", "second_factor", "reset"
 WINDOW = timedelta(minutes=15)
 KNOWN_FOR = timedelta(days=30)
 #: Attempts per window. Strangers share ``account``; a known device or place has its own budget alone.
 LIMITS = {"pair": 5, "ip": 40, "account": 20, "device": 10, "place": 10}
+
+#: Letters per window: to one address, whoever causes them, and by one person, whomever they go to.
+LETTER, LETTERS = "letter", {"by": 30, "to": 5}
+_FORGOTTEN_AT_ONCE = 20
 
 
 class Throttled(Exception):
@@ -58,22 +63,56 @@ def take(action: str, request: HttpRequest, account: str) -> Ticket:
     """
     account, now = account.strip().lower(), timezone.now()
     budgets = _budgets(action, request, account)
-    with transaction.atomic():
-        rows = [_use(key, now) for key in budgets]
-        spent = [row for row in rows if row.used > budgets[row.key]]
-        first = bool(spent) and _tell(spent)
-        if spent:
-            Ticket(tuple(budgets)).give_back()
-    if spent:
-        raise Throttled(max(row.until for row in spent), first=first)
+    return _take(budgets, now)
+
+
+def take_letter(by: str, to: str) -> None:
+    """Take one letter from the budget of who causes it, and from that of the address that gets it.
+
+    Args:
+        by: the acting person's id; "" where there is none (commands, on the machine itself).
+        to: the e-mail address.
+
+    Raises:
+        Throttled: a budget is used up.
+    """
+    parts = [("by", by)] if by else []
+    budgets = {_key(LETTER, *part): LETTERS[part[0]] for part in (*parts, ("to", to.strip().lower()))}
+    _take(budgets, timezone.now())
+
+
+def _take(budgets: dict[str, int], now: datetime) -> Ticket:
+    spent, first = _try(budgets, now)
+    _forget_some(now)
+    if spent is not None:
+        raise Throttled(spent.until, first=first)
     return Ticket(tuple(budgets))
+
+
+@retried
+def _try(budgets: dict[str, int], now: datetime) -> tuple[Attempts | None, bool]:
+    """Take from one budget after the other, the widest first: one that is used up leaves no rows of the narrower."""
+    taken: list[str] = []
+    for key, limit in budgets.items():
+        row = _use(key, now)
+        taken.append(key)
+        if row.used > limit:
+            first = _tell([row])
+            Ticket(tuple(taken)).give_back()
+            return row, first
+    return None, False
+
+
+def _forget_some(now: datetime) -> None:
+    """What ran out is no use to anybody: a few rows per attempt, so that no attempt pays for all of them."""
+    old = Attempts.objects.filter(until__lte=now - WINDOW).order_by("until").values_list("pk", flat=True)
+    Attempts.objects.filter(pk__in=list(old[:_FORGOTTEN_AT_ONCE])).delete()
 
 
 def remember_place(request: HttpRequest, account: str) -> None:
     """From this address the account has been signed in to: it has a budget of its own from now on."""
     key, now = _key("known", account.lower(), network(request)), timezone.now()
     until = now + KNOWN_FOR
-    Attempts.objects.filter(until__lte=now - WINDOW).delete()  # what ran out is no use to anybody
     Attempts.objects.update_or_create(key=key, defaults={"until": until, "used": 0})
 
 
@@ -94,7 +133,7 @@ def _budgets(action: str, request: HttpRequest, account: str) -> dict[str, int]:
     elif Attempts.objects.filter(key=_key("known", account, place), until__gt=timezone.now()).exists():
         parts = (("place", account, place),)
     else:
-        parts = (("pair", account, place), ("ip", place), ("account", account))
+        parts = (("ip", place), ("account", account), ("pair", account, place))
     return {_key(action, *part): LIMITS[part[0]] for part in parts}
 
 

@@ -113,7 +113,9 @@ DATABASES = {"default": env.database(f"sqlite://{VAR_DIR / 'npanel.sqlite3'}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Shared by all web processes. Values are pickles, so worker and commands, which web processes must not reach, have
 # a cache of their own (SECURITY.md, "Queue as code execution").
-_shared = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "npanel_cache"}
+_shared: dict[str, object] = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "npanel_cache"}
+# What is evicted forgets a limit: far more entries than strangers make before theirs run out.
+_shared |= {"OPTIONS": {"MAX_ENTRIES": 100_000, "CULL_FREQUENCY": 10}}
 _own = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 # What the API's throttles count is each process's own: a row written for every request would cost more than it saves.
 _counters = _own | {"LOCATION": "counters", "OPTIONS": {"MAX_ENTRIES": 20_000}}

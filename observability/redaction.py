@@ -119,6 +119,11 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[
         re.compile(_ASSIGNED, re.I),
         rf"\1{REDACTED}",
     ),
+    (
+        ("/reset/key/", "/preview/"),
+        re.compile(r"(/password/reset/key/|/portal/preview/)[^\s?'\"<>]+"),
+        rf"\1{REDACTED}",
+    ),
     (("--",), re.compile(_OPTION, re.I), rf"\1{REDACTED}"),
 )
 

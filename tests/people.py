@@ -41,6 +41,11 @@ def actor(user: User, interface: str = "customer") -> Actor:
     return Actor(type=ActorType.USER, id=str(user.pk), login=user.email, role=user.role, interface=interface)
 
 
+def prove(client: Any, door: str = "/admin/account/") -> None:
+    """Give proof again in a session that began without any (``force_login``): some pages want it fresh."""
+    assert client.post(f"{door}prove/", {"password": PASSWORD}).status_code == 302
+
+
 def _person(email: str, role: str, **fields: Any) -> User:
     found = User.objects.filter(email=email).first()
     return found or User.objects.create_user(email, PASSWORD, role=role, is_superuser=role == Role.ADMIN, **fields)

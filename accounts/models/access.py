@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.one_line import check_lines
+
 
 class ApiToken(models.Model):
     """A person's key for the API: a prefix to find it by and a SHA-256 of the rest; the key itself is shown once."""
@@ -29,6 +31,11 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    def clean(self) -> None:
+        """The name is one line."""
+        super().clean()
+        check_lines(self)
 
 
 class Impersonation(models.Model):

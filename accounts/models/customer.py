@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import MemberAccess
+from accounts.one_line import check_lines
 
 if TYPE_CHECKING:
     from accounts.models.user import User
@@ -33,6 +34,11 @@ class Reseller(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """The name is one line."""
+        super().clean()
+        check_lines(self)
 
 
 class Customer(models.Model):
@@ -64,6 +70,7 @@ class Customer(models.Model):
             ValidationError: the name is taken.
         """
         super().clean()
+        check_lines(self)
         check_name_is_free(self)
 
 

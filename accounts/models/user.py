@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import Role
 from accounts.models.customer import Reseller
+from accounts.one_line import check_lines
 
 
 class UserManager(BaseUserManager["User"]):
@@ -72,6 +73,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             ValidationError: role and reseller do not fit.
         """
         super().clean()
+        check_lines(self)
         self.email = self.email.strip().lower()
         if (self.role == Role.RESELLER) != (self.reseller is not None):
             raise ValidationError({"reseller": _("The role reseller needs one, and no other role has one.")})

@@ -8,6 +8,7 @@ from accounts.choices import MemberAccess, Role
 from accounts.interfaces import CUSTOMER, RESET_PATH, address
 from accounts.letters import send_later, write
 from accounts.models import Customer, Membership, User
+from accounts.services.letters import count_letter
 from accounts.services.people import create_person
 from accounts.services.sessions import end_all_sessions
 from accounts.verbs import MEMBER_ADD, MEMBER_CHANGE, MEMBER_REMOVE
@@ -32,7 +33,8 @@ def add_member(
         password: of a new account; then no letter is sent.
 
     Raises:
-        ValidationError: the address is none or belongs to somebody who is no customer, or is a member already.
+        ValidationError: the address is none or belongs to somebody who is no customer, is a member already, or too many
+            letters were sent.
     """
     user = User.objects.filter(email=email.strip().lower()).first()
     new = user is None
@@ -50,6 +52,7 @@ def add_member(
     after = {"person": user.email, "access": str(access)}
     record(verb=MEMBER_ADD, actor=actor, target=customer, outcome=Outcome.SUCCEEDED, after=after)
     if password is None:
+        count_letter(actor, user.email)
         send_invitation(user, str(customer), new=new)
     return membership
 
@@ -59,15 +62,15 @@ def change_access(*, actor: Actor, membership: Membership, access: str) -> Membe
     """Another access for a member.
 
     Raises:
-        ValidationError: there is no such access, or the last owner would be gone.
+        ValidationError: there is no such access, the last owner would be gone, or the membership ended meanwhile.
     """
-    _lock(membership)
+    membership = _locked(membership)
     before = str(membership.access)
     if access != MemberAccess.OWNER:
         _keep_an_owner(membership)
     membership.access = access
     membership.full_clean()
-    membership.save()
+    membership.save(force_update=True)
     _record_change(actor, membership, before, str(access))
     return membership
 
@@ -77,9 +80,9 @@ def remove_member(*, actor: Actor, membership: Membership) -> None:
     """Take a member's access away; one who is nobody's member any more is signed out.
 
     Raises:
-        ValidationError: it is the last owner.
+        ValidationError: it is the last owner, or the membership ended meanwhile.
     """
-    _lock(membership)
+    membership = _locked(membership)
     _keep_an_owner(membership)
     user, customer = membership.user, membership.customer
     membership.delete()
@@ -98,9 +101,13 @@ def send_invitation(user: User, company: str, *, new: bool) -> None:
     transaction.on_commit(lambda: send_later(write("account/email/invitation", user.email, context)))
 
 
-def _lock(membership: Membership) -> None:
-    """Two owners who remove each other take turns."""
-    Customer.objects.select_for_update().get(pk=membership.customer_id)
+def _locked(membership: Membership) -> Membership:
+    """The row as it is now: two owners who remove each other take turns, and who is gone stays gone."""
+    Customer.objects.select_for_update().filter(pk=membership.customer_id).first()
+    found = Membership.objects.select_related("user", "customer").filter(pk=membership.pk).first()
+    if found is None:
+        raise ValidationError(_("This person is not a member any more."))
+    return found
 
 
 def _keep_an_owner(membership: Membership) -> None:

@@ -47,15 +47,14 @@ def create_person(*, actor: Actor, email: str, password: str | None = None, **fi
 
 
 @transaction.atomic
-def change_person(*, actor: Actor, user: User, password: str = "", session_key: str = "", **fields: Any) -> User:
+def change_person(*, actor: Actor, user: User, **fields: Any) -> User:
     """Change a person; another role, reseller or no right to sign in ends their sessions and revokes their tokens.
 
     Args:
-        fields: of :data:`CHANGEABLE`.
-        session_key: the acting person's own session, which goes on when they change themselves.
+        fields: of :data:`CHANGEABLE`; a password is the person's own to choose.
 
     Raises:
-        ValidationError: a field is wrong, the last administrator would be gone, or the password is easy to guess.
+        ValidationError: a field is wrong, or the last administrator would be gone.
     """
     User.objects.select_for_update().filter(
         role=Role.ADMIN
@@ -67,24 +66,14 @@ def change_person(*, actor: Actor, user: User, password: str = "", session_key: 
     if is_last_admin(user) and not (user.role == Role.ADMIN and user.is_active):
         raise ValidationError(_("This is the last administrator who may sign in. Make another one first."))
     user.full_clean(exclude=["password"])
-    if password:
-        validate_password(password, user)
-        user.set_password(password)
     user.save()
     keep_address(user)
-    after = facts(user) | ({"sign_in": "new password"} if password else {})
-    record(verb=USER_CHANGE, actor=actor, target=user, outcome=Outcome.SUCCEEDED, before=before, after=after)
-    _end_what_no_longer_fits(actor, user, before, session_key if password else "", bool(password))
-    return user
-
-
-def _end_what_no_longer_fits(actor: Actor, user: User, before: dict[str, Any], kept: str, password: bool) -> None:
     after = facts(user)
+    record(verb=USER_CHANGE, actor=actor, target=user, outcome=Outcome.SUCCEEDED, before=before, after=after)
     if any(before[name] != after[name] for name in _ENDS_SESSIONS):
         end_all_sessions(actor=actor, user=user)
         revoke_tokens(actor=actor, user=user)
-    elif password:
-        end_all_sessions(actor=actor, user=user, but=kept)
+    return user
 
 
 @transaction.atomic
@@ -104,7 +93,7 @@ def delete_person(*, actor: Actor, user: User) -> None:
 
 @transaction.atomic
 def set_operator_password(*, actor: Actor, user: User, password: str) -> None:
-    """Give a person another password. Their open sessions end with the old one.
+    """Give a person another password. Their sessions and tokens end with the old one.
 
     Raises:
         ValidationError: the password is too easy to guess.
@@ -115,7 +104,7 @@ def set_operator_password(*, actor: Actor, user: User, password: str) -> None:
 
 @transaction.atomic
 def change_own_password(*, actor: Actor, user: User, password: str, session_key: str = "") -> None:
-    """A person's own new password, typed in the account pages or by a reset letter; their other sessions end.
+    """A person's own new password, typed in the account pages or by a reset letter; other sessions and all tokens end.
 
     Raises:
         ValidationError: the password is too easy to guess.
@@ -129,6 +118,7 @@ def _set_password(actor: Actor, user: User, password: str, kept: str) -> None:
     user.save(update_fields=["password"])
     record(verb=USER_CHANGE, actor=actor, target=user, outcome=Outcome.SUCCEEDED, after={"changed": ["password"]})
     end_all_sessions(actor=actor, user=user, but=kept)
+    revoke_tokens(actor=actor, user=user)  # whoever knew the old one may have made some
 
 
 @transaction.atomic

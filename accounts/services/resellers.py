@@ -7,6 +7,7 @@ from django.forms.models import model_to_dict
 
 from accounts.choices import Role
 from accounts.models import Reseller, User
+from accounts.services.letters import count_letter
 from accounts.services.members import send_invitation
 from accounts.services.people import create_person
 from accounts.services.sessions import end_all_sessions, revoke_tokens
@@ -59,9 +60,10 @@ def add_reseller_person(*, actor: Actor, reseller: Reseller, email: str, name: s
     """Let somebody work for a reseller; a letter tells them how to choose a password.
 
     Raises:
-        ValidationError: the address is taken or is none.
+        ValidationError: the address is taken or is none, or too many letters were sent.
     """
     user = create_person(actor=actor, email=email, name=name.strip(), role=Role.RESELLER, reseller=reseller)
+    count_letter(actor, user.email)
     send_invitation(user, str(reseller), new=True)
     return user
 

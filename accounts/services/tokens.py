@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
@@ -115,7 +117,17 @@ def note_use(token: ApiToken, ip: str) -> None:
 def _lives(token: ApiToken) -> bool:
     user = token.user
     works = user.role != Role.RESELLER or (user.reseller is not None and user.reseller.is_active)
-    return token.revoked_at is None and token.expires_at > timezone.now() and user.is_active and works
+    return (
+        token.revoked_at is None and token.expires_at > timezone.now() and user.is_active and works and _enrolled(user)
+    )
+
+
+def _enrolled(user: User) -> bool:
+    """An operator without second factor gets no further with a token than with a password."""
+    if not settings.NPANEL_REQUIRE_STAFF_2FA or not user.is_staff:
+        return True
+    factors = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+    return Authenticator.objects.filter(user=user, type__in=factors).exists()
 
 
 def _from_there(token: ApiToken, ip: str) -> bool:

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 from allauth.account import views as account
-from allauth.account.decorators import reauthentication_required
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
@@ -25,6 +24,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts.actors import actor_from_request
 from accounts.forms import LanguageForm, ProfileForm
+from accounts.fresh import fresh_proof
 from accounts.middleware import ENROLLED_KEY
 from accounts.models import ApiToken
 from accounts.selectors import own_door_events
@@ -43,7 +43,6 @@ _SHOWN = 5
 _HISTORY = 100
 
 #: Proof given in the last minutes, or a full sign-in.
-fresh_proof = reauthentication_required(app="accounts")
 
 
 @require_safe

@@ -15,10 +15,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.actors import actor_from_request
+from accounts.fresh import fresh_proof
 from accounts.models import ApiToken
 from accounts.scopes import known_scopes
 from accounts.services.tokens import create_token, revoke_token
-from accounts.views.security import fresh_proof
 
 _TEMPLATE = "account/tokens.html"
 

@@ -54,12 +54,14 @@ def _remove(actor: Actor, membership: Membership, data: dict[str, Any]) -> Custo
 INVITE = Action(
     "invite", _("Let somebody in"), _("Let in"), _invite, InviteForm, plans=False, icon="plus",
     note=_("Who has no account yet gets one, and a letter that says how to choose a password."),
-    done=_("They may sign in now; a letter is on its way."),
+    done=_("They may sign in now; a letter is on its way."), fresh=True,
 )  # fmt: skip
-CHANGE = Action("access", _("Change access"), _("Change access"), _change, AccessForm, plans=False, icon="pencil")
+CHANGE = Action(
+    "access", _("Change access"), _("Change access"), _change, AccessForm, plans=False, icon="pencil", fresh=True
+)
 REMOVE = Action(
     "remove", _("Take access away"), _("Take access away"), _remove, NoQuestion, plans=False, danger=True,
-    icon="trash-2", note=_("Their sessions end. The account stays."), done=_("Their access is gone."),
+    icon="trash-2", note=_("Their sessions end. The account stays."), done=_("Their access is gone."), fresh=True,
 )  # fmt: skip
 
 

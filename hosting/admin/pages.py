@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import actor_from_request
 from accounts.console import EVENTS_SHOWN, ConsoleAdmin, tabs_for
+from accounts.fresh import fresh_proof
 from accounts.policies import OperatorPolicy
 from audit.actor import Actor
 from hosting.admin.cells import address_of
@@ -39,6 +40,7 @@ class Action:
         at_once: whether a second button may skip the look at the plan.
         note: one sentence on what it does. done: said afterwards where no operation's page follows.
         template: of the page, where the common one does not do.
+        fresh: whether proof of who acts must have been given a moment ago.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Action:
     note: Any = ""
     done: Any = ""
     template: str = "admin/npanel/action.html"
+    fresh: bool = False
 
 
 class ObjectAdmin(ConsoleAdmin):
@@ -113,7 +116,11 @@ class ObjectAdmin(ConsoleAdmin):
         return {}
 
     def action_view(self, request: HttpRequest, action: Action, obj: Any) -> HttpResponse:
-        """Ask (GET) or do (POST)."""
+        """Ask (GET) or do (POST), with fresh proof where the action wants it."""
+        answer = fresh_proof(self._ask_or_do) if action.fresh else self._ask_or_do
+        return cast(HttpResponse, answer(request, action, obj))
+
+    def _ask_or_do(self, request: HttpRequest, action: Action, obj: Any) -> HttpResponse:
         if not OperatorPolicy(request.user).may_act:
             raise PermissionDenied
         form = action.form(

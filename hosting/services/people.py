@@ -24,14 +24,14 @@ def create_person(*, actor: Actor, email: str, password: str | None = None, **fi
 
 
 @transaction.atomic
-def change_person(*, actor: Actor, user: User, password: str = "", **fields: Any) -> User:
+def change_person(*, actor: Actor, user: User, **fields: Any) -> User:
     """Change a person; what no longer fits (sessions, tokens) ends.
 
     Raises:
         HostingError: ``invalid`` (also: the last administrator would be gone).
     """
     with validated():
-        return _people.change_person(actor=actor, user=user, password=password, **fields)
+        return _people.change_person(actor=actor, user=user, **fields)
 
 
 @transaction.atomic

@@ -12,8 +12,10 @@ from tests.browser import chromium  # noqa: F401
 
 @pytest.fixture
 def admin_client(db: None) -> Client:
-    """An administrator's browser session."""
-    return signed_in(people.admin())
+    """An administrator's browser session, with proof of a moment ago."""
+    client = signed_in(people.admin())
+    people.prove(client)
+    return client
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from audit.models import Event
 from hosting.models import HostingService
 from tests import factories, people
 from tests.web import rows
+from tests.web.conftest import signed_in
 from tests.web.pages import act, words
 
 pytestmark = pytest.mark.django_db
@@ -87,12 +88,47 @@ def test_people_are_recorded_and_nobody_locks_everybody_out(admin_client: Client
     assert not LogEntry.objects.exists()
 
 
-def test_changing_one_s_own_password_keeps_the_session(admin_client: Client) -> None:
-    """The session goes on after a new password for oneself."""
-    me = people.admin()
-    data = {"email": me.email, "role": "admin", "is_active": "on", "password_new": "another long one 99"}
-    admin_client.post(f"/admin/accounts/user/{me.pk}/change/", data)
-    assert admin_client.get("/admin/").status_code == 200
+def test_nobody_sets_the_password_of_somebody_who_is_there(admin_client: Client) -> None:
+    """The form has no such field, for others as for oneself; a letter says where to choose one."""
+    for person in (people.admin(), people.stranger()):
+        page = admin_client.get(f"/admin/accounts/user/{person.pk}/change/").content.decode()
+        assert "password_new" not in page and 'name="email"' in page
+        data = {"email": person.email, "role": person.role, "is_active": "on", "password_new": "another long one 99"}
+        assert admin_client.post(f"/admin/accounts/user/{person.pk}/change/", data).status_code == 302
+        person.refresh_from_db()
+        assert person.check_password(people.PASSWORD)
+    page = words(admin_client.get(f"/admin/accounts/user/{person.pk}/access/"))
+    assert "Send a letter to choose a new password" in page
+    admin_client.post(f"/admin/accounts/user/{person.pk}/access/letter/")
+    assert Event.objects.get(verb="user.password_letter").target_label == person.email
+    assert person.check_password(people.PASSWORD)
+
+
+def test_a_customers_first_password_is_their_own_choice(admin_client: Client) -> None:
+    """Whoever makes an account for a customer does not know its password."""
+    data = {"email": "c@shop.test", "role": "customer", "is_active": "on", "password_new": "long and odd 4711"}
+    assert "choose their own password" in words(admin_client.post("/admin/accounts/user/add/", data))
+    assert "needs a first password" in words(
+        admin_client.post("/admin/accounts/user/add/", data | {"role": "support", "password_new": ""})
+    )
+    admin_client.post("/admin/accounts/user/add/", data | {"password_new": ""})
+    made = User.objects.get(email="c@shop.test")
+    assert not made.has_usable_password()
+    assert Event.objects.get(verb="user.password_letter").target_label == made.email
+
+
+def test_people_and_resellers_want_fresh_proof(db: None) -> None:
+    """A session that somebody left open opens none of these forms, and what it sends does nothing."""
+    person, left_open = people.stranger(), signed_in(people.admin())
+    reseller = factories.make_reseller()
+    for path in (
+        "accounts/user/add/", f"accounts/user/{person.pk}/change/", f"accounts/user/{person.pk}/delete/",
+        "accounts/reseller/add/", f"accounts/reseller/{reseller.pk}/change/",
+        f"accounts/customer/{factories.make_customer().pk}/invite/",
+    ):  # fmt: skip
+        assert "/prove/" in left_open.get(f"/admin/{path}")["Location"], path
+        assert "/prove/" in left_open.post(f"/admin/{path}", {"post": "yes"})["Location"], path
+    assert User.objects.filter(pk=person.pk).exists()
 
 
 def test_changing_one_s_own_password_is_recorded(support_client: Client) -> None:

@@ -146,6 +146,7 @@ def test_a_person_of_no_reseller_is_no_reseller(admin_actor: Actor) -> None:
 
 def test_the_console_has_a_customer_s_people(customer: Customer) -> None:
     admin_client, support_client = signed_in(people.admin()), signed_in(people.support())
+    people.prove(admin_client)
     page = f"/admin/accounts/customer/{customer.pk}/change/?tab=people"
     answer = act(admin_client, customer, "invite", email="c@d.test", name="Cleo", access="viewer")
     assert answer.status_code == 200
@@ -162,6 +163,7 @@ def test_the_console_has_a_customer_s_people(customer: Customer) -> None:
 
 def test_the_console_makes_resellers(db: None) -> None:
     admin_client = signed_in(people.admin())
+    people.prove(admin_client)
     data = {
         "name": "Hosters",
         "email": "",
