@@ -14,7 +14,7 @@ from accounts.models import Attempts
 
 def install() -> None:
     """Let allauth mark codes here; it would in the cache, which forgets when it is full."""
-    TOTP._mark_code_used = _mark_used  # type: ignore[method-assign]
+    TOTP._mark_code_used = _mark_used
 
 
 def _mark_used(app: TOTP, code: str) -> bool:

@@ -24,6 +24,7 @@ NO_USE_CASE = {
     "accounts.services.customers.delete_customer": "hosting.services.customers.delete_customer calls it",
     "accounts.services.impersonation.ask_impersonation": "an operator's own, in the console with a fresh second factor",
     "accounts.services.impersonation.end_impersonation": "ends what the console began, on any page",
+    "accounts.services.letters.ask_for_new_password": "an operator's help at the door, on the person's page",
     "accounts.services.members.add_member": "hosting.services.members.add_member calls it",
     "accounts.services.members.change_access": "hosting.services.members.change_access calls it",
     "accounts.services.members.remove_member": "hosting.services.members.remove_member calls it",

@@ -48,19 +48,6 @@ def test_an_owner_cannot_send_somebody_letters_without_end(
     assert len(sent) <= 20, f"{len(sent)} letters to one address"
 
 
-def test_an_owner_does_not_learn_whose_addresses_are_operators_or_the_names_of_others(customer: Customer) -> None:
-    actor = people.actor(people.member(customer))
-    people.admin()
-    errors = {}
-    for email in ("admin@panel.test", "nobody-here@panel.test"):
-        try:
-            perform(actor, "member.add", customer, email=email)
-            errors[email] = ""
-        except HostingError as error:
-            errors[email] = error.detail
-    assert errors["admin@panel.test"] == errors["nobody-here@panel.test"], errors
-
-
 @override_settings(
     CACHES={"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "npanel_cache"}}
 )
