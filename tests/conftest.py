@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 
 from audit.testing import enable_test_flush
 from npanel.interfaces import interface_settings
@@ -34,6 +35,13 @@ def customer_interface(settings: Any) -> None:
     settings.NPANEL_INTERFACE = "customer"
     for name, value in interface_settings("customer").items():
         setattr(settings, name, value)
+
+
+@pytest.fixture(autouse=True)
+def no_budget_used() -> None:
+    """What one test did often is no other's: budgets that are kept in memory begin anew."""
+    for cache in caches.all(initialized_only=True):
+        cache.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,6 @@ from hosting.choices import EntryState, OperationKind, OperationState, Phase
 from hosting.models import HostingService, Operation
 from tests import factories
 from tests.web import rows
-from tests.web.shots_data import fill
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -28,34 +27,6 @@ RUN_AXE = """async () => {
 def service() -> HostingService:
     """An active service on a ready node."""
     return rows.service("anna", "anna.example", node=rows.node("web-1"), plan=factories.make_plan(name="Starter"))
-
-
-@pytest.mark.parametrize("width", [1440, 390])
-def test_no_page_is_wider_than_its_window(window: Callable[..., Any], width: int) -> None:
-    """Every page fits, wide and narrow; none breaks the content security policy (the fixture looks)."""
-    pages = fill()
-    view = window(width).sign_in()
-    wide = {}
-    for name, path in pages.items():
-        view.open(path)
-        if view.overflow():
-            wide[name] = view.overflow()
-    assert wide == {}
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_a_serious_barrier(window: Callable[..., Any], scheme: str) -> None:
-    """axe finds nothing serious or critical on any page, in either theme."""
-    pages = fill()
-    view = window(1440, scheme, bypass_csp=True)
-    view.open("/admin/account/login/").evaluate(AXE)
-    found = {"login": view.page.evaluate(RUN_AXE)}
-    view.sign_in()
-    for name, path in pages.items():
-        page = view.open(path)
-        page.evaluate(AXE)
-        found[name] = page.evaluate(RUN_AXE)
-    assert {name: problems for name, problems in found.items() if problems} == {}
 
 
 def test_creating_a_service_in_the_browser(window: Callable[..., Any], service: HostingService) -> None:
