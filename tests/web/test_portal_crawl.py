@@ -39,7 +39,8 @@ def enter(view: Any, who: str, language: str = "") -> tuple[str, ...]:
     if who == "acting":
         cookie["value"] = _acting(owner)
     view.page.context.add_cookies([cookie])
-    return ("/portal/", *(path for name, path in pages.items() if name.startswith(("operation-", "record-", "del"))))
+    sorts = ("operation-",) if who == "viewer" else ("operation-", "record-", "del")  # a viewer is offered no form
+    return ("/portal/", *(path for name, path in pages.items() if name.startswith(sorts)))
 
 
 def _acting(person: User) -> str:
