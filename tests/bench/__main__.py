@@ -15,6 +15,8 @@ from tests.bench.panel import ROOT, surroundings
 TARGETS = {
     "hosting.create.first_s": 1.0,
     "hosting.create.ratio_to_floor": 3.0,
+    "hosting.create.ratio_to_floor_500": 3.0,
+    "hosting.create.ratio_to_floor_60": 3.0,
     "hosting.create.growth_500": 1.2,
     "hosting.create.growth_60": 1.2,
     "hosting.create.concurrent50_each_s": 0.5,
