@@ -1,4 +1,4 @@
-"""Runs the test layers, in two lanes when it is all of them, and closes with a table of counts, seconds and database."""
+"""Runs the test layers, in two lanes when it is all of them, and closes with a table of counts, seconds, database."""
 
 import argparse
 import contextlib
