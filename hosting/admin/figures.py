@@ -18,6 +18,7 @@ from accounts.verbs import SIGN_IN_FAILED
 from audit.actor import Actor
 from hosting import selectors
 from hosting.choices import DriftState, OperationState, ServiceState
+from hosting.numbers import decimal
 from hosting.templatetags.console import duration
 
 UNWELL = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
@@ -194,13 +195,13 @@ def _figure(
 def _number(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:,.1f}" if value < 10 and value != int(value) else f"{value:,.0f}"
+    return decimal(value, 1 if value < 10 else 0)
 
 
 def _percent(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value * 100:.1f}".removesuffix(".0") + " %"
+    return decimal(value * 100, 1) + " %"
 
 
 def _seconds(value: float | None) -> str:
