@@ -12,6 +12,6 @@ def row_number(text: str) -> int | None:
 
 
 def decimal(value: float, places: int) -> str:
-    """A number as people of the language write it: grouped, and with places behind the mark where they say something."""
+    """A number as people of the language write it: grouped, with places behind the mark where they say something."""
     rounded = round(value, places)
     return str(number_format(rounded, 0 if rounded == int(rounded) else places, force_grouping=True))

@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.verbs import SIGN_IN_FAILED
@@ -56,7 +57,7 @@ class Window:
 
 def figures(actor: Actor) -> list[Figure]:
     """The six figures, at most a minute old."""
-    key = f"console-figures:{actor.role}"
+    key = f"console-figures:{actor.role}:{get_language()}"  # names and numbers are written in it
     kept: list[Figure] | None = cache.get(key)
     if kept is None:
         kept = _figures(actor, _ends(timezone.now()))
