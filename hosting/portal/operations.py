@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from hosting import selectors
+from hosting import intent_cookie, selectors
 from hosting.choices import OperationKind, OperationState
 from hosting.errors import HostingError
 from hosting.models import Intent, Operation
@@ -45,7 +45,7 @@ def _confirm(request: PortalRequest, row: Operation) -> HttpResponse:
     form = intents.ConfirmForm(request.POST, name=row.target_label)
     response = HttpResponseRedirect(reverse("portal:operation", args=(row.pk,)))
     if form.is_valid():
-        given = {"token": intents.held_token(request), "digest": request.POST.get("digest", ""), **form.answers()}
+        given = {"token": intent_cookie.held_token(request), "digest": request.POST.get("digest", ""), **form.answers()}
         try:
             perform(request.actor, "operation.confirm", row, **given)
         except HostingError as error:
