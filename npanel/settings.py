@@ -5,6 +5,7 @@ from pathlib import Path
 from npanel import env
 from npanel.env import BASE_DIR
 from npanel.interfaces import INTERFACES, interface_settings, signing_key
+from npanel.panel_certificate import tls_files
 from npanel.version import VERSION
 from observability.logging import configure
 
@@ -43,6 +44,8 @@ NPANEL_METRICS_ALLOW = env.words("METRICS_ALLOW", "127.0.0.0/8,::1/128")
 NPANEL_METRICS_TOKEN = env.text("METRICS_TOKEN")
 NPANEL_AUDIT_SPOOL_DIR = env.path("AUDIT_SPOOL_DIR", VAR_DIR / "spool")
 NPANEL_HEALTH_DISK_PATHS = env.words("HEALTH_DISK_PATHS", "/")
+NPANEL_HEALTH_HISTORY_DAYS = env.number("HEALTH_HISTORY_DAYS", 90)
+NPANEL_PANEL_CERTIFICATE = tls_files().certificate
 NPANEL_HEALTH_RESOLVERS = env.words("HEALTH_RESOLVERS") or None
 
 INSTALLED_APPS = [

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connections
 
-from observability import context, health, metrics
+from observability import context, exemplars, health, metrics
 from observability.health.base import Check, Result, Status, registered_checks
 from observability.health.targets import Target, targets_of
 from observability.logging import get_logger
@@ -19,6 +19,7 @@ from observability.operations import HEALTH_CHECK
 from observability.redaction import redact, redact_text
 
 _PARALLEL = 32
+_NODE_KINDS = frozenset({"node", "ready_node"})
 _LOG_LEVELS = {Status.UP: "debug", Status.DEGRADED: "warning", Status.DOWN: "error"}
 _unfinished: dict[tuple[str, str], threading.Thread] = {}
 
@@ -75,6 +76,11 @@ def discover() -> dict[str, Check]:
     for module in pkgutil.iter_modules(health.__path__):
         importlib.import_module(f"{health.__name__}.{module.name}")
     return registered_checks()
+
+
+def local_checks() -> list[str]:
+    """Names of the checks that any process of the panel can run: those that open no connection to a node."""
+    return [name for name, check in discover().items() if not _NODE_KINDS & set(check.kinds)]
 
 
 def run_checks(names: Iterable[str] = (), node: str = "") -> HealthReport:
@@ -170,7 +176,7 @@ def _call(check: Check, target: Target | None, ids: dict[str, str], answers: lis
 def _publish(report: Report) -> Report:
     status = report.result.status
     metrics.health_status.labels(check=report.check, node=report.node).set(status.gauge)
-    metrics.health_duration.labels(check=report.check).observe(report.seconds)
+    exemplars.observe(metrics.health_duration, report.seconds, check=report.check)
     log = get_logger(HEALTH_CHECK, service="health")
     getattr(log, _LOG_LEVELS[status])(
         f"{report.check} {status}",
