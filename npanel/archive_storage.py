@@ -1,4 +1,4 @@
-"""Says where archives of logs and audit lie: a directory, or a bucket of S3-compatible object storage."""
+"""Says where archives of logs and audit lie (a directory, or a bucket of object storage), and for how long."""
 
 from pathlib import Path
 
@@ -33,3 +33,25 @@ def _bucket(name: str) -> dict[str, object]:
         "querystring_auth": True,
         "max_memory_size": _MEMORY,
     }
+
+
+#: Days hot, and days after which the archive is deleted (OPERATIONS §3).
+_PERIODS = {"app": (14, 30), "operations": (30, 90)}
+
+
+def retention_periods() -> dict[str, tuple[int, int]]:
+    """The setting NPANEL_RETENTION from NPANEL_RETENTION_<KIND>_HOT_DAYS and …_DELETE_DAYS.
+
+    Raises:
+        BadSetting: something would be deleted before it is archived.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for kind, (hot, delete) in _PERIODS.items():
+        name = f"RETENTION_{kind.upper()}"
+        days = env.number(f"{name}_HOT_DAYS", hot), env.number(f"{name}_DELETE_DAYS", delete)
+        if not 1 <= days[0] < days[1]:
+            raise env.BadSetting(
+                f"NPANEL_{name}_DELETE_DAYS must be more than NPANEL_{name}_HOT_DAYS, which is at least 1"
+            )
+        found[kind] = days
+    return found

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from npanel import env
-from npanel.archive_storage import archive_storage
+from npanel.archive_storage import archive_storage, retention_periods
 from npanel.env import BASE_DIR
 from npanel.interfaces import INTERFACES, interface_settings, signing_key
 from npanel.version import VERSION
@@ -45,6 +45,9 @@ NPANEL_METRICS_TOKEN = env.text("METRICS_TOKEN")
 NPANEL_AUDIT_SPOOL_DIR = env.path("AUDIT_SPOOL_DIR", VAR_DIR / "spool")
 NPANEL_ARCHIVE_AGE_RECIPIENTS = env.words("ARCHIVE_AGE_RECIPIENTS")
 NPANEL_ARCHIVE_AGE_IDENTITY = env.text("ARCHIVE_AGE_IDENTITY") or None
+NPANEL_LOG_DIR = env.path("LOG_DIR", VAR_DIR / "log")
+NPANEL_RETENTION = retention_periods()
+NPANEL_RETENTION_LOCK = VAR_DIR / "run" / "retention.lock"
 NPANEL_HEALTH_DISK_PATHS = env.words("HEALTH_DISK_PATHS", "/")
 NPANEL_HEALTH_RESOLVERS = env.words("HEALTH_RESOLVERS") or None
 

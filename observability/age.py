@@ -69,7 +69,7 @@ def decrypting(source: IO[bytes], identity: Path) -> Iterator[IO[bytes]]:
 
 def _start(arguments: list[str], **streams: object) -> "subprocess.Popen[bytes]":
     try:
-        return subprocess.Popen(arguments, **streams)  # type: ignore[call-overload, no-any-return]
+        return subprocess.Popen(arguments, **streams)  # type: ignore[call-overload]
     except FileNotFoundError as error:
         raise AgeFailed("The program age is not installed.") from error
 
