@@ -1,4 +1,4 @@
-"""Tells observability what hosting keeps for a time (operations with their journals), and audits each run of retention."""
+"""Tells observability what hosting keeps for a time (operations, their journals), and audits runs of retention."""
 
 import datetime
 import json

@@ -50,8 +50,6 @@ def retention_periods() -> dict[str, tuple[int, int]]:
         name = f"RETENTION_{kind.upper()}"
         days = env.number(f"{name}_HOT_DAYS", hot), env.number(f"{name}_DELETE_DAYS", delete)
         if not 1 <= days[0] < days[1]:
-            raise env.BadSetting(
-                f"NPANEL_{name}_DELETE_DAYS must be more than NPANEL_{name}_HOT_DAYS, which is at least 1"
-            )
+            raise env.BadSetting(f"NPANEL_{name}_DELETE_DAYS must be more than NPANEL_{name}_HOT_DAYS, that at least 1")
         found[kind] = days
     return found

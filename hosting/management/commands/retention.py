@@ -86,9 +86,8 @@ def _facts(row: RetentionRun) -> dict[str, Any]:
 
 
 def _said(row: RetentionRun) -> str:
-    return (
-        f"{row.kind}: {row.archived} archived ({row.lines} lines, {_size(row.bytes)}), {row.deleted} archives deleted."
-    )
+    archived = f"{row.archived} archived ({row.lines} lines, {_size(row.bytes)})"
+    return f"{row.kind}: {archived}, {row.deleted} archives deleted."
 
 
 def _row(use: Use) -> str:
