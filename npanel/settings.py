@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from npanel import env
+from npanel.archive_storage import archive_storage, retention_periods
 from npanel.env import BASE_DIR
 from npanel.interfaces import INTERFACES, interface_settings, signing_key
 from npanel.panel_certificate import tls_files
@@ -43,6 +44,11 @@ NPANEL_TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
 NPANEL_METRICS_ALLOW = env.words("METRICS_ALLOW", "127.0.0.0/8,::1/128")
 NPANEL_METRICS_TOKEN = env.text("METRICS_TOKEN")
 NPANEL_AUDIT_SPOOL_DIR = env.path("AUDIT_SPOOL_DIR", VAR_DIR / "spool")
+NPANEL_ARCHIVE_AGE_RECIPIENTS = env.words("ARCHIVE_AGE_RECIPIENTS")
+NPANEL_ARCHIVE_AGE_IDENTITY = env.text("ARCHIVE_AGE_IDENTITY") or None
+NPANEL_LOG_DIR = env.path("LOG_DIR", VAR_DIR / "log")
+NPANEL_RETENTION = retention_periods()
+NPANEL_RETENTION_LOCK = VAR_DIR / "run" / "retention.lock"
 NPANEL_HEALTH_DISK_PATHS = env.words("HEALTH_DISK_PATHS", "/")
 NPANEL_HEALTH_HISTORY_DAYS = env.number("HEALTH_HISTORY_DAYS", 90)
 NPANEL_PANEL_CERTIFICATE = tls_files().certificate
@@ -184,7 +190,8 @@ STATIC_ROOT = env.path("STATIC_ROOT", VAR_DIR / "static")
 if not PRODUCTION:
     STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STORAGES = {
+STORAGES: dict[str, dict[str, object]] = {
+    "archive": archive_storage(VAR_DIR / "archive"),
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
