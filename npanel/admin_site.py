@@ -62,6 +62,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         _("Audit and settings"),
         (
             ("audit_event_changelist", _("Audit"), "scroll-text", "", ""),
+            ("runbook", _("Runbook"), "wrench", "", ""),
             ("hosting_hostingplan_changelist", _("Plans"), "layers", "", ""),
             ("accounts_user_changelist", _("People"), "user", "", ""),
         ),
@@ -97,6 +98,8 @@ class ConsoleSite(AdminSite):
         own = [
             path("live/", self.admin_view(self.live), name="live"),
             path("search/", self.admin_view(self.search), name="search"),
+            path("runbook/", self.admin_view(self.runbook), name="runbook"),
+            path("runbook/<slug:slug>/", self.admin_view(self.runbook), name="runbook_page"),
         ]
         return [*own, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
 
@@ -135,6 +138,13 @@ class ConsoleSite(AdminSite):
             return HttpResponse(status=204)
         context = {**start_page(actor), "version": version}
         return TemplateResponse(request, "admin/npanel/start_live.html", context)
+
+    def runbook(self, request: HttpRequest, slug: str = "") -> HttpResponse:
+        """The runbook's list of pages, or one of them."""
+        from npanel.runbook.views import show_index, show_page
+
+        context = self.each_context(request)
+        return show_page(request, context, slug) if slug else show_index(request, context)
 
     def search(self, request: HttpRequest) -> HttpResponse:
         """What begins with ``?q=``; with ``?part=results`` without the page around it, for the palette."""
