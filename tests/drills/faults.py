@@ -1,0 +1,248 @@
+"""The faults: each is made for real, and can be taken back where the runbook's commands did not."""
+
+import contextlib
+import datetime
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.drills.stack import NODE, SERVICE, Stack
+from tests.live.web import Operator
+
+
+@dataclass(frozen=True)
+class Drill:
+    """A fault, and what is expected of the alerts.
+
+    Args:
+        name: as the runbook's blocks say it. page: where the runbook tells what to do.
+        alerts: one of these must fire. also: these may fire as well, because of the same fault.
+        hard: something is plainly off, so that it must be noticed within a minute.
+        inject: makes the fault. undo: takes back what is left of it; harmless when nothing is.
+        between: what no command of the page can do, such as pressing a power button, before the checks.
+        busy: it loads the machine, so it comes last.
+    """
+
+    name: str
+    page: str
+    alerts: tuple[str, ...]
+    inject: Callable[[Stack], Any]
+    undo: Callable[[Stack], Any] = lambda stack: None
+    also: tuple[str, ...] = ()
+    hard: bool = True
+    between: Callable[[Stack], Any] | None = None
+    busy: bool = False
+    kept: dict[str, Any] = field(default_factory=dict)
+
+
+# On the panel's machine
+
+
+def stop_unit(name: str) -> Callable[[Stack], Any]:
+    """A service that was stopped, and that nobody starts."""
+    return lambda stack: stack.units.stop(name)
+
+
+def start_unit(name: str) -> Callable[[Stack], Any]:
+    """The service is there again."""
+    return lambda stack: stack.systemctl("start", name)
+
+
+def kill_unit(name: str) -> Callable[[Stack], Any]:
+    """A service whose processes were all killed."""
+    return lambda stack: stack.units.kill(name)
+
+
+def fill_disk(stack: Stack) -> None:
+    """Rotated log files up to 95 %."""
+    system = os.statvfs(stack.var)
+    free = system.f_bavail * system.f_frsize
+    room = int(free - 0.04 * system.f_blocks * system.f_frsize)
+    with (stack.var / "log" / "worker.log.1").open("wb") as file:
+        for _ in range(room // 2**20):
+            file.write(b"x" * 2**20)
+
+
+def empty_disk(stack: Stack) -> None:
+    """Without them."""
+    (stack.var / "log" / "worker.log.1").unlink(missing_ok=True)
+
+
+def eat_memory(stack: Stack) -> None:
+    """A child of the worker that holds nine tenths of what the panel's control group may have."""
+    limit = int((stack.memory / "memory.limit_in_bytes").read_text())
+    used = int((stack.memory / "memory.usage_in_bytes").read_text())
+    size = int(limit * 0.91 - used)
+    code = f"import time; kept = bytearray({size}); kept[::4096] = b'x' * len(kept[::4096]); time.sleep(1800)"
+    stack.units.adopt("npanel-worker", [sys.executable, "-c", code])
+
+
+def restart_worker(stack: Stack) -> None:
+    """Whatever the worker holds is let go of."""
+    stack.systemctl("restart", "npanel-worker")
+
+
+def burn_cpu(stack: Stack) -> None:
+    """Children of the worker that keep every processor busy, ten minutes at most."""
+    code = "import time; end = time.time() + 600\nwhile time.time() < end: pass"
+    for _ in range((os.cpu_count() or 1) + 1):
+        stack.units.adopt("npanel-worker", [sys.executable, "-c", code])
+
+
+def _connect(stack: Stack) -> Any:
+    import MySQLdb
+
+    url = stack.environment["NPANEL_DATABASE_URL"]
+    password = url.partition("npanel:")[2].partition("@")[0]
+    return MySQLdb.connect(
+        host="127.0.0.1", port=stack.ports["database"], user="npanel", password=password, database="npanel"
+    )
+
+
+class Held:
+    """What a fault holds open until it is taken back."""
+
+    def __init__(self) -> None:
+        self.connections: list[Any] = []
+        self.stopping = threading.Event()
+        self.threads: list[threading.Thread] = []
+
+    def crowd(self, stack: Stack) -> None:
+        """Forgotten connections, all but a few that there may be."""
+        own = stack.rows("SELECT COUNT(*) AS n FROM information_schema.processlist")[0]["n"]
+        self.connections = [_connect(stack) for _ in range(117 - own)]
+
+    def lock_people(self, stack: Stack) -> None:
+        """A forgotten transaction on the table of people, and somebody who signs in now and then."""
+        connection = _connect(stack)
+        connection.cursor().execute("SELECT * FROM accounts_user FOR UPDATE")
+        self.connections = [connection]
+        self.stopping.clear()
+        self.threads = [threading.Thread(target=self._sign_in, args=(stack,), daemon=True)]
+        for thread in self.threads:
+            thread.start()
+
+    def _sign_in(self, stack: Stack) -> None:
+        while not self.stopping.is_set():
+            with contextlib.suppress(Exception):  # that it fails is the fault
+                Operator(stack.admin, stack.email, stack.password)
+            self.stopping.wait(1)
+
+    def let_go(self, stack: Stack) -> None:
+        """Nothing is held any more."""
+        self.stopping.set()
+        for connection in self.connections:
+            with contextlib.suppress(Exception):  # the recovery may have ended it
+                connection.close()
+        self.connections = []
+
+
+def expire_certificate(stack: Stack) -> None:
+    """The panel's certificate ended an hour ago; a new one waits in a folder."""
+    stack.authority.issue(
+        stack.var / "tls", "localhost", "127.0.0.1", begins=-datetime.timedelta(days=90), ends=-datetime.timedelta(hours=1)
+    )
+    stack.authority.issue(stack.folder / "new-certificate", "localhost", "127.0.0.1")
+
+
+def renew_certificate(stack: Stack) -> None:
+    """A good one in its place."""
+    stack.authority.issue(stack.var / "tls", "localhost", "127.0.0.1")
+
+
+def drop_trigger(stack: Stack) -> None:
+    """The table of audit events can be changed."""
+    connection = _connect(stack)
+    cursor = connection.cursor()
+    cursor.execute("SELECT trigger_name FROM information_schema.triggers WHERE event_object_table = 'audit_event'")
+    for (name,) in cursor.fetchall():
+        cursor.execute(f"DROP TRIGGER `{name}`")
+    connection.commit()
+    connection.close()
+
+
+def repair_triggers(stack: Stack) -> None:
+    """It can't."""
+    stack.manage("audit_doctor", "--repair")
+
+
+def delete_gone(stack: Stack) -> None:
+    """The service ``gone`` is deleted, as an operator deletes one."""
+    import json
+
+    shown = json.loads(stack.manage("service_delete", "gone", "--json", expect=2))
+    argv = ("service_delete", "gone", "--confirm", "-", "--reason", "drill")
+    stack.manage(*argv, given=f"{shown['token']}\n")
+
+
+# On the node
+
+
+def on_node(*argv: str) -> Callable[[Stack], Any]:
+    """A command at the node's console."""
+    return lambda stack: stack.node.exec(list(argv), check=True)
+
+
+def hang_ssh(stack: Stack) -> None:
+    """Every process of its SSH server is stopped in its tracks: connections open, and nothing answers."""
+    stack.node.exec(["pkill", "-STOP", "sshd"])
+    stack.rows  # noqa: B018 - the panel itself is not touched
+
+
+def free_ssh(stack: Stack) -> None:
+    """They go on."""
+    stack.node.exec(["pkill", "-CONT", "sshd"])
+
+
+def cut_power(stack: Stack) -> None:
+    """The node loses its power."""
+    stack.node.power_cut()
+
+
+def power_on(stack: Stack) -> None:
+    """Somebody presses its button."""
+    stack.node.up()
+
+
+def break_vhost(stack: Stack) -> None:
+    """Somebody edits the site's file by hand and forgets a semicolon."""
+    file = _vhost(stack)
+    stack.node.write(file, stack.node.read(file).replace("server {", "server {\n  oops", 1))
+
+
+def comment_vhost(stack: Stack) -> None:
+    """Somebody adds a line to the site's file that changes nothing."""
+    file = _vhost(stack)
+    stack.node.write(file, stack.node.read(file) + "# looked at by hand\n")
+
+
+def _vhost(stack: Stack) -> str:
+    found = stack.node.exec(["grep", "-rl", f"{SERVICE}.test", "/etc/nginx"], check=True).stdout.split()
+    return next(path for path in found if "shop" in path)
+
+
+def mend_service(stack: Stack) -> None:
+    """The service is as wanted."""
+    stack.manage("service_apply", SERVICE, "--yes", "--reason", "drill")
+
+
+def end_process(pid: int) -> None:
+    """Kill one process if it is there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def is_well(stack: Stack, *checks: str) -> bool:
+    """Whether these checks are all up."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "health", *checks], env=stack.environment, capture_output=True, check=False
+    )
+    return done.returncode == 0
+
+
+__all__ = ["NODE", "Drill", "Held"]
