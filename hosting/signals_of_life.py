@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterable, Iterator
 
-from django.db.models import Count, Min
+from django.db.models import Count, Exists, Min, OuterRef
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from hosting.adapters.base import adapters
+from hosting.adapters.base import Scope, adapters
 from hosting.choices import ConnectionKind, DriftState, NodeState, OperationKind, OperationState, ServiceState
-from hosting.connections.base import Run
+from hosting.connections.base import Run, perform
+from hosting.desired import node_facts, setup_resources
 from hosting.errors import (
     AuthenticationRefused,
     ConnectionRefused,
@@ -19,9 +21,17 @@ from hosting.errors import (
     UnknownHostKey,
 )
 from hosting.models import Domain, DriftItem, Node, Operation, WorkerHeartbeat
+from hosting.state import DaemonUnit
 from observability.health.targets import (
+    Backlog,
+    Daemon,
     Heartbeat,
     Target,
+    alive_workers,
+    heartbeat_age,
+    register_backlog_provider,
+    register_daemon_probe,
+    register_drift_provider,
     register_heartbeat_provider,
     register_ssh_probe,
     register_targets,
@@ -51,16 +61,26 @@ class NodeUnreachable(Exception):
 def register() -> None:
     """Hand all providers to observability."""
     register_targets("node", _nodes)
+    register_targets("ready_node", _ready_nodes)
     register_targets("dns", _name_servers)
     register_ssh_probe(probe_node)
+    register_daemon_probe(probe_daemons)
     register_heartbeat_provider(_heartbeats)
+    register_backlog_provider(backlog)
+    register_drift_provider(_drift_by_node)
     register_gauge_provider(_gauges)
     initialise_hosting_labels(adapters(), OperationKind.values, OperationState.values)
 
 
 def _nodes() -> Iterator[Target]:
     for node in Node.objects.exclude(state=NodeState.NEW):
-        yield Target(node.name, node.address, node.ssh_port, {"node_id": node.pk})
+        yield Target(
+            node.name, node.address, node.ssh_port, {"node_id": node.pk, "ready": node.state == NodeState.READY}
+        )
+
+
+def _ready_nodes() -> Iterator[Target]:
+    return (target for target in _nodes() if target.extra["ready"])
 
 
 def _name_servers() -> Iterator[Target]:
@@ -93,16 +113,66 @@ def _heartbeats() -> Iterable[Heartbeat]:
     return [Heartbeat(row.name, row.at, row.details) for row in WorkerHeartbeat.objects.all()]
 
 
+def probe_daemons(target: Target, timeout: float) -> list[Daemon]:
+    """Ask systemd on a node about the units that its bootstrap set up, in one round trip.
+
+    Raises:
+        NodeUnreachable: with the metric's error type.
+    """
+    from hosting.operations.nodes import connect
+
+    node = Node.objects.get(pk=target.extra["node_id"])
+    facts = node_facts(node)
+    units = tuple(unit for unit in setup_resources(facts).values() if isinstance(unit, DaemonUnit))
+    if not units:
+        return []
+    scope = Scope(facts, owner="", setup=units)
+    try:
+        found = perform(connect(node), adapters()["node_setup"].observe(scope))
+    except HostingError as error:
+        raise NodeUnreachable(error) from error
+    running = {unit.name for unit in found if isinstance(unit, DaemonUnit) and unit.running}
+    return [Daemon(unit.daemon, unit.name, unit.name in running) for unit in units if unit.running]
+
+
+def backlog() -> Backlog:
+    """What a free worker could take now: not what waits for a node's next try, a paused node or another operation."""
+    busy = Operation.objects.filter(target_key=OuterRef("target_key"), state=OperationState.RUNNING)
+    found = (
+        Operation.objects.filter(state=OperationState.PENDING)
+        .exclude(not_before__gt=timezone.now())
+        .exclude(node__state=NodeState.PAUSED)
+        .filter(~Exists(busy))
+        .annotate(since=Coalesce("not_before", "created_at"))
+        .aggregate(waiting=Count("pk"), oldest=Min("since"))
+    )
+    age = (timezone.now() - found["oldest"]).total_seconds() if found["oldest"] else 0.0
+    return Backlog(found["waiting"], max(0.0, age))
+
+
+def _drift_by_node() -> dict[str, int]:
+    rows = DriftItem.objects.filter(state=DriftState.OPEN).values("node__name").annotate(n=Count("pk"))
+    return {row["node__name"]: row["n"] for row in rows}
+
+
 def _gauges() -> Iterator[GaugeSample]:
-    pending = Operation.objects.filter(state=OperationState.PENDING).aggregate(n=Count("pk"), oldest=Min("created_at"))
-    age = (timezone.now() - pending["oldest"]).total_seconds() if pending["oldest"] else 0.0
-    yield GaugeSample("npanel_operations_pending", float(pending["n"]))
-    yield GaugeSample("npanel_operation_queue_age_seconds", age)
+    pending = Operation.objects.filter(state=OperationState.PENDING).count()
+    yield GaugeSample("npanel_operations_pending", float(pending))
+    yield GaugeSample("npanel_operation_queue_age_seconds", backlog().oldest_seconds)
+    yield GaugeSample("npanel_workers_alive", float(len(alive_workers())))
+    if (age := heartbeat_age()) is not None:
+        yield GaugeSample("npanel_worker_heartbeat_age_seconds", age.seconds)
+    yield from _drift_gauges()
+
+
+def _drift_gauges() -> Iterator[GaugeSample]:
+    """Every ready node has a number for every adapter, so that an alert sees a difference come and go."""
+    nodes = Node.objects.filter(state=NodeState.READY).values_list("name", flat=True)
+    found = {(name, adapter): 0 for name in nodes for adapter in adapters()}
     drift = DriftItem.objects.filter(state=DriftState.OPEN).values("node__name", "adapter").annotate(n=Count("pk"))
-    for row in drift:
-        yield GaugeSample(
-            "npanel_drift_resources", float(row["n"]), {"node": row["node__name"], "adapter": row["adapter"]}
-        )
+    found |= {(row["node__name"], row["adapter"]): row["n"] for row in drift}
+    for (name, adapter), count in found.items():
+        yield GaugeSample("npanel_drift_resources", float(count), {"node": name, "adapter": adapter})
 
 
 def beat(name: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from npanel import env
 from npanel.env import BASE_DIR
 from npanel.interfaces import INTERFACES, interface_settings, signing_key
+from npanel.panel_certificate import tls_files
 from npanel.version import VERSION
 from observability.logging import configure
 
@@ -45,6 +46,8 @@ NPANEL_AUDIT_SPOOL_DIR = env.path("AUDIT_SPOOL_DIR", VAR_DIR / "spool")
 NPANEL_RUNBOOK_DIR = env.path("RUNBOOK_DIR", BASE_DIR / "docs" / "runbook")
 NPANEL_HEALTH_DISK_PATHS = env.words("HEALTH_DISK_PATHS", "/")
 NPANEL_HEALTH_MEMORY_CGROUP = env.text("HEALTH_MEMORY_CGROUP")
+NPANEL_HEALTH_HISTORY_DAYS = env.number("HEALTH_HISTORY_DAYS", 90)
+NPANEL_PANEL_CERTIFICATE = tls_files().certificate
 NPANEL_HEALTH_RESOLVERS = env.words("HEALTH_RESOLVERS") or None
 
 INSTALLED_APPS = [

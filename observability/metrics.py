@@ -1,4 +1,4 @@
-"""Names every metric of OPERATIONS §4 that exists today and offers the helpers that feed them."""
+"""Names every metric of OPERATIONS §4 and offers the helpers that feed them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from observability import exemplars
 from observability.logging import get_logger
 from observability.multiprocess import mark_process_dead, merge_dead_processes, prepare_multiprocess_dir
 from observability.operations import METRICS_SCRAPE
@@ -64,6 +65,16 @@ ssh_failures = Counter("npanel_ssh_failures_total", "Failed attempts to reach a 
 dns_failures = Counter("npanel_dns_failures_total", "DNS queries of the health check without a usable answer.")
 audit_events = Counter("npanel_audit_events_total", "Audit events committed.", ["outcome"])
 
+cpu_used_ratio = Gauge(
+    "npanel_cpu_used_ratio", "Used part of the panel machine's processors.", multiprocess_mode="mostrecent"
+)
+certificate_expiry = Gauge(
+    "npanel_certificate_expiry_timestamp_seconds",
+    "When a certificate runs out; kind says whose, never for which name.",
+    ["kind"],
+    multiprocess_mode="mostrecent",
+)
+
 LOGIN_STATUSES = ("succeeded", "failed", "throttled")
 login_attempts = Counter("npanel_auth_login_attempts_total", "Attempts to sign in.", ["status"])
 login_duration = Histogram(
@@ -72,9 +83,30 @@ login_duration = Histogram(
     buckets=_PROBE_BUCKETS,
 )
 
+# Migrations are not built yet: nothing has been counted, which is what these say (docs/adr/0016-metrics.md).
+MIGRATION_ENDS = ("succeeded", "partial", "failed", "rolled_back", "cancelled")
+MIGRATION_ACCOUNT_STATUSES = ("pending", "running", *MIGRATION_ENDS)
+MIGRATION_ERROR_TYPES = SSH_ERROR_TYPES
+migration_jobs = Counter("npanel_migration_jobs_total", "Migration jobs that were started.", ["source_type"])
+migration_jobs_completed = Counter("npanel_migration_jobs_completed_total", "Migration jobs that ended.", ["status"])
+migration_job_duration = Histogram(
+    "npanel_migration_job_duration_seconds",
+    "From the start of a migration job to its end.",
+    ["source_type"],
+    buckets=(10.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0, float("inf")),
+)
+migration_ssh_errors = Counter(
+    "npanel_migration_ssh_errors_total", "Failed attempts to reach a migration's source by SSH.", ["error_type"]
+)
+migration_bytes = Counter("npanel_migration_bytes_total", "Bytes taken over from migrations' sources.")
+
 
 def initialise_known_labels() -> None:
     """Start the fixed label sets at 0, so that a rate exists before the first failure."""
+    for end in MIGRATION_ENDS:
+        migration_jobs_completed.labels(status=end)
+    for error_type in MIGRATION_ERROR_TYPES:
+        migration_ssh_errors.labels(error_type=error_type)
     for error_type in SSH_ERROR_TYPES:
         ssh_failures.labels(error_type=error_type)
     for outcome in AUDIT_OUTCOMES:
@@ -101,7 +133,7 @@ def initialise_hosting_labels(adapters: Iterable[str], operations: Iterable[str]
 def operation_finished(*, adapter: str, operation: str, status: str, duration_seconds: float) -> None:
     """Count one finished operation of ``adapter`` and its time in seconds; all labels come from closed lists."""
     hosting_operations.labels(adapter=adapter, operation=operation, status=status).inc()
-    hosting_operation_duration.labels(adapter=adapter, operation=operation).observe(duration_seconds)
+    exemplars.observe(hosting_operation_duration, duration_seconds, adapter=adapter, operation=operation)
 
 
 def hosting_service_health(*, adapter: str, node: str, healthy: float) -> None:
@@ -126,7 +158,26 @@ _LIVE_GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "npanel_operation_queue_age_seconds": ("Age of the oldest waiting operation.", ()),
     "npanel_auth_impersonation_active": ("Operators who act as somebody else now.", ()),
     "npanel_drift_resources": ("Resources that differ from what was wanted.", ("node", "adapter")),
+    "npanel_audit_unsealed_age_seconds": ("Age of the oldest audit event that is not sealed yet.", ()),
+    "npanel_audit_verify_ok": ("Whether the latest verification of the audit log found nothing wrong: 1 or 0.", ()),
+    "npanel_backup_last_success_timestamp_seconds": ("When the latest backup succeeded.", ()),
+    "npanel_backup_restore_verified_timestamp_seconds": ("When a restored backup was last verified.", ()),
+    "npanel_migration_accounts": ("Accounts in migration jobs, by state.", ("status",)),
+    "npanel_workers_alive": ("Workers that gave a sign of life lately.", ()),
+    "npanel_worker_heartbeat_age_seconds": ("Age of the youngest sign of life of any worker.", ()),
 }
+#: Live gauges with one closed label start at 0 as well.
+_LIVE_LABELS: dict[str, tuple[str, ...]] = {"npanel_migration_accounts": MIGRATION_ACCOUNT_STATUSES}
+#: Gauges about something that may go away: a value that nobody renews is no value (see observability.exposition).
+PERISHABLE = frozenset({"npanel_health_status", "npanel_hosting_service_health"})
+#: Longer than two periods of the worker's health checks with their time limits.
+PERISHED_SECONDS = 120.0
+
+
+def declared() -> list[Metric]:
+    """Name, type and help of everything this module names, without values."""
+    own = [value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)]
+    return [family for metric in own for family in metric.describe()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +207,11 @@ class LiveCollector:
         for sample in _samples():
             _, labels = _LIVE_GAUGES[sample.name]
             families[sample.name].add_metric([sample.labels[label] for label in labels], sample.value)
+        for name, values in _LIVE_LABELS.items():
+            told = {value for sample in families[name].samples for value in sample.labels.values()}
+            for value in values:
+                if value not in told:
+                    families[name].add_metric([value], 0)
         yield from families.values()
         build = GaugeMetricFamily("npanel_build_info", "The running version.", labels=("version",))
         build.add_metric([str(getattr(settings, "NPANEL_VERSION", "0"))], 1)

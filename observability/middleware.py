@@ -11,7 +11,7 @@ from django_prometheus import middleware as prometheus
 from django_structlog import middlewares as django_structlog_middlewares
 from prometheus_client import Histogram
 
-from observability import context
+from observability import context, exemplars
 from observability.client_ip import client_ip
 from observability.logging import get_logger
 from observability.operations import HTTP_REQUEST
@@ -143,6 +143,16 @@ class BoundedMetrics(prometheus.Metrics):
         return super().register_metric(metric_cls, name, documentation, labelnames=labelnames, **kwargs)
 
 
+class _Traced:
+    """A latency histogram whose observations carry the request's trace id."""
+
+    def __init__(self, metric: Histogram, labels: dict[str, str]) -> None:
+        self._metric, self._labels = metric, labels
+
+    def observe(self, seconds: float) -> None:
+        exemplars.observe(self._metric, seconds, **self._labels)
+
+
 class PrometheusBeforeMiddleware(prometheus.PrometheusBeforeMiddleware):
     """Counts each request before all other middleware."""
 
@@ -165,6 +175,8 @@ class PrometheusAfterMiddleware(prometheus.PrometheusAfterMiddleware):
     def label_metric(self, metric: Any, request: Any, response: Any = None, **labels: Any) -> Any:
         if labels.get("method") not in _KNOWN_METHODS and "method" in labels:
             labels["method"] = "OTHER"
+        if metric is self.metrics.requests_latency_by_view_method:
+            return _Traced(metric, labels)
         return super().label_metric(metric, request, response=response, **labels)
 
     def process_exception(self, request: Any, exception: BaseException) -> None:

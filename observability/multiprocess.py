@@ -6,6 +6,7 @@ folding an exclusive one, since prometheus_client fails when a file vanishes whi
 """
 
 import fcntl
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from prometheus_client.mmap_dict import MmapedDict
 
 _LOCK = ".npanel.lock"
 _ARCHIVE_PID = 0
+_ADDED_UP = frozenset({"counter", "histogram", "summary", "gauge"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def prepare_multiprocess_dir(path: str | Path, *, wipe: bool = True) -> Path:
         directory.chmod(0o2770)
     if wipe:
         with _locked(directory, fcntl.LOCK_EX):
-            for file in directory.glob("*.db"):
+            for file in (*directory.glob("*.db"), *directory.glob("*.exemplars")):
                 file.unlink(missing_ok=True)
     return directory
 
@@ -83,6 +85,11 @@ def merge_dead_processes() -> int:
     return len(dead)
 
 
+def exemplar_file(pid: int) -> str:
+    """The name of the file that holds a process's exemplars (see observability.exemplars)."""
+    return f"{pid}.exemplars"
+
+
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -100,13 +107,27 @@ def _files(directory: Path) -> Iterator[_ProcessFile]:
             yield _ProcessFile(path, kind, mode[0] if mode else "", int(pid))
 
 
+def last_set(directory: Path, name: str) -> dict[tuple[tuple[str, str], ...], float]:
+    """When each series of a ``mostrecent`` gauge was set last: sorted labels -> Unix time."""
+    times: dict[tuple[tuple[str, str], ...], float] = {}
+    for file in _files(directory):
+        if file.kind == "gauge" and file.mode == "mostrecent":
+            for key, _value, timestamp in _values(file.path):
+                if key.startswith(f'["{name}"'):
+                    labels = tuple(sorted(json.loads(key)[2].items()))
+                    times[labels] = max(timestamp, times.get(labels, 0.0))
+    return times
+
+
 def _fold(directory: Path, pids: Iterable[int]) -> None:
     wanted = set(pids)
     with _locked(directory, fcntl.LOCK_EX):
         for file in [file for file in _files(directory) if file.pid in wanted]:
-            if not file.mode.startswith("live") and file.mode != "all":
+            if file.kind in _ADDED_UP and not file.mode.startswith("live") and file.mode != "all":
                 _add_to_archive(directory, file)
             file.path.unlink(missing_ok=True)
+        for pid in wanted:
+            (directory / exemplar_file(pid)).unlink(missing_ok=True)
 
 
 def _add_to_archive(directory: Path, file: _ProcessFile) -> None:

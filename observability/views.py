@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from observability.access import may_read_metrics
 from observability.exposition import exposition
@@ -54,7 +53,8 @@ def prometheus_view(request: HttpRequest) -> HttpResponse:
     """The metrics of all processes, for the scraper only."""
     if not may_read_metrics(request):
         raise PermissionDenied
-    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
+    body, content_type = exposition(request.headers.get("Accept", ""))
+    return HttpResponse(body, content_type=content_type)
 
 
 def _is_staff(request: HttpRequest) -> bool:

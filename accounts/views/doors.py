@@ -23,7 +23,7 @@ from accounts.verbs import PROOF
 from accounts.views.impersonation import end_here
 from audit.choices import Outcome
 from audit.record import record
-from observability import metrics
+from observability import exemplars, metrics
 
 
 class SignInView(account.LoginView):
@@ -31,7 +31,7 @@ class SignInView(account.LoginView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Sign in, and measure how long it took."""
-        with metrics.login_duration.time():
+        with exemplars.timing(metrics.login_duration):
             return super().post(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connections
 
-from observability import context, health, metrics
+from observability import context, exemplars, health, metrics
 from observability.health.base import Check, Result, Status, registered_checks
 from observability.health.targets import Target, targets_of
 from observability.logging import get_logger
@@ -170,7 +170,7 @@ def _call(check: Check, target: Target | None, ids: dict[str, str], answers: lis
 def _publish(report: Report) -> Report:
     status = report.result.status
     metrics.health_status.labels(check=report.check, node=report.node).set(status.gauge)
-    metrics.health_duration.labels(check=report.check).observe(report.seconds)
+    exemplars.observe(metrics.health_duration, report.seconds, check=report.check)
     log = get_logger(HEALTH_CHECK, service="health")
     getattr(log, _LOG_LEVELS[status])(
         f"{report.check} {status}",

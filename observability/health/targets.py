@@ -34,9 +34,35 @@ class Heartbeat:
 
 HeartbeatProvider = Callable[[], Iterable[Heartbeat]]
 
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What could be worked on and is not: how many operations, and for how many seconds the oldest has waited."""
+
+    waiting: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A hosting daemon on a node: the adapter that knows it, its unit, and whether it runs."""
+
+    adapter: str
+    unit: str
+    running: bool
+
+
+BacklogProvider = Callable[[], Backlog]
+DaemonProbe = Callable[[Target, float], Iterable[Daemon]]
+#: Open differences by node.
+DriftProvider = Callable[[], Mapping[str, int]]
+
 _targets: dict[str, list[TargetProvider]] = {}
 _ssh_probes: list[SshProbe] = []
 _heartbeats: list[HeartbeatProvider] = []
+_backlogs: list[BacklogProvider] = []
+_daemon_probes: list[DaemonProbe] = []
+_drifts: list[DriftProvider] = []
 
 
 def register_targets(kind: str, provider: TargetProvider) -> None:
@@ -71,6 +97,46 @@ def register_heartbeat_provider(provider: HeartbeatProvider) -> None:
         _heartbeats.append(provider)
 
 
+def register_backlog_provider(provider: BacklogProvider) -> None:
+    """Set who tells how long the oldest operation has waited that could be carried out."""
+    _backlogs[:] = [provider]
+
+
+def backlog() -> Backlog:
+    """What waits; nothing where nobody knows of a queue."""
+    return _backlogs[0]() if _backlogs else Backlog(0, 0.0)
+
+
+def register_daemon_probe(probe: DaemonProbe) -> None:
+    """Set how a node's hosting daemons are looked at: ``probe(target, timeout_seconds)``; raises as the SSH probe."""
+    _daemon_probes[:] = [probe]
+
+
+def daemons_on(node: Target, timeout: float) -> list[Daemon]:
+    """The hosting daemons of a node."""
+    return list(_daemon_probes[0](node, timeout)) if _daemon_probes else []
+
+
+def register_drift_provider(provider: DriftProvider) -> None:
+    """Set who counts the open differences of each node."""
+    _drifts[:] = [provider]
+
+
+def open_drift() -> Mapping[str, int]:
+    """Open differences by node, where there are any."""
+    return _drifts[0]() if _drifts else {}
+
+
+def alive_workers() -> list[Heartbeat]:
+    """Workers whose last sign of life is recent."""
+    since = timezone.now() - datetime.timedelta(seconds=_degraded_after())
+    return [beat for provider in _heartbeats for beat in provider() if beat.at > since]
+
+
+def _degraded_after() -> float:
+    return float(getattr(settings, "NPANEL_HEARTBEAT_DEGRADED_SECONDS", 30))
+
+
 @dataclass(frozen=True, slots=True)
 class HeartbeatAge:
     """How old the youngest heartbeat is, in seconds, and what that means."""
@@ -82,7 +148,7 @@ class HeartbeatAge:
     @property
     def is_degraded(self) -> bool:
         """Older than NPANEL_HEARTBEAT_DEGRADED_SECONDS."""
-        return self.seconds >= float(getattr(settings, "NPANEL_HEARTBEAT_DEGRADED_SECONDS", 30))
+        return self.seconds >= _degraded_after()
 
     @property
     def is_down(self) -> bool:

@@ -31,7 +31,7 @@ from observability.metrics import merge_dead_processes
 POLL_SECONDS = 1.0
 BEAT_SECONDS = 10.0
 WATCH_SECONDS = 10.0
-HEALTH_SECONDS = 30.0
+HEALTH_SECONDS = 15.0
 WEBHOOK_SECONDS = 2.0
 FORGET_SECONDS = 900.0
 DRIFT_EVERY = timedelta(minutes=15)

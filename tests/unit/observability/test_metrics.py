@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from observability import metrics
 from observability.metrics import GaugeSample, register_gauge_provider
+from tests.metric_names import NAMES
 
 pytestmark = [pytest.mark.urls("tests.unit.observability.urls"), pytest.mark.django_db]
 
@@ -32,30 +33,8 @@ SCRAPE = """
 import django
 django.setup()
 from observability.exposition import exposition
-print(exposition().decode())
+print(exposition()[0].decode())
 """
-NAMES = {
-    "npanel_hosting_operations_total": ["adapter", "operation", "status"],
-    "npanel_hosting_operation_duration_seconds": ["adapter", "operation"],
-    "npanel_hosting_service_health": ["adapter", "node"],
-    "npanel_drift_resources": ["adapter", "node"],
-    "npanel_operations_pending": [],
-    "npanel_auth_login_attempts_total": ["status"],
-    "npanel_auth_login_duration_seconds": [],
-    "npanel_auth_impersonation_active": [],
-    "npanel_operation_queue_age_seconds": [],
-    "npanel_health_status": ["check", "node"],
-    "npanel_health_duration_seconds": ["check"],
-    "npanel_disk_used_ratio": [],
-    "npanel_memory_used_ratio": [],
-    "npanel_db_connections_used_ratio": [],
-    "npanel_db_query_duration_seconds": [],
-    "npanel_db_replication_lag_seconds": [],
-    "npanel_ssh_failures_total": ["error_type"],
-    "npanel_dns_failures_total": [],
-    "npanel_audit_events_total": ["outcome"],
-    "npanel_build_info": ["version"],
-}
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:
