@@ -30,7 +30,7 @@ class Block:
     Args:
         page: the page's file name without its end. heading: the nearest one above. line: where the fence begins.
         attributes: of the info string: ``drill`` (names, joined by commas), ``step``, ``at`` (``panel``, ``node``),
-            ``exit`` (the status to expect), ``shows`` (what the output holds), ``skip`` (why no drill can run it).
+            ``exit`` (statuses to expect, joined by commas), ``shows`` (what the output holds), ``skip`` (why no drill can run it).
     """
 
     page: str
@@ -56,9 +56,9 @@ class Block:
         return self.attributes.get("at", "panel")
 
     @property
-    def exit(self) -> int:
-        """The exit status that a reader will see."""
-        return int(self.attributes.get("exit", "0"))
+    def exits(self) -> frozenset[int]:
+        """The exit statuses that a reader may see."""
+        return frozenset(int(status) for status in self.attributes.get("exit", "0").split(","))
 
     @property
     def shows(self) -> str:

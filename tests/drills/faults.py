@@ -2,16 +2,15 @@
 
 import contextlib
 import datetime
+import json
 import os
-import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from tests.drills.stack import NODE, SERVICE, Stack
+from tests.drills.stack import CONNECTIONS, SERVICE, Stack
 from tests.live.web import Operator
 
 
@@ -37,7 +36,6 @@ class Drill:
     hard: bool = True
     between: Callable[[Stack], Any] | None = None
     busy: bool = False
-    kept: dict[str, Any] = field(default_factory=dict)
 
 
 # On the panel's machine
@@ -115,7 +113,7 @@ class Held:
     def crowd(self, stack: Stack) -> None:
         """Forgotten connections, all but a few that there may be."""
         own = stack.rows("SELECT COUNT(*) AS n FROM information_schema.processlist")[0]["n"]
-        self.connections = [_connect(stack) for _ in range(117 - own)]
+        self.connections = [_connect(stack) for _ in range(int(CONNECTIONS * 0.965) - own)]
 
     def lock_people(self, stack: Stack) -> None:
         """A forgotten transaction on the table of people, and somebody who signs in now and then."""
@@ -145,7 +143,11 @@ class Held:
 def expire_certificate(stack: Stack) -> None:
     """The panel's certificate ended an hour ago; a new one waits in a folder."""
     stack.authority.issue(
-        stack.var / "tls", "localhost", "127.0.0.1", begins=-datetime.timedelta(days=90), ends=-datetime.timedelta(hours=1)
+        stack.var / "tls",
+        "localhost",
+        "127.0.0.1",
+        begins=-datetime.timedelta(days=90),
+        ends=-datetime.timedelta(hours=1),
     )
     stack.authority.issue(stack.folder / "new-certificate", "localhost", "127.0.0.1")
 
@@ -173,8 +175,6 @@ def repair_triggers(stack: Stack) -> None:
 
 def delete_gone(stack: Stack) -> None:
     """The service ``gone`` is deleted, as an operator deletes one."""
-    import json
-
     shown = json.loads(stack.manage("service_delete", "gone", "--json", expect=2))
     argv = ("service_delete", "gone", "--confirm", "-", "--reason", "drill")
     stack.manage(*argv, given=f"{shown['token']}\n")
@@ -191,7 +191,6 @@ def on_node(*argv: str) -> Callable[[Stack], Any]:
 def hang_ssh(stack: Stack) -> None:
     """Every process of its SSH server is stopped in its tracks: connections open, and nothing answers."""
     stack.node.exec(["pkill", "-STOP", "sshd"])
-    stack.rows  # noqa: B018 - the panel itself is not touched
 
 
 def free_ssh(stack: Stack) -> None:
@@ -229,20 +228,3 @@ def _vhost(stack: Stack) -> str:
 def mend_service(stack: Stack) -> None:
     """The service is as wanted."""
     stack.manage("service_apply", SERVICE, "--yes", "--reason", "drill")
-
-
-def end_process(pid: int) -> None:
-    """Kill one process if it is there."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def is_well(stack: Stack, *checks: str) -> bool:
-    """Whether these checks are all up."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", "health", *checks], env=stack.environment, capture_output=True, check=False
-    )
-    return done.returncode == 0
-
-
-__all__ = ["NODE", "Drill", "Held"]

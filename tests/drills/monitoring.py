@@ -1,17 +1,18 @@
 """Prometheus and Alertmanager with the files that are shipped; only addresses differ."""
 
-import json
+import os
 import subprocess
 import time
-import urllib.parse
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import requests
 import yaml
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+#: The shipped files. Another folder is for those who work on the rules.
+DEPLOY = Path(os.environ.get("NPANEL_DRILL_DEPLOY") or Path(__file__).resolve().parents[2] / "deploy")
 PROMETHEUS, ALERTMANAGER = "/usr/bin/prometheus", "/usr/bin/prometheus-alertmanager"
 
 
@@ -78,7 +79,7 @@ class Monitoring:
         for receiver in shipped["receivers"]:
             receiver.pop("email_configs", None)
             for hook in receiver.get("webhook_configs", []):
-                path = urllib.parse.urlsplit(hook.get("url", "")).path
+                path = urlsplit(hook.get("url", "")).path
                 hook["url"] = f"http://{self.panel}{path}"
                 if "http_config" in hook:
                     authorization = {"type": "Bearer", "credentials_file": str(secret)}
@@ -120,8 +121,9 @@ def _alert(row: dict[str, Any]) -> Alert:
 
 
 def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return json.load(answer)
+    answer = requests.get(url, timeout=10, proxies={"http": ""})
+    answer.raise_for_status()
+    return answer.json()
 
 
 def check_files(monitoring: Monitoring) -> str:

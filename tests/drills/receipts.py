@@ -20,7 +20,8 @@ def write(block: Block, drill: str, known: list[Block], path: Path = FILE) -> No
     """Add a receipt, and forget those of blocks that are gone."""
     kept = {digest: row for digest, row in read(path).items() if digest in {one.digest for one in known}}
     row = kept.setdefault(block.digest, {"page": block.page, "heading": block.heading, "drills": {}})
-    row["drills"][drill] = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+    today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+    row["drills"][drill] = {"date": today, "result": "as the page says"}
     rows = dict(sorted(kept.items(), key=lambda pair: (pair[1]["page"], pair[0])))
     path.write_text(json.dumps({"blocks": rows}, indent=2, ensure_ascii=False) + "\n")
 

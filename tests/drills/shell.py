@@ -24,7 +24,7 @@ class Answer:
     @property
     def is_as_told(self) -> bool:
         """Whether a reader sees what the page says."""
-        return self.status == self.block.exit and self.block.shows in self.output
+        return self.status in self.block.exits and self.block.shows in self.output
 
 
 class NotAsTold(AssertionError):
@@ -33,7 +33,7 @@ class NotAsTold(AssertionError):
     def __init__(self, answer: Answer) -> None:
         block = answer.block
         super().__init__(
-            f"{block.place}: exit {answer.status}, expected {block.exit}"
+            f"{block.place}: exit {answer.status}, expected {sorted(block.exits)}"
             f"{f' and {block.shows!r}' if block.shows else ''}\n{block.text}--\n{answer.output}"
         )
 

@@ -1,4 +1,4 @@
-"""The whole of it, started once for all drills: MariaDB, console, portal, worker, lab node, Prometheus, Alertmanager."""
+"""Started once for all drills: MariaDB, console, portal, worker, lab node, Prometheus, Alertmanager."""
 
 import os
 import secrets
@@ -28,6 +28,7 @@ PATIENCE_S = 120.0
 #: The file system that the disk check watches.
 DISK_MB = 256
 MEMORY_MB = 2048
+CONNECTIONS = 200
 _MEMORY = Path("/sys/fs/cgroup/memory")
 
 
@@ -100,7 +101,7 @@ class Stack:
             *dropped, mariadb._program("mariadbd"), "--no-defaults", f"--datadir={data}",
             f"--socket={base / 'socket'}", f"--pid-file={base / 'pid'}", f"--tmpdir={base}", f"--init-file={init}",
             f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve", "--character-set-server=utf8mb4",
-            "--max-connections=120", *mariadb.FAST_AND_FORGETFUL,
+            f"--max-connections={CONNECTIONS}", *mariadb.FAST_AND_FORGETFUL,
         ]  # fmt: skip
         self.units.add("mariadb", argv, _kept(), base, address=("127.0.0.1", port))
         self.environment = self._environment(f"mysql://npanel:{password}@127.0.0.1:{port}/npanel")
@@ -194,7 +195,8 @@ class Stack:
 
     def systemctl(self, *argv: str) -> None:
         """The stand-in, as the runbook calls it."""
-        subprocess.run([str(self.folder / "bin" / "systemctl"), *argv], check=True) if self._write_programs() else None
+        self._write_programs()
+        subprocess.run([str(self.folder / "bin" / "systemctl"), *argv], check=True)
 
     @property
     def rows(self) -> Rows:
@@ -222,7 +224,7 @@ class Stack:
             assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
             time.sleep(0.5)
 
-    def _write_programs(self) -> bool:
+    def _write_programs(self) -> None:
         place = self.folder / "bin"
         place.mkdir(exist_ok=True)
         stand_in = f"{sys.executable} {Path(__file__).with_name('units.py')} {self.units.folder}"
@@ -231,7 +233,6 @@ class Stack:
         _program(place / "ssh", f'exec /usr/bin/ssh -F {self.folder / "ssh_config"} "$@"')
         lines = "".join(f"{name}='{value}'\n" for name, value in self.environment.items())
         (self.folder / "panel.env").write_text(lines)
-        return True
 
 
 def _program(path: Path, line: str) -> None:

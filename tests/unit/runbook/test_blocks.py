@@ -35,7 +35,7 @@ def read(tmp_path: Path, text: str) -> list[Block]:
 def test_a_block_says_who_runs_it_where_and_what_is_seen(tmp_path: Path) -> None:
     command, query = read(tmp_path, PAGE)
     assert command.text == "echo 1\n"
-    assert (command.drills, command.step, command.at, command.exit) == (("one", "two"), "recover", "node", 3)
+    assert (command.drills, command.step, command.at, command.exits) == (("one", "two"), "recover", "node", {3})
     assert (command.shows, command.heading, command.place) == ("is down", "Recovery", "page.md:7")
     assert (query.language, query.skip, query.drills) == ("sql", "nobody can", ())
 
