@@ -30,7 +30,8 @@ class Block:
     Args:
         page: the page's file name without its end. heading: the nearest one above. line: where the fence begins.
         attributes: of the info string: ``drill`` (names, joined by commas), ``step``, ``at`` (``panel``, ``node``),
-            ``exit`` (statuses to expect, joined by commas), ``shows`` (what the output holds), ``skip`` (why no drill can run it).
+            ``exit`` (statuses to expect, joined by commas), ``shows`` (what the output holds), ``skip`` (why no drill
+            can run it).
     """
 
     page: str

@@ -1,7 +1,7 @@
 """All drills, by name. Those that load the machine come last."""
 
 from tests.drills import faults
-from tests.drills.faults import Drill, Held, kill_unit, on_node, start_unit, stop_unit
+from tests.drills.faults import Drill, Held, kill_unit, node_drill, start_unit, stop_unit
 
 #: What the rules call it when a check is down, whatever the check.
 _CHECKS = ("HealthCheckDown", "HealthCheckDegraded")
@@ -20,29 +20,18 @@ DRILLS: tuple[Drill, ...] = (
     Drill("disk-full", "disk-full", ("DiskFull",), faults.fill_disk, faults.empty_disk),
     Drill("high-memory", "high-memory", ("MemoryHigh",), faults.eat_memory, faults.restart_worker),
     Drill("worker-killed", "queue-stalled", ("QueueStalled",), kill_unit("npanel-worker"), start_unit("npanel-worker")),
-    Drill(
-        "nginx-down", "hosting-daemon-down", ("HostingDaemonDown",), on_node("systemctl", "stop", "nginx"),
-        on_node("systemctl", "start", "nginx"),
-    ),
-    Drill(
-        "node-mariadb-down", "hosting-daemon-down", ("HostingDaemonDown",), on_node("systemctl", "stop", "mariadb"),
-        on_node("systemctl", "start", "mariadb"),
-    ),
-    Drill(
-        "dns-down", "dns-failure", ("DnsFailure",), on_node("systemctl", "stop", "pdns"),
-        on_node("systemctl", "start", "pdns"),
-    ),
+    node_drill("nginx-down", "HostingDaemonDown"),
+    node_drill("node-mariadb-down", "HostingDaemonDown"),
+    node_drill("dns-down", "DnsFailure", also=("HostingDaemonDown",)),
     Drill("resolver-down", "dns-failure", ("DnsFailure",), stop_unit("unbound"), start_unit("unbound")),
-    Drill("ssh-hang", "hosting-operation-timeouts", ("NodeDown",), faults.hang_ssh, faults.free_ssh),
-    Drill(
-        "node-down", "node-down", ("NodeDown",), faults.cut_power, faults.power_on, between=faults.power_on
-    ),
+    node_drill("ssh-hang", "NodeDown"),
+    node_drill("node-down", "NodeDown", between=faults.power_on, also=("HostingDaemonDown", "DnsFailure")),
     Drill(
         "certificate-expired", "certificate-expiring", ("CertificateExpiring",), faults.expire_certificate,
         faults.renew_certificate,
     ),
-    Drill("broken-vhost", "broken-vhost", (), faults.break_vhost, faults.mend_service),
-    Drill("drift", "drift", ("Drift",), faults.comment_vhost, faults.mend_service, hard=False),
+    node_drill("broken-vhost"),
+    node_drill("drift", "Drift", hard=False),
     Drill(
         "audit-trigger-dropped", "audit-broken", ("AuditBroken",), faults.drop_trigger, faults.repair_triggers,
         hard=False,

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.drills.stack import CONNECTIONS, SERVICE, Stack
+from tests.drills.node_faults import NODE_FAULTS
+from tests.drills.stack import CONNECTIONS, Stack
 from tests.live.web import Operator
 
 
@@ -183,48 +184,15 @@ def delete_gone(stack: Stack) -> None:
 # On the node
 
 
-def on_node(*argv: str) -> Callable[[Stack], Any]:
-    """A command at the node's console."""
-    return lambda stack: stack.node.exec(list(argv), check=True)
-
-
-def hang_ssh(stack: Stack) -> None:
-    """Every process of its SSH server is stopped in its tracks: connections open, and nothing answers."""
-    stack.node.exec(["pkill", "-STOP", "sshd"])
-
-
-def free_ssh(stack: Stack) -> None:
-    """They go on."""
-    stack.node.exec(["pkill", "-CONT", "sshd"])
-
-
-def cut_power(stack: Stack) -> None:
-    """The node loses its power."""
-    stack.node.power_cut()
+def node_drill(name: str, *alerts: str, between: Callable[[Stack], Any] | None = None, **more: Any) -> Drill:
+    """A drill whose fault is on the node alone."""
+    fault = NODE_FAULTS[name]
+    return Drill(
+        name, fault.page, alerts, lambda stack: fault.inject(stack.node), lambda stack: fault.undo(stack.node),
+        between=between, **more,
+    )  # fmt: skip
 
 
 def power_on(stack: Stack) -> None:
-    """Somebody presses its button."""
+    """Somebody presses the node's button."""
     stack.node.up()
-
-
-def break_vhost(stack: Stack) -> None:
-    """Somebody edits the site's file by hand and forgets a semicolon."""
-    file = _vhost(stack)
-    stack.node.write(file, stack.node.read(file).replace("server {", "server {\n  oops", 1))
-
-
-def comment_vhost(stack: Stack) -> None:
-    """Somebody adds a line to the site's file that changes nothing."""
-    file = _vhost(stack)
-    stack.node.write(file, stack.node.read(file) + "# looked at by hand\n")
-
-
-def _vhost(stack: Stack) -> str:
-    found = stack.node.exec(["grep", "-rl", f"{SERVICE}.test", "/etc/nginx"], check=True).stdout.split()
-    return next(path for path in found if "shop" in path)
-
-
-def mend_service(stack: Stack) -> None:
-    """The service is as wanted."""
-    stack.manage("service_apply", SERVICE, "--yes", "--reason", "drill")
