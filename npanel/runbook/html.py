@@ -17,7 +17,7 @@ from markdown_it.tree import SyntaxTreeNode
 
 #: Nodes that become the element they are named after in HTML, without attributes.
 _PLAIN = {
-    "paragraph": "p", "bullet_list": "ul", "ordered_list": "ol", "list_item": "li", "blockquote": "blockquote",
+    "paragraph": "p", "bullet_list": "ul", "list_item": "li", "blockquote": "blockquote",
     "strong": "strong", "em": "em", "thead": "thead", "tbody": "tbody", "tr": "tr", "th": "th", "td": "td",
 }  # fmt: skip
 _PAGE_FILE = re.compile(r"(?P<slug>[A-Za-z0-9-]+)\.md")
@@ -74,6 +74,10 @@ class Renderer:
 
     def _code_inline(self, node: SyntaxTreeNode) -> SafeString:
         return format_html("<code>{}</code>", node.content)
+
+    def _ordered_list(self, node: SyntaxTreeNode) -> SafeString:
+        """Steps go on counting after a block of commands."""
+        return format_html('<ol start="{}">{}</ol>', int(node.attrs.get("start", 1)), self.blocks(node.children))
 
     def _table(self, node: SyntaxTreeNode) -> SafeString:
         return format_html('<div class="table-scroll"><table>{}</table></div>', self.blocks(node.children))

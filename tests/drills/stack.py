@@ -1,5 +1,6 @@
 """Started once for all drills: MariaDB, console, portal, worker, lab node, Prometheus, Alertmanager."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -16,12 +17,12 @@ from tests.certificates import Authority
 from tests.drills.monitoring import Monitoring, check_files
 from tests.drills.shell import Shell
 from tests.drills.units import Units
+from tests.lab.fixtures import lent
 from tests.lab.nodes import Lab, Node
 from tests.live.commands import ROOT
 from tests.live.front import free_ports
 from tests.live.rows import Rows
 
-NODE_NUMBER = int(os.environ.get("NPANEL_DRILL_NODE", "7"))
 NODE = "web1"
 SERVICE, DOMAIN = "shop", "shop.test"
 PATIENCE_S = 120.0
@@ -45,7 +46,7 @@ class Stack:
         self.var = self.folder / "var"
         self.units = Units(self.folder / f"units{os.getpid()}")
         self.memory = _MEMORY / f"npanel-drill-{os.getpid()}"
-        self.node: Node = Lab().node(NODE_NUMBER)
+        self._lent = contextlib.ExitStack()
         self.password, self.email = secrets.token_urlsafe(18), "oncall@panel.test"
         self.token = secrets.token_urlsafe(24)
         self.admin = f"http://127.0.0.1:{self.ports['admin']}"
@@ -71,7 +72,7 @@ class Stack:
     def down(self) -> None:
         """Stop everything; nothing is left."""
         self.units.remove()
-        self.node.down()
+        self._lent.close()
         subprocess.run(["umount", "--lazy", str(self.var)], check=False, capture_output=True)
         for _ in range(50):
             if not self.memory.is_dir() or not _removed(self.memory):
@@ -143,7 +144,7 @@ class Stack:
         self.units.add(name, argv, _kept() | self.environment | more, ROOT, **options)
 
     def _node(self) -> None:
-        self.node.reset()
+        self.node: Node = self._lent.enter_context(lent(Lab(), prefer=3))
         known = self.folder / "known_hosts"
         known.write_text(f"{NODE} {self.node.host_key}\n{self.node.address} {self.node.host_key}\n")
         config = f"""Host {NODE}

@@ -10,7 +10,7 @@ from tests.drills.faults import Drill
 from tests.drills.runner import Record, Run
 from tests.drills.stack import Stack
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.drill, pytest.mark.lab, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("drill", sorted(DRILLS, key=lambda one: one.busy), ids=lambda one: one.name)

@@ -73,6 +73,10 @@ def test_headings_have_anchors_and_blocks_can_be_copied(operator: Client) -> Non
     assert "<td>&lt;i&gt;1&lt;/i&gt;</td>" in text
 
 
+def test_steps_go_on_counting_after_a_block(operator: Client) -> None:
+    assert '<ol start="2">' in article(operator, "/admin/runbook/system-down/")
+
+
 def test_each_page_is_shown_with_its_title_and_linked_from_the_list(operator: Client) -> None:
     listed = article(operator, "/admin/runbook/")
     for slug in slugs():
