@@ -98,19 +98,16 @@ class Monitoring:
         rows = _get(f"http://{self.prometheus}/api/v1/alerts")["data"]["alerts"]
         return sorted({row["labels"]["alertname"] for row in rows if row["state"] == "firing"})
 
-    def pending(self) -> list[str]:
-        """Names of all that Prometheus sees coming."""
-        rows = _get(f"http://{self.prometheus}/api/v1/alerts")["data"]["alerts"]
-        return sorted({row["labels"]["alertname"] for row in rows if row["state"] == "pending"})
-
     def query_argv(self, expression: str) -> list[str]:
         """The command that asks Prometheus as a person would."""
         return ["promtool", "query", "instant", f"http://{self.prometheus}", " ".join(expression.split())]
 
-    def wait_quiet(self, seconds: float) -> list[str]:
-        """Wait until nothing is firing; gives what still is at the end."""
+    def wait_quiet(self, names: set[str], seconds: float) -> list[str]:
+        """Wait until none of these is firing, nor anything that was told of; gives what still is at the end."""
         deadline = time.monotonic() + seconds
-        while (left := self.firing()) and time.monotonic() < deadline:
+        while names & {*(left := self.firing()), *(alert.name for alert in self.alerts())}:
+            if time.monotonic() > deadline:
+                break
             time.sleep(2)
         return left
 

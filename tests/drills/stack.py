@@ -34,9 +34,14 @@ _MEMORY = Path("/sys/fs/cgroup/memory")
 
 
 class Stack:
-    """A panel with everything that watches it."""
+    """A panel with everything that watches it.
 
-    def __init__(self, say: Callable[[str], None] = print) -> None:
+    Args:
+        say: shows a line of progress. watched: whether Prometheus and Alertmanager are part of it.
+    """
+
+    def __init__(self, say: Callable[[str], None] = print, *, watched: bool = True) -> None:
+        self.watched = watched
         self.folder = Path(tempfile.mkdtemp(prefix="npanel-drill-"))
         self.folder.chmod(0o755)
         self.say = say
@@ -62,7 +67,7 @@ class Stack:
         self._mount()
         for name, step in (
             ("database", self._database), ("panel", self._panel), ("node", self._node), ("facts", self._facts),
-            ("monitoring", self._monitoring),
+            *([("monitoring", self._monitoring)] if self.watched else []),
         ):  # fmt: skip
             began = time.monotonic()
             step()
