@@ -32,6 +32,8 @@ NPANEL_WORKER_PRIVATE_KEYS = env.path("WORKER_PRIVATE_KEYS", KEY_DIR / "worker.k
 NPANEL_QUEUE_KEY_FILE = env.path("QUEUE_KEY_FILE", KEY_DIR / "queue.key")
 NPANEL_DOORBELL = env.path("DOORBELL", VAR_DIR / "run" / "doorbell.sock")
 NPANEL_WORKERS = env.number("WORKERS", 4)
+# A change by hand must be told within five minutes (docs/adr/0018-runbook-and-drills.md).
+NPANEL_DRIFT_SECONDS = env.number("DRIFT_SECONDS", 180)
 
 # For so many days a deleted service can be restored, and its final archive is kept after the purge (0: none is made).
 #: Fetches for previews that a web process has under way at most: half of its threads.

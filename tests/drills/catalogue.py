@@ -3,8 +3,6 @@
 from tests.drills import faults
 from tests.drills.faults import Drill, Held, kill_unit, node_drill, start_unit, stop_unit
 
-#: What the rules call it when a check is down, whatever the check.
-_CHECKS = ("HealthCheckDown", "HealthCheckDegraded")
 _held = Held()
 
 DRILLS: tuple[Drill, ...] = (
@@ -12,13 +10,15 @@ DRILLS: tuple[Drill, ...] = (
     Drill("panel-down", "system-down", ("PanelDown",), stop_unit("npanel-admin"), start_unit("npanel-admin")),
     Drill(
         "database-down", "database-connection-failure", ("DatabaseDown",), stop_unit("mariadb"), start_unit("mariadb"),
-        also=("ErrorRateHigh", "QueueStalled", *_CHECKS),
+        also=("ErrorRateHigh", "QueueStalled"),
     ),
     Drill(
         "database-crowded", "database-connection-failure", ("DatabaseConnectionsExhausted",), _held.crowd, _held.let_go
     ),
-    Drill("disk-full", "disk-full", ("DiskFull",), faults.fill_disk, faults.empty_disk),
-    Drill("high-memory", "high-memory", ("MemoryHigh",), faults.eat_memory, faults.restart_worker),
+    Drill("disk-full", "disk-full", ("DiskFull",), faults.fill_disk, faults.empty_disk, also=("DiskFilling",)),
+    Drill(
+        "high-memory", "high-memory", ("MemoryHigh",), faults.eat_memory, faults.restart_worker, also=("MemoryRising",)
+    ),
     Drill("worker-killed", "queue-stalled", ("QueueStalled",), kill_unit("npanel-worker"), start_unit("npanel-worker")),
     node_drill("nginx-down", "HostingDaemonDown"),
     node_drill("node-mariadb-down", "HostingDaemonDown"),
@@ -30,7 +30,7 @@ DRILLS: tuple[Drill, ...] = (
         "certificate-expired", "certificate-expiring", ("CertificateExpiring",), faults.expire_certificate,
         faults.renew_certificate,
     ),
-    node_drill("broken-vhost"),
+    node_drill("broken-vhost", "Drift", hard=False),
     node_drill("drift", "Drift", hard=False),
     Drill(
         "audit-trigger-dropped", "audit-broken", ("AuditBroken",), faults.drop_trigger, faults.repair_triggers,

@@ -102,6 +102,11 @@ class Monitoring:
         """The command that asks Prometheus as a person would."""
         return ["promtool", "query", "instant", f"http://{self.prometheus}", " ".join(expression.split())]
 
+    def scraped(self, job: str) -> bool:
+        """Whether a job's target has been read."""
+        rows = _get(f"http://{self.prometheus}/api/v1/query?query=up")["data"]["result"]
+        return any(row["metric"]["job"] == job and row["value"][1] == "1" for row in rows)
+
     def wait_quiet(self, names: set[str], seconds: float) -> list[str]:
         """Wait until none of these is firing, nor anything that was told of; gives what still is at the end."""
         deadline = time.monotonic() + seconds

@@ -187,6 +187,8 @@ class Stack:
             self.units.add(name, argv, environment, self.folder, address=("127.0.0.1", port))
         check_files(watch)
         self.systemctl("start", "prometheus-alertmanager", "prometheus")
+        self.wait(lambda: self.monitoring.scraped("npanel"), "the first scrape")
+        self.wait(lambda: "QueueStalled" not in self.monitoring.firing(), "the worker's first sign of life")
 
     # Use
 
