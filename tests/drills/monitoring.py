@@ -123,9 +123,17 @@ def _alert(row: dict[str, Any]) -> Alert:
 
 
 def _get(url: str) -> Any:
-    answer = requests.get(url, timeout=10, proxies={"http": ""})
-    answer.raise_for_status()
-    return answer.json()
+    """The JSON behind an address; one that is starting, or busy, is asked again for a while."""
+    for pause in (0.5, 1, 2, 4, 8, 0):
+        try:
+            answer = requests.get(url, timeout=10, proxies={"http": ""})
+            answer.raise_for_status()
+            return answer.json()
+        except requests.RequestException:
+            if not pause:
+                raise
+            time.sleep(pause)
+    return None
 
 
 def check_files(monitoring: Monitoring) -> str:
