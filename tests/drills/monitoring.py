@@ -107,15 +107,6 @@ class Monitoring:
         rows = _get(f"http://{self.prometheus}/api/v1/query?query=up")["data"]["result"]
         return any(row["metric"]["job"] == job and row["value"][1] == "1" for row in rows)
 
-    def wait_quiet(self, names: set[str], seconds: float) -> list[str]:
-        """Wait until none of these is firing, nor anything that was told of; gives what still is at the end."""
-        deadline = time.monotonic() + seconds
-        while names & {*(left := self.firing()), *(alert.name for alert in self.alerts())}:
-            if time.monotonic() > deadline:
-                break
-            time.sleep(2)
-        return left
-
 
 def _alert(row: dict[str, Any]) -> Alert:
     labels = row["labels"]
