@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: setup run test check messages shots bench lock audit-deps clean help
+.PHONY: setup run test check messages shots bench drills lock audit-deps clean help
 
 setup: ## install what is missing: system packages (as root), .venv, locked Python packages
 	@scripts/setup.sh
@@ -25,6 +25,9 @@ shots: setup ## take screenshots of the pages into build/
 
 bench: setup ## measure and compare with floors and peers into build/bench.json; ONLY=hosting FULL=1
 	@exec $(PY) -m tests.bench
+
+drills: setup ## break a lab panel in every way the runbook knows, follow its pages, measure into build/drills.json; ONLY=disk-full
+	@exec $(PY) -m tests.drills $(ONLY)
 
 lock: setup ## resolve requirements*.in again and write the hash-locked requirements*.txt; ARGS=--upgrade
 	@exec $(PY) scripts/lock.py $(ARGS)

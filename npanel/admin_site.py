@@ -63,6 +63,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         _("Audit and settings"),
         (
             ("audit_event_changelist", _("Audit"), "scroll-text", "", ""),
+            ("runbook", _("Runbook"), "wrench", "", ""),
             ("hosting_hostingplan_changelist", _("Plans"), "layers", "", ""),
             ("accounts_user_changelist", _("People"), "user", "", ""),
         ),
@@ -98,6 +99,8 @@ class ConsoleSite(AdminSite):
         own = [
             path("live/", self.admin_view(self.live), name="live"),
             path("search/", self.admin_view(self.search), name="search"),
+            path("runbook/", self.admin_view(self.runbook), name="runbook"),
+            path("runbook/<slug:slug>/", self.admin_view(self.runbook), name="runbook_page"),
             path("health/", self.admin_view(self.health), name="health"),
             path("health/live/", self.admin_view(self.health_live), name="health_live"),
         ]
@@ -138,6 +141,13 @@ class ConsoleSite(AdminSite):
             return HttpResponse(status=204)
         context = {**start_page(actor), "version": version}
         return TemplateResponse(request, "admin/npanel/start_live.html", context)
+
+    def runbook(self, request: HttpRequest, slug: str = "") -> HttpResponse:
+        """The runbook's list of pages, or one of them."""
+        from npanel.runbook.views import show_index, show_page
+
+        context = self.each_context(request)
+        return show_page(request, context, slug) if slug else show_index(request, context)
 
     def health(self, request: HttpRequest) -> HttpResponse:
         """What is up, degraded and down."""

@@ -33,6 +33,8 @@ NPANEL_WORKER_PRIVATE_KEYS = env.path("WORKER_PRIVATE_KEYS", KEY_DIR / "worker.k
 NPANEL_QUEUE_KEY_FILE = env.path("QUEUE_KEY_FILE", KEY_DIR / "queue.key")
 NPANEL_DOORBELL = env.path("DOORBELL", VAR_DIR / "run" / "doorbell.sock")
 NPANEL_WORKERS = env.number("WORKERS", 4)
+# A change by hand must be told within five minutes (docs/adr/0018-runbook-and-drills.md).
+NPANEL_DRIFT_SECONDS = env.number("DRIFT_SECONDS", 180)
 
 # For so many days a deleted service can be restored, and its final archive is kept after the purge (0: none is made).
 #: Fetches for previews that a web process has under way at most: half of its threads.
@@ -49,7 +51,9 @@ NPANEL_ARCHIVE_AGE_IDENTITY = env.text("ARCHIVE_AGE_IDENTITY") or None
 NPANEL_LOG_DIR = env.path("LOG_DIR", VAR_DIR / "log")
 NPANEL_RETENTION = retention_periods()
 NPANEL_RETENTION_LOCK = VAR_DIR / "run" / "retention.lock"
+NPANEL_RUNBOOK_DIR = env.path("RUNBOOK_DIR", BASE_DIR / "docs" / "runbook")
 NPANEL_HEALTH_DISK_PATHS = env.words("HEALTH_DISK_PATHS", "/")
+NPANEL_HEALTH_MEMORY_CGROUP = env.text("HEALTH_MEMORY_CGROUP")
 NPANEL_HEALTH_HISTORY_DAYS = env.number("HEALTH_HISTORY_DAYS", 90)
 NPANEL_PANEL_CERTIFICATE = tls_files().certificate
 NPANEL_HEALTH_RESOLVERS = env.words("HEALTH_RESOLVERS") or None

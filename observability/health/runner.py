@@ -122,7 +122,8 @@ def _targets(check: Check) -> tuple[list[Target], list[Report]]:
     except Exception as error:  # noqa: BLE001 - whatever the provider raises, the answer is that we can't look
         advice = "Look at the database check first: the list of targets comes from there."
         result = Result.down(f"cannot list what to check: {error}", advice=advice, error=type(error).__name__)
-        return [], [_publish(Report(check.name, "", result, 0.0))]
+        # No gauge: it would say of a node without a name, long after the database is back, that it is down.
+        return [], [_log(Report(check.name, "", result, 0.0))]
 
 
 def _run_all(jobs: list[tuple[Check, Target | None]]) -> list[Report]:
@@ -174,9 +175,13 @@ def _call(check: Check, target: Target | None, ids: dict[str, str], answers: lis
 
 
 def _publish(report: Report) -> Report:
-    status = report.result.status
-    metrics.health_status.labels(check=report.check, node=report.node).set(status.gauge)
+    metrics.health_status.labels(check=report.check, node=report.node).set(report.result.status.gauge)
     exemplars.observe(metrics.health_duration, report.seconds, check=report.check)
+    return _log(report)
+
+
+def _log(report: Report) -> Report:
+    status = report.result.status
     log = get_logger(HEALTH_CHECK, service="health")
     getattr(log, _LOG_LEVELS[status])(
         f"{report.check} {status}",

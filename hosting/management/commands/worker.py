@@ -8,6 +8,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, close_old_connections, connections
 from django.utils import timezone
@@ -36,7 +37,6 @@ HEALTH_SECONDS = 15.0
 WEBHOOK_SECONDS = 2.0
 FORGET_SECONDS = 900.0
 RETENTION_SECONDS = 3600.0
-DRIFT_EVERY = timedelta(minutes=15)
 
 #: prctl(2): the signal that a process gets when its parent ends.
 _PR_SET_PDEATHSIG = 1
@@ -175,7 +175,7 @@ class Worker:
         purge_due(actor=self.actor)
 
     def _scan(self) -> None:
-        before = timezone.now() - DRIFT_EVERY
+        before = timezone.now() - timedelta(seconds=settings.NPANEL_DRIFT_SECONDS)
         for node in Node.objects.filter(state=NodeState.READY):
             if node.scanned_at is None or node.scanned_at < before:
                 self._scan_one(node)

@@ -1,0 +1,204 @@
+"""Runs one drill: fault, alert, the runbook's commands, recovery, and the end of the alert; measures each."""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from npanel.runbook.blocks import Block, all_blocks
+from tests.drills import receipts
+from tests.drills.faults import Drill
+from tests.drills.monitoring import Alert
+from tests.drills.shell import NotAsTold, Shell
+from tests.drills.stack import Stack
+
+BUILD = Path(__file__).resolve().parents[2] / "build"
+#: Detection of anything; then a drill has failed.
+DETECT_S = 300.0
+QUIET_S = 420.0
+#: Others who work on the same machine raise these; they count as background while its load is above its processors.
+OF_THE_MACHINE = frozenset({"CpuHigh"})
+#: A check that is not as told yet is repeated, as a person would.
+AGAIN_S = 90.0
+
+
+@dataclass
+class Record:
+    """What a drill came to. Seconds count from the fault (``detect``) or from the alert (``recover``, ``resolve``).
+
+    ``background``: true alerts of something else: other people's work that keeps the machine's processors busy.
+    ``leftovers``: alerts that were still active, or came, after the drill before had ended. They count as false.
+    """
+
+    drill: str
+    hard: bool
+    needs_alert: bool
+    detect_s: float | None = None
+    recover_s: float | None = None
+    resolve_s: float | None = None
+    alerts: list[str] = field(default_factory=list)
+    false_alerts: list[str] = field(default_factory=list)
+    background: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
+    runbook: list[str] = field(default_factory=list)
+    blocks: int = 0
+    load: float = 0.0
+    passed: bool = False
+    problem: str = ""
+
+
+class Run:
+    """One drill on a stack.
+
+    Args:
+        receipts_file: where the receipts of its blocks go.
+    """
+
+    def __init__(self, stack: Stack, drill: Drill, receipts_file: Path = receipts.FILE) -> None:
+        self.stack, self.drill, self._receipts = stack, drill, receipts_file
+        self.known = all_blocks(receipts.FOLDER)
+        self.record = Record(drill.name, drill.hard, bool(drill.alerts))
+        self._seen: dict[str, Alert] = {}
+        self._told_at = 0.0
+
+    def go(self) -> Record:
+        """Run it to its end, whatever happens; what was broken is mended again."""
+        try:
+            self._quiet()
+            self._fault()
+            self._follow()
+            self._resolve()
+            self.record.passed = not self.record.false_alerts
+        except Exception as error:  # noqa: BLE001 - the record says so, and the next drill needs a whole stack
+            self.record.problem = f"{type(error).__name__}: {error}"[:2000]
+        finally:
+            self.record.load = round(os.getloadavg()[0], 2)
+            self._mend()
+        return self.record
+
+    def _quiet(self) -> None:
+        """Wait until the drill before has no more to say; what it says late is no alert that anybody needs."""
+        if not self.drill.alerts:
+            return
+        mine, deadline = set(self.drill.alerts), time.monotonic() + QUIET_S
+        while names := {alert.name for alert in self.stack.monitoring.alerts()} - (OF_THE_MACHINE - mine):
+            self.record.leftovers = sorted({*self.record.leftovers, *names})
+            assert time.monotonic() < deadline, f"{', '.join(names)} still fire before the fault"
+            time.sleep(2)
+
+    def _fault(self) -> None:
+        self.drill.inject(self.stack)
+        began = time.monotonic()
+        if self.drill.alerts:
+            self._await_alert(began)
+        self._told_at = time.monotonic()
+
+    def _await_alert(self, began: float) -> None:
+        while not any(name in self._seen for name in self.drill.alerts):
+            passed = time.monotonic() - began
+            assert passed < DETECT_S, f"none of {self.drill.alerts} after {passed:.0f} s; fired: {sorted(self._seen)}"
+            time.sleep(0.5)
+            self._look()
+        self.record.detect_s = round(time.monotonic() - began, 1)
+
+    def _look(self) -> None:
+        for alert in self.stack.monitoring.alerts():
+            if alert.name in OF_THE_MACHINE - set(self.drill.alerts) and os.getloadavg()[0] > (os.cpu_count() or 1):
+                self.record.background = sorted({*self.record.background, alert.name})
+            elif alert.name not in self.record.background:
+                self._seen.setdefault(alert.name, alert)
+        expected = {*self.drill.alerts, *self.drill.also}
+        self.record.alerts = sorted(self._seen)
+        self.record.false_alerts = sorted(set(self._seen) - expected)
+        self.record.runbook = sorted({alert.runbook for alert in self._seen.values() if alert.runbook})
+
+    def _follow(self) -> None:
+        """Do what the pages say, in their order."""
+        mine = [block for block in self.known if self.drill.name in block.drills]
+        mine.sort(key=lambda block: (block.page != self.drill.page, block.page, block.line))
+        assert mine, f"no block of the runbook is for {self.drill.name}"
+        opening = [block for block in self.known if "every" in block.drills]
+        pressed = self.drill.between is None
+        with self.stack.shell() as shell:
+            for block in [*opening, *mine]:
+                if not pressed and block.step == "check":
+                    self.drill.between(self.stack)  # type: ignore[misc]
+                    pressed = True
+                self._run(shell, block)
+        self.record.recover_s = round(time.monotonic() - self._told_at, 1)
+
+    def _run(self, shell: Shell, block: Block) -> None:
+        deadline = time.monotonic() + (AGAIN_S if block.step == "check" else 0)
+        while True:
+            try:
+                shell.run(block)
+                break
+            except NotAsTold:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(3)
+        self.record.blocks += 1
+        name = "every" if "every" in block.drills else self.drill.name
+        receipts.write(block, name, self.known, self._receipts)
+
+    def _resolve(self) -> None:
+        if not self.drill.alerts:
+            return
+        deadline = time.monotonic() + QUIET_S
+        while {alert.name for alert in self.stack.monitoring.alerts()} & set(self._seen):
+            self._look()
+            assert time.monotonic() < deadline, f"still active: {[a.name for a in self.stack.monitoring.alerts()]}"
+            time.sleep(1)
+        self.record.resolve_s = round(time.monotonic() - self._told_at, 1)
+
+    def _mend(self) -> None:
+        try:
+            self.drill.undo(self.stack)
+        except Exception as error:  # noqa: BLE001 - told in the record
+            self.record.problem += f" (undo: {type(error).__name__}: {error})"
+            self.record.passed = False
+
+
+def figures(records: list[Record]) -> dict[str, Any]:
+    """What is compared with the targets (OPERATIONS §6)."""
+    alerted = [record for record in records if record.needs_alert and record.passed]
+    found = [record.detect_s for record in alerted if record.detect_s is not None]
+    hard = [record.detect_s for record in alerted if record.detect_s is not None and record.hard]
+    back = [record.recover_s for record in records if record.recover_s is not None]
+    return {
+        "drills.run": len(records),
+        "drills.covered": sum(record.passed for record in records),
+        "drills.max_detect_s": max(found, default=None),
+        "drills.hard_detect_s": max(hard, default=None),
+        "drills.max_recover_s": max(back, default=None),
+        "drills.false_alerts": sum(len(record.false_alerts) + len(record.leftovers) for record in records),
+    }
+
+
+def table(records: list[Record]) -> str:
+    """For people."""
+    line = "{:<22} {:>8} {:>9} {:>9} {:>6} {:>5}  {:<8} {}"
+    rows = [line.format("drill", "detect s", "recover s", "resolve s", "blocks", "load", "result", "alerts")]
+    for record in records:
+        times = [("–" if value is None else f"{value:.0f}")
+                 for value in (record.detect_s, record.recover_s, record.resolve_s)]  # fmt: skip
+        told = ", ".join(record.alerts) + (
+            f" (background: {', '.join(record.background)})" if record.background else ""
+        )
+        told += f" (left over: {', '.join(record.leftovers)})" if record.leftovers else ""
+        told += f" FALSE: {', '.join(record.false_alerts)}" if record.false_alerts else ""
+        result = "passed" if record.passed else "FAILED"
+        rows.append(line.format(record.drill, *times, record.blocks, record.load, result, told).rstrip())
+        if record.problem:
+            rows.append(f"    {record.problem.splitlines()[0]}")
+    return "\n".join(rows)
+
+
+def report(records: list[Record]) -> None:
+    """Write build/drills.json and build/drills.txt."""
+    BUILD.mkdir(exist_ok=True)
+    found = {"figures": figures(records), "drills": [asdict(record) for record in records]}
+    (BUILD / "drills.json").write_text(json.dumps(found, indent=2) + "\n")
+    (BUILD / "drills.txt").write_text(table(records) + "\n")
