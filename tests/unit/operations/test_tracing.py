@@ -96,7 +96,7 @@ def test_one_road_is_one_tree(world: ToyWorld, collector: Collector, log_lines: 
     commands = [span for span in spans if span.name.startswith(("run ", "node "))]
     assert commands
     assert path(commands[-1], by_id)[-4:] == [
-        "operation apply", "task hosting.tasks.execute", "request apply", "request POST",
+        "operation service_apply", "task hosting.tasks.execute", "request service_apply", "request POST",
     ]  # fmt: skip
     assert {"apply notes", "observe notes", "activate notes"} <= {span.name for span in spans}
 
