@@ -38,6 +38,8 @@ TARGETS = {
     "portal.page_p95_ms": 100,
     "auth.login_p95_ms": 200,
     "auth.session_p95_ms": 100,
+    "metrics.scrape_10k_ms": 100,
+    "metrics.scrape_growth": 1.05,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
@@ -78,12 +80,19 @@ def _signin() -> Iterator[tuple[str, float]]:
     yield from signin.figures()
 
 
+def _metrics() -> Iterator[tuple[str, float]]:
+    from tests.bench import metrics
+
+    yield from metrics.figures()
+
+
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
     "panel100k": _panel100k,
     "api": _api,
     "portal": _portal,
     "signin": _signin,
+    "metrics": _metrics,
 }
 
 
