@@ -62,6 +62,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         _("Audit and settings"),
         (
             ("audit_event_changelist", _("Audit"), "scroll-text", "", ""),
+            ("kept", _("What is kept"), "layers", "", ""),
             ("hosting_hostingplan_changelist", _("Plans"), "layers", "", ""),
             ("accounts_user_changelist", _("People"), "user", "", ""),
         ),
@@ -97,6 +98,7 @@ class ConsoleSite(AdminSite):
         own = [
             path("live/", self.admin_view(self.live), name="live"),
             path("search/", self.admin_view(self.search), name="search"),
+            path("kept/", self.admin_view(self.kept), name="kept"),
         ]
         return [*own, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
 
@@ -135,6 +137,15 @@ class ConsoleSite(AdminSite):
             return HttpResponse(status=204)
         context = {**start_page(actor), "version": version}
         return TemplateResponse(request, "admin/npanel/start_live.html", context)
+
+    def kept(self, request: HttpRequest) -> HttpResponse:
+        """For how long records are kept, and the disk they use."""
+        from npanel.kept_page import kept_page  # it needs models, which are not there when this site is made
+
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(("GET", "HEAD"))
+        context = {**self.each_context(request), "title": _("What is kept"), **kept_page()}
+        return TemplateResponse(request, "admin/npanel/kept.html", context)
 
     def search(self, request: HttpRequest) -> HttpResponse:
         """What begins with ``?q=``; with ``?part=results`` without the page around it, for the palette."""
