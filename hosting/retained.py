@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum, TextField, Value
+from django.db.models.functions import Cast, Coalesce, Length, TruncDate
 from django.forms.models import model_to_dict
 from django.utils.translation import gettext_lazy as _
 
@@ -70,11 +71,19 @@ class Operations(Kind):
         return map(_line, _narrowed(narrowed).order_by("finished_at", "pk").iterator(chunk_size=200))
 
     def bytes_by_day(self) -> dict[datetime.date, int]:
-        """How long each day's operations are as lines."""
+        """How long the texts of each day's operations and journals are in the database, counted there."""
         found: dict[datetime.date, int] = {}
-        for operation in Operation.objects.filter(state__in=FINAL_STATES).exclude(finished_at=None).iterator(200):
-            day = operation.finished_at.astimezone(datetime.UTC).date()
-            found[day] = found.get(day, 0) + len(_line(operation)) + 1
+        for rows, moment, columns in (
+            (
+                Operation.objects.exclude(finished_at=None),
+                "finished_at",
+                ("plan", "commands", "result", "error", "actor"),
+            ),
+            (JournalEntry.objects.exclude(operation__finished_at=None), "operation__finished_at", ("change", "error")),
+        ):
+            size = sum((Coalesce(Length(Cast(name, TextField())), 0) for name in columns), Value(0))
+            for day, total in rows.values_list(TruncDate(moment)).annotate(total=Sum(size)).order_by():
+                found[day] = found.get(day, 0) + int(total)
         return found
 
 

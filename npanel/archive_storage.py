@@ -35,21 +35,25 @@ def _bucket(name: str) -> dict[str, object]:
     }
 
 
-#: Days hot, and days after which the archive is deleted (OPERATIONS §3).
-_PERIODS = {"app": (14, 30), "operations": (30, 90)}
-
-
 def retention_periods() -> dict[str, tuple[int, int]]:
-    """The setting NPANEL_RETENTION from NPANEL_RETENTION_<KIND>_HOT_DAYS and …_DELETE_DAYS.
+    """The setting NPANEL_RETENTION: for each kind the days it is hot, and the days after which its archive is deleted.
 
     Raises:
         BadSetting: something would be deleted before it is archived.
     """
-    found: dict[str, tuple[int, int]] = {}
-    for kind, (hot, delete) in _PERIODS.items():
-        name = f"RETENTION_{kind.upper()}"
-        days = env.number(f"{name}_HOT_DAYS", hot), env.number(f"{name}_DELETE_DAYS", delete)
-        if not 1 <= days[0] < days[1]:
-            raise env.BadSetting(f"NPANEL_{name}_DELETE_DAYS must be more than NPANEL_{name}_HOT_DAYS, that at least 1")
-        found[kind] = days
-    return found
+    return {
+        "app": _periods(env.number("RETENTION_APP_HOT_DAYS", 14), env.number("RETENTION_APP_DELETE_DAYS", 30), "APP"),
+        "operations": _periods(
+            env.number("RETENTION_OPERATIONS_HOT_DAYS", 30),
+            env.number("RETENTION_OPERATIONS_DELETE_DAYS", 90),
+            "OPERATIONS",
+        ),
+    }
+
+
+def _periods(hot: int, delete: int, name: str) -> tuple[int, int]:
+    if 1 <= hot < delete:
+        return hot, delete
+    raise env.BadSetting(
+        f"NPANEL_RETENTION_{name}_DELETE_DAYS must be more than NPANEL_RETENTION_{name}_HOT_DAYS, and that at least 1"
+    )

@@ -25,10 +25,11 @@ class Use:
 def disk_use(today: datetime.date, store: ArchiveStore | None = None) -> list[Use]:
     """The use of every kind."""
     place = store or ArchiveStore()
-    return [_use(kind, today, place) for kind in kinds()]
+    return [use_of(kind, today, place) for kind in kinds()]
 
 
-def _use(kind: Kind, today: datetime.date, store: ArchiveStore) -> Use:
+def use_of(kind: Kind, today: datetime.date, store: ArchiveStore) -> Use:
+    """The use of one kind."""
     hot = kind.bytes_by_day()
     days = {day: size for day, size in hot.items() if day < today}  # today is not over
     plain = stored = kept = 0

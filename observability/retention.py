@@ -9,7 +9,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from observability.archive import ArchiveConflict, ArchiveError, ArchiveStore, Manifest
+from observability.disk_use import use_of
 from observability.logging import get_logger
 from observability.models.retention import RetentionRun, RunState
 from observability.operations import RETENTION
@@ -107,7 +108,9 @@ def run(kind: Kind, *, actor: Any = None, store: ArchiveStore | None = None, tru
         row = RetentionRun(kind=kind.name, started_at=timezone.now())
         _tell(row, actor)
         try:
-            _carry_out(kind, store or ArchiveStore(), row)
+            place = store or ArchiveStore()
+            _carry_out(kind, place, row)
+            _note(row, use=asdict(use_of(kind, row.started_at.astimezone(datetime.UTC).date(), place)))
         except Exception as error:
             _finish(row, RunState.FAILED, actor, f"{type(error).__name__}: {error}")
             raise

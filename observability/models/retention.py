@@ -27,6 +27,8 @@ class RetentionRun(models.Model):
     lines = models.PositiveBigIntegerField(_("lines"), default=0)
     bytes = models.PositiveBigIntegerField(_("bytes"), default=0)
     deleted = models.PositiveIntegerField(_("deleted"), default=0)
+    #: What was measured at its end (see observability.disk_use).
+    use = models.JSONField(null=True)
     error = models.CharField(_("error"), max_length=500, blank=True)
 
     class Meta:

@@ -136,3 +136,18 @@ def test_one_command_finds_it_by_name(capsys: pytest.CaptureFixture[str]) -> Non
     printed = capsys.readouterr()
     assert json.loads(printed.out)["trace_id"] == operation.trace_id
     assert "reading operations/" in printed.err
+
+
+def test_disk_use_is_counted_by_the_database() -> None:
+    for age in (3, 3, 40):
+        ended(terminated(), age, plan={"text": "x" * 10_000})
+    retention.run(Operations())
+
+    measured = Operations().bytes_by_day()
+    (day,) = measured
+    assert day == (timezone.now() - datetime.timedelta(days=3)).date()
+    assert 20_000 < measured[day] < 24_000
+    use = retention.RetentionRun.objects.get().use
+    assert use["hot_bytes"] == measured[day]
+    assert use["days"] == 38
+    assert 0 < use["archived_bytes"] < 10_000
