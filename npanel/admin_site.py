@@ -97,6 +97,7 @@ class ConsoleSite(AdminSite):
         own = [
             path("live/", self.admin_view(self.live), name="live"),
             path("search/", self.admin_view(self.search), name="search"),
+            path("timeline/<str:wanted>/", self.admin_view(self.timeline), name="timeline"),
         ]
         return [*own, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
 
@@ -119,6 +120,13 @@ class ConsoleSite(AdminSite):
 
         context = {**self.each_context(request), "title": self.index_title, **start_page(actor_from_request(request))}
         return TemplateResponse(request, "admin/index.html", {**context, "version": _version(context)})
+
+    def timeline(self, request: HttpRequest, wanted: str) -> TemplateResponse:
+        """All that is known of a trace or correlation id."""
+        from hosting.admin.timeline import timeline_page  # see above
+
+        context = {**self.each_context(request), **timeline_page(request, wanted)}
+        return TemplateResponse(request, "admin/npanel/timeline.html", context)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseRedirect:
         """One sign-in for both interfaces: the account pages'."""

@@ -42,6 +42,7 @@ NPANEL_TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
 NPANEL_METRICS_ALLOW = env.words("METRICS_ALLOW", "127.0.0.0/8,::1/128")
 NPANEL_METRICS_TOKEN = env.text("METRICS_TOKEN")
 NPANEL_AUDIT_SPOOL_DIR = env.path("AUDIT_SPOOL_DIR", VAR_DIR / "spool")
+NPANEL_LOG_DIR = env.path("LOG_DIR", VAR_DIR / "log")
 NPANEL_HEALTH_DISK_PATHS = env.words("HEALTH_DISK_PATHS", "/")
 NPANEL_HEALTH_RESOLVERS = env.words("HEALTH_RESOLVERS") or None
 
@@ -286,6 +287,7 @@ PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, float
 
 # Commands are read by people: their log lines go to a file, those of servers to stderr unless a file is named.
 _log_file = env.text("LOG_FILE") or (str(VAR_DIR / "log" / "command.log") if NPANEL_INTERFACE == "command" else "")
+NPANEL_LOG_FILE = _log_file
 if _log_file:
     Path(_log_file).parent.mkdir(parents=True, exist_ok=True)
 LOGGING_CONFIG = None
