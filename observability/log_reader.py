@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+_PACKED = (".gz", ".xz", ".zst", ".age")
 _BLOCK = 64 * 1024
 #: A longer line is no line of ours: it is passed over, so that memory stays small.
 _LONGEST = 1024 * 1024
@@ -64,7 +65,8 @@ def lines_of(
     Args:
         files: those to look through, in this order; all that :func:`log_files` finds unless given.
     """
-    reading, found = Reading([], []), []
+    reading = Reading([], [])
+    found: list[dict[str, Any]] = []
     for path in log_files() if files is None else files:
         try:
             for raw in newest_first(path, reading, most_bytes):

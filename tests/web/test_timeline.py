@@ -114,7 +114,8 @@ def test_the_search_leads_there(failed: Operation) -> None:
 def test_what_was_taken_back_is_a_chapter_of_its_own(failed: Operation) -> None:
     """Backward entries, and the commands that ran since the first of them."""
     JournalEntry.objects.filter(operation=failed).delete()
-    change = Change(before=None, after=DocumentRoot(name="anna.example", owner="anna")).to_json(str)
+    root = DocumentRoot(owner="anna", path="sites/anna.example/public")
+    change = Change(root.kind, root.key, None, root).to_json(str)
     for seq, (backward, after) in enumerate(((False, 1), (True, 2)), start=1):
         entry = JournalEntry.objects.create(
             operation=failed, seq=seq, backward=backward, kind="document_root", key="anna.example", change=change,
@@ -151,6 +152,7 @@ def test_customers_get_their_own(failed: Operation, anna: Account) -> None:
     page = signed_in(anna.person()).get(reverse("portal:operation_timeline", args=(failed.pk,)))
     raw = page.content.decode()
     assert page.status_code == 200 and TRACE in raw and "Failed" in raw
+    assert failed.node is not None
     for hidden in ("nginx", "203.0.113.77", "web-inner", "unexpected", "loud line", "POST", "berta", failed.node.name):
         assert hidden not in raw, hidden
 
