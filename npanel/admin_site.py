@@ -105,6 +105,7 @@ class ConsoleSite(AdminSite):
             path("health/", self.admin_view(self.health), name="health"),
             path("health/live/", self.admin_view(self.health_live), name="health_live"),
             path("kept/", self.admin_view(self.kept), name="kept"),
+            path("timeline/<str:wanted>/", self.admin_view(self.timeline), name="timeline"),
         ]
         return [*own, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
 
@@ -127,6 +128,13 @@ class ConsoleSite(AdminSite):
 
         context = {**self.each_context(request), "title": self.index_title, **start_page(actor_from_request(request))}
         return TemplateResponse(request, "admin/index.html", {**context, "version": _version(context)})
+
+    def timeline(self, request: HttpRequest, wanted: str) -> TemplateResponse:
+        """All that is known of a trace or correlation id."""
+        from hosting.admin.timeline import timeline_page  # see above
+
+        context = {**self.each_context(request), **timeline_page(request, wanted)}
+        return TemplateResponse(request, "admin/npanel/timeline.html", context)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseRedirect:
         """One sign-in for both interfaces: the account pages'."""
@@ -168,6 +176,7 @@ class ConsoleSite(AdminSite):
         if request.GET.get("version") == context["version"]:
             return HttpResponse(status=204)
         return TemplateResponse(request, "admin/npanel/health_live.html", context)
+
     def kept(self, request: HttpRequest) -> HttpResponse:
         """For how long records are kept, and the disk they use."""
         from npanel.kept_page import kept_page  # it needs models, which are not there when this site is made

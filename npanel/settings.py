@@ -303,6 +303,7 @@ PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, float
 
 # Commands are read by people: their log lines go to a file, those of servers to stderr unless a file is named.
 _log_file = env.text("LOG_FILE") or (str(VAR_DIR / "log" / "command.log") if NPANEL_INTERFACE == "command" else "")
+NPANEL_LOG_FILE = _log_file
 if _log_file:
     Path(_log_file).parent.mkdir(parents=True, exist_ok=True)
 LOGGING_CONFIG = None

@@ -23,8 +23,11 @@ from hosting.portal import intents, words
 from hosting.portal.access import PortalRequest, find, portal, require
 from hosting.portal.deleted import is_restorable
 from hosting.portal.pages import page
+from hosting.story import chapters, story
 from hosting.translated import translated_sentence
 
+#: Moments of a timeline, at most.
+_TOLD = 300
 #: Use case and, for those that need more than the operation, its further arguments.
 _BUTTONS = ("approve", "cancel", "retry", "discard", "rollback")
 
@@ -82,6 +85,17 @@ def live(request: PortalRequest, pk: UUID) -> HttpResponse:
     if request.GET.get("version") == version_of(row, intent_of(row)):
         return HttpResponse(status=204)
     return page(request, "portal/operation_live.html", {**shown(request, row), "swapped": True})
+
+
+@require_safe
+@portal
+def timeline(request: PortalRequest, pk: UUID) -> HttpResponse:
+    """What happened under the operation's trace, as far as it concerns what this person may see."""
+    row = find(_rows(request), pk)
+    told = story(request.actor, row.trace_id)
+    parts = chapters(told.moments[:_TOLD])
+    context = {"object": row, "title": words.title(row), "story": told, "parts": parts}
+    return page(request, "portal/timeline.html", context)
 
 
 def shown(request: PortalRequest, row: Operation) -> dict[str, Any]:
