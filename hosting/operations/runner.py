@@ -285,7 +285,7 @@ class Attempt:
             self.connection.save()
 
 
-def _facts_of(operation: Operation) -> dict[str, object]:
+def _facts_of(operation: Operation) -> dict[str, Any]:
     return {
         "npanel.operation_id": str(operation.pk),
         "npanel.operation": operation.kind,

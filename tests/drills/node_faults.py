@@ -20,8 +20,8 @@ class NodeFault:
     name: str
     page: str
     says: str
-    inject: Callable[[Node], None]
-    undo: Callable[[Node], None]
+    inject: Callable[[Node], object]
+    undo: Callable[[Node], object]
     mended: Callable[[Node], bool]
 
 
@@ -96,11 +96,11 @@ NODE_FAULTS = {
         stopped("dns-down", "dns-failure", "pdns", "The node's zones are not answered for."),
         NodeFault(
             "ssh-hang", "hosting-operation-timeouts", "Changes stay pending or time out.", _hang,
-            lambda node: node.exec(["pkill", "-CONT", "sshd"]) and None, lambda node: not _hangs(node),
+            lambda node: _run(node, "pkill", "-CONT", "sshd"), lambda node: not _hangs(node),
         ),
         NodeFault(
             "node-down", "node-down", "Nothing of the node answers.", lambda node: node.power_cut(),
-            lambda node: node.up() and None, _is_up,
+            lambda node: node.up(), _is_up,
         ),
         NodeFault(
             "broken-vhost", "broken-vhost", "Somebody has edited a site's file by hand.", _broken.inject, _broken.undo,
