@@ -84,8 +84,8 @@ class Story:
 
     @property
     def slowest(self) -> float:
-        """What the longest moment took; the bars are measured against it."""
-        return max((moment.seconds or 0.0 for moment in self.moments), default=0.0)
+        """What the longest step took; bars are measured against it. A result sums its steps up, so it is none."""
+        return max((moment.seconds or 0.0 for moment in self.moments if moment.sort != "result"), default=0.0)
 
 
 def chapters(moments: Iterable[Moment]) -> list[Chapter]:
