@@ -1,0 +1,5 @@
+"""What observability keeps in the database."""
+
+from observability.models.incidents import Incident, IncidentNote
+
+__all__ = ["Incident", "IncidentNote"]
