@@ -6,54 +6,75 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Incident',
+            name="Incident",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(db_index=True, editable=False, max_length=64, verbose_name='fingerprint')),
-                ('open_key', models.CharField(editable=False, max_length=64, null=True, unique=True)),
-                ('alert', models.CharField(max_length=100, verbose_name='alert')),
-                ('severity', models.CharField(choices=[('page', 'Page'), ('critical', 'Critical'), ('warning', 'Warning')], max_length=10, verbose_name='severity')),
-                ('state', models.CharField(choices=[('open', 'Open'), ('acknowledged', 'Acknowledged'), ('resolved', 'Resolved')], default='open', max_length=12, verbose_name='state')),
-                ('summary', models.CharField(max_length=300, verbose_name='summary')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('node', models.CharField(blank=True, max_length=100, verbose_name='node')),
-                ('labels', models.JSONField(default=dict, verbose_name='labels')),
-                ('runbook', models.CharField(blank=True, max_length=60, verbose_name='runbook page')),
-                ('runbook_heading', models.CharField(blank=True, max_length=60, verbose_name='heading in it')),
-                ('started_at', models.DateTimeField(verbose_name='began')),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='ended')),
-                ('acknowledged_at', models.DateTimeField(null=True, verbose_name='acknowledged')),
-                ('acknowledged_by', models.CharField(blank=True, max_length=254, verbose_name='acknowledged by')),
-                ('report', models.TextField(blank=True, verbose_name='report')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "fingerprint",
+                    models.CharField(db_index=True, editable=False, max_length=64, verbose_name="fingerprint"),
+                ),
+                ("open_key", models.CharField(editable=False, max_length=64, null=True, unique=True)),
+                ("alert", models.CharField(max_length=100, verbose_name="alert")),
+                (
+                    "severity",
+                    models.CharField(
+                        choices=[("page", "Page"), ("critical", "Critical"), ("warning", "Warning")],
+                        max_length=10,
+                        verbose_name="severity",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("acknowledged", "Acknowledged"), ("resolved", "Resolved")],
+                        default="open",
+                        max_length=12,
+                        verbose_name="state",
+                    ),
+                ),
+                ("summary", models.CharField(max_length=300, verbose_name="summary")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                ("node", models.CharField(blank=True, max_length=100, verbose_name="node")),
+                ("labels", models.JSONField(default=dict, verbose_name="labels")),
+                ("runbook", models.CharField(blank=True, max_length=60, verbose_name="runbook page")),
+                ("runbook_heading", models.CharField(blank=True, max_length=60, verbose_name="heading in it")),
+                ("started_at", models.DateTimeField(verbose_name="began")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
+                ("acknowledged_at", models.DateTimeField(null=True, verbose_name="acknowledged")),
+                ("acknowledged_by", models.CharField(blank=True, max_length=254, verbose_name="acknowledged by")),
+                ("report", models.TextField(blank=True, verbose_name="report")),
             ],
             options={
-                'verbose_name': 'incident',
-                'verbose_name_plural': 'incidents',
-                'ordering': ('-pk',),
-                'indexes': [models.Index(fields=['state', '-started_at'], name='incident_state')],
+                "verbose_name": "incident",
+                "verbose_name_plural": "incidents",
+                "ordering": ("-pk",),
+                "indexes": [models.Index(fields=["state", "-started_at"], name="incident_state")],
             },
         ),
         migrations.CreateModel(
-            name='IncidentNote',
+            name="IncidentNote",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='time')),
-                ('author', models.CharField(max_length=254, verbose_name='who')),
-                ('text', models.TextField(verbose_name='note')),
-                ('incident', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='observability.incident')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="time")),
+                ("author", models.CharField(max_length=254, verbose_name="who")),
+                ("text", models.TextField(verbose_name="note")),
+                (
+                    "incident",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="notes", to="observability.incident"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'note',
-                'verbose_name_plural': 'notes',
-                'ordering': ('at', 'pk'),
+                "verbose_name": "note",
+                "verbose_name_plural": "notes",
+                "ordering": ("at", "pk"),
             },
         ),
     ]
