@@ -16,7 +16,7 @@ from observability.operations import METRICS_SCRAPE
 __all__ = ["mark_process_dead", "merge_dead_processes", "prepare_multiprocess_dir"]
 
 _OPERATION_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, float("inf"))
-_PROBE_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, float("inf"))
+_PROBE_BUCKETS = (0.005, 0.025, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, float("inf"))
 _QUERY_BUCKETS = (0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, float("inf"))
 
 SSH_ERROR_TYPES = ("refused", "timeout", "host_key_changed", "host_key_unknown", "auth", "dropped", "other")
