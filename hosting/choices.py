@@ -189,6 +189,7 @@ TONES = {
     "succeeded": "good",
     "rolled_back": "warn",
     "failed": "bad",
+    "interrupted": "warn",
     "rollback_failed": "bad",
     "cancelled": "neutral",
     "intended": "info",
