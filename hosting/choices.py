@@ -54,7 +54,7 @@ class OperationKind(models.TextChoices):
 
 
 class OperationState(models.TextChoices):
-    """Where an operation is. The last six are final."""
+    """Where an operation is. The last five are final."""
 
     PENDING = "pending", _("Waiting")
     RUNNING = "running", _("Running")
