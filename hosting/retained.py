@@ -31,7 +31,19 @@ _STATUS = {
 _OUTCOMES = {RunState.RUNNING: Outcome.REQUESTED, RunState.SUCCEEDED: Outcome.SUCCEEDED}
 #: An archive keeps whole plans and journals; only what no page would show either is cut.
 _LIMITS = Limits(depth=20, items=100_000, text=1_000_000)
-_NAMED = ("target_label", "target_key", "actor_login", "reason", "actor", "plan", "commands", "result", "error", "refs")
+_NAMED = (
+    "target_label",
+    "target_key",
+    "customer_name",
+    "actor_login",
+    "reason",
+    "actor",
+    "plan",
+    "commands",
+    "result",
+    "error",
+    "refs",
+)
 #: What a restore, a purge or a rollback of a service looks for.
 _PILLARS = (OperationKind.DELETE, OperationKind.ROLLBACK)
 
@@ -155,7 +167,7 @@ def _line(operation: Operation) -> bytes:
 
 
 def _details(operation: Operation) -> dict[str, Any]:
-    names = ("kind", "state", "phase", "target_key", "target_label", "refs", "actor", "actor_login", "reason", "plan",
+    names = ("kind", "state", "phase", "target_key", "target_label", "customer_name", "refs", "actor", "actor_login", "reason", "plan",
              "plan_digest", "attempts", "error", "result", "commands", "round_trips", "created_at", "started_at",
              "finished_at")  # fmt: skip
     intent = getattr(operation, "intent", None)

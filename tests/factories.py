@@ -82,6 +82,7 @@ def make_operation(**fields: Any) -> Operation:
         "service": service,
         "target_key": f"service:{service.pk}",
         "target_label": service.username,
+        "customer_name": service.customer.name,
         "actor": {"type": "user", "id": "1", "login": "admin@panel.test", "role": "admin"},
         "actor_login": "admin@panel.test",
         "trace_id": f"{next(_count):032x}",

@@ -79,8 +79,13 @@ class OperationAdmin(ObjectAdmin):
     list_display = ("what", "badge", "target", "node_name", "asked_by", "asked", "num_took")
     list_display_links = ("what",)
     list_filter = ("state", "kind", ServiceScope, NodeScope)
-    search_fields = ("target_label__startswith", "trace_id__exact", "actor_login__startswith")
-    search_help_text = _("Service, node, person from the beginning; or a whole trace id")
+    search_fields = (
+        "target_label__startswith",
+        "customer_name__startswith",
+        "trace_id__exact",
+        "actor_login__startswith",
+    )
+    search_help_text = _("Service, customer, node, person from the beginning; or a whole trace id")
     ordering = ("-created_at",)
     sortable_by = ()
     object_template = "admin/npanel/operation.html"

@@ -27,6 +27,8 @@ class Operation(models.Model):
     )
     target_key = models.CharField(max_length=80)
     target_label = models.CharField(_("on"), max_length=190)
+    #: Whose service it was, copied like the rest: history is found by this name when the customer is gone.
+    customer_name = models.CharField(_("customer"), max_length=190, blank=True, db_default="")
     active_key = models.CharField(max_length=80, null=True, unique=True)
     #: Refs it is limited to, as ["kind:key", …]; null for all of the service.
     refs = models.JSONField(null=True)
@@ -73,6 +75,7 @@ class Operation(models.Model):
             models.Index(fields=["kind", "created_at"]),
             models.Index(fields=["target_label"]),
             models.Index(fields=["actor_login"]),
+            models.Index(fields=["customer_name"]),
             models.Index(fields=["correlation_id"]),
         )
 

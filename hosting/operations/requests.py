@@ -50,6 +50,7 @@ def request_operation(
         service=service,
         target_key=f"service:{service.pk}" if service else f"node:{node.pk}",
         target_label=service.username if service else node.name,
+        customer_name=service.customer.name[:190] if service else "",
         refs=None if refs is None else sorted(str(ref) for ref in refs),
         reverts=reverts,
         actor=dataclasses.asdict(actor),

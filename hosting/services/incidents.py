@@ -157,10 +157,10 @@ def note(*, actor: Actor, incident: Incident, text: str) -> IncidentNote:
     """Write down what was done or seen.
 
     Raises:
-        HostingError: ``required`` (no text).
+        HostingError: ``invalid`` (no text).
     """
     if not text.strip():
-        raise HostingError(N_("Write what was done or seen."), code="required", field="text")
+        raise HostingError(N_("Write what was done or seen."), code="invalid", field="text")
     made = IncidentNote.objects.create(incident=_locked(incident), author=actor.login[:254], text=text.strip()[:4_000])
     _record(verbs.INCIDENT_NOTE, actor, incident, after={"text": made.text})
     return made
