@@ -167,7 +167,8 @@ def _line(operation: Operation) -> bytes:
 
 
 def _details(operation: Operation) -> dict[str, Any]:
-    names = ("kind", "state", "phase", "target_key", "target_label", "customer_name", "refs", "actor", "actor_login", "reason", "plan",
+    names = ("kind", "state", "phase", "target_key", "target_label", "customer_name",
+             "refs", "actor", "actor_login", "reason", "plan",
              "plan_digest", "attempts", "error", "result", "commands", "round_trips", "created_at", "started_at",
              "finished_at")  # fmt: skip
     intent = getattr(operation, "intent", None)
