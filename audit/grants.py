@@ -8,9 +8,43 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from audit.canonical import PERSONAL
 from audit.triggers import TABLE
 
 AUDIT_TABLES = frozenset({TABLE})
+#: What the record's own tables are to the web and worker accounts. Holds are placed and released in the console.
+TRAIL_RIGHTS = {
+    "audit_seal": "SELECT",
+    "audit_checkpoint": "SELECT",
+    "audit_segment": "SELECT",
+    "audit_verification": "SELECT",
+    "audit_erasure": "SELECT",
+    "audit_subjectkey": "",
+    "audit_legalhold": "SELECT, INSERT, UPDATE (released_by, released_at)",
+}
+_SEALER = {
+    "audit_event": "SELECT, INSERT",
+    "audit_seal": "SELECT, INSERT",
+    "audit_checkpoint": "SELECT, INSERT",
+    "audit_segment": "SELECT",
+    "audit_verification": "SELECT, INSERT",
+    "audit_erasure": "SELECT",
+    "audit_subjectkey": "SELECT, INSERT",
+    "audit_legalhold": "SELECT",
+}
+_BLANKED = ", ".join(f"`{name}`" for group in PERSONAL.values() for name in group)
+_RETENTION = {
+    "audit_event": f"SELECT, INSERT, DELETE, UPDATE ({_BLANKED})",
+    "audit_seal": "SELECT, DELETE",
+    "audit_checkpoint": "SELECT",
+    "audit_segment": "SELECT, INSERT",
+    "audit_verification": "SELECT",
+    "audit_erasure": "SELECT, INSERT",
+    "audit_subjectkey": "SELECT, DELETE",
+    "audit_legalhold": "SELECT",
+    "observability_retentionrun": "SELECT, INSERT, UPDATE",
+}
+TRAIL_ROLES = {"audit": _SEALER, "retention": _RETENTION}
 #: Rights that let an account change or remove events, or the triggers that protect them.
 FORBIDDEN = frozenset({"UPDATE", "DELETE", "DROP", "ALTER", "TRIGGER", "DELETE HISTORY", "SUPER"})
 
@@ -39,11 +73,26 @@ def application_grants(
     Raises:
         ValueError: a name contains a backtick.
     """
-    out_of_sight, fewer = set(hidden), narrowed or {}
+    out_of_sight, fewer = set(hidden), {**TRAIL_RIGHTS, **(narrowed or {})}
+    out_of_sight |= {table for table, rights in fewer.items() if not rights}
     return [
         f"GRANT {_rights(table, fewer)} ON {_quoted(schema)}.{_quoted(table)} TO {account}"
         for table in sorted(tables)
         if table not in out_of_sight
+    ]
+
+
+def trail_grants(role: str, *, account: str, schema: str, tables: Iterable[str]) -> list[str]:
+    """The GRANT statements for the sealer (``audit``) or for retention and erasure (``retention``).
+
+    Only retention may delete or blank, and the triggers let it do so only with what is archived, or erased.
+    """
+    present = set(tables)
+    wanted = {**TRAIL_ROLES[role], "django_migrations": "SELECT"}
+    return [
+        f"GRANT {rights} ON {_quoted(schema)}.{_quoted(table)} TO {account}"
+        for table, rights in sorted(wanted.items())
+        if table in present
     ]
 
 
