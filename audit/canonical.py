@@ -1,6 +1,6 @@
 """The bytes of an event that its seal covers, version 1.
 
-``hash = SHA-256("npanel-audit-1\\n" + previous_hash + "\\n" + canonical)``; ``canonical`` is a JSON array, without blanks,
+``hash = SHA-256("npanel-audit-1\\n" + previous_hash + "\\n" + canonical)``; ``canonical`` is a JSON array, no blanks,
 in UTF-8: the values of :data:`PLAIN` in that order as the database stores them (uids as 32 hex digits, times in UTC as
 ``2026-01-31T10:20:30.123``), then the three commitments of the groups in :data:`PERSONAL`.
 

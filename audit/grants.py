@@ -12,13 +12,15 @@ from audit.canonical import PERSONAL
 from audit.triggers import TABLE
 
 AUDIT_TABLES = frozenset({TABLE})
+#: SHOW VIEW is harmless on a table, and lets an account see that its triggers are there.
+_SEEN = "SELECT, SHOW VIEW"
 #: What the record's own tables are to the web and worker accounts. Holds are placed and released in the console.
 TRAIL_RIGHTS = {
-    "audit_seal": "SELECT",
-    "audit_checkpoint": "SELECT",
-    "audit_segment": "SELECT",
-    "audit_verification": "SELECT",
-    "audit_erasure": "SELECT",
+    "audit_seal": _SEEN,
+    "audit_checkpoint": _SEEN,
+    "audit_segment": _SEEN,
+    "audit_verification": _SEEN,
+    "audit_erasure": _SEEN,
     "audit_subjectkey": "",
     "audit_legalhold": "SELECT, INSERT, UPDATE (released_by, released_at)",
 }
@@ -26,22 +28,22 @@ _SEALER = {
     "audit_event": "SELECT, INSERT",
     "audit_seal": "SELECT, INSERT",
     "audit_checkpoint": "SELECT, INSERT",
-    "audit_segment": "SELECT",
+    "audit_segment": _SEEN,
     "audit_verification": "SELECT, INSERT",
-    "audit_erasure": "SELECT",
+    "audit_erasure": _SEEN,
     "audit_subjectkey": "SELECT, INSERT",
-    "audit_legalhold": "SELECT",
+    "audit_legalhold": _SEEN,
 }
 _BLANKED = ", ".join(f"`{name}`" for group in PERSONAL.values() for name in group)
 _RETENTION = {
     "audit_event": f"SELECT, INSERT, DELETE, UPDATE ({_BLANKED})",
     "audit_seal": "SELECT, DELETE",
-    "audit_checkpoint": "SELECT",
+    "audit_checkpoint": _SEEN,
     "audit_segment": "SELECT, INSERT",
-    "audit_verification": "SELECT",
+    "audit_verification": _SEEN,
     "audit_erasure": "SELECT, INSERT",
     "audit_subjectkey": "SELECT, DELETE",
-    "audit_legalhold": "SELECT",
+    "audit_legalhold": _SEEN,
     "observability_retentionrun": "SELECT, INSERT, UPDATE",
 }
 TRAIL_ROLES = {"audit": _SEALER, "retention": _RETENTION}

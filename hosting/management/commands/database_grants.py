@@ -85,7 +85,8 @@ def grants_for(role: str, account: str) -> list[str]:
     Args:
         role: web: everything but the queue, audit events only to add and read, and on :data:`WEB_RIGHTS` no more than
             is said there. worker: all but :data:`WEB_TABLES`, audit events only to add and read. audit: seals and
-            checkpoints to add. retention: what is archived to remove, what is erased to blank. migrator: all of the schema.
+            checkpoints to add. retention: to remove what is archived, to blank what is erased. migrator: all of
+            the schema.
         account: as SQL writes it, e.g. ``'npanel_web'@'localhost'``.
     """
     schema, tables = connection.settings_dict["NAME"], set(connection.introspection.table_names())

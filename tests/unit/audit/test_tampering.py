@@ -48,14 +48,14 @@ def test_an_untouched_chain_is_sound(sealed: list[Event]) -> None:
     verdict = verify()
     assert (verdict.bad, verdict.events, verdict.size) == (None, 6, 6)
     assert [row.size for row in exported()] == list(Checkpoint.objects.values_list("size", flat=True)) == [3, 6]
-    assert dict((sample.name, sample.value) for sample in gauges())["npanel_audit_verify_ok"] == 1.0
+    assert {sample.name: sample.value for sample in gauges()}["npanel_audit_verify_ok"] == 1.0
 
 
 @pytest.mark.parametrize("column", ["reason", "after", "actor_login", "actor_ip", "verb", "outcome", "node", "version"])
 def test_a_changed_byte_is_named(sealed: list[Event], column: str) -> None:
     with intruder() as cursor:
         quoted = connection.ops.quote_name(column)
-        cursor.execute(f"UPDATE audit_event SET {quoted} = '\"x\"' WHERE id = %s", [sealed[1].pk])
+        cursor.execute(f"UPDATE audit_event SET {quoted} = '\"x\"' WHERE id = %s", [sealed[1].pk])  # noqa: S608
     assert bad() == ("changed", sealed[1].uid.hex)
 
 
@@ -72,7 +72,7 @@ def test_a_removed_event_is_named(sealed: list[Event], capsys: Any) -> None:
         call_command("audit_verify", "--json")
     answer = json.loads(capsys.readouterr().out)
     assert (ended.value.code, answer["bad"]["what"], answer["bad"]["uid"]) == (2, "removed", sealed[3].uid.hex)
-    assert dict((sample.name, sample.value) for sample in gauges())["npanel_audit_verify_ok"] == 0.0
+    assert {sample.name: sample.value for sample in gauges()}["npanel_audit_verify_ok"] == 0.0
     assert audit_health().status is Status.DOWN
 
 
@@ -137,7 +137,7 @@ def test_a_dropped_trigger_is_found(sealed: list[Event], table: str) -> None:
         cursor.execute(f"DROP TRIGGER {table}_no_delete")
     assert [finding.code for finding in examine() if finding.is_error] == ["audit.W002"]
     assert not examine_and_keep()
-    assert dict((sample.name, sample.value) for sample in gauges())["npanel_audit_verify_ok"] == 0.0
+    assert {sample.name: sample.value for sample in gauges()}["npanel_audit_verify_ok"] == 0.0
 
 
 @pytest.mark.parametrize("table", ["audit_seal", "audit_checkpoint"])
@@ -179,7 +179,7 @@ def test_a_transaction_that_commits_late_is_sealed(sealed: list[Event], happen: 
 
 def test_two_sealers_do_not_meet(sealed: list[Event], happen: Callable[..., Event]) -> None:
     if connection.vendor == "mysql":
-        pytest.skip("the lock is the connection's there: tests/unit/audit/test_accounts.py holds it from another")
+        pytest.skip("the lock is the connection's there; test_accounts.py takes it from another")
     happen()
     with one_sealer(), pytest.raises(SealerBusy):
         seal_pending()
