@@ -9,41 +9,39 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from audit.canonical import PERSONAL
-from audit.triggers import TABLE
+from audit.trigger_texts import TABLE
 
 AUDIT_TABLES = frozenset({TABLE})
-#: SHOW VIEW is harmless on a table, and lets an account see that its triggers are there.
-_SEEN = "SELECT, SHOW VIEW"
 #: What the record's own tables are to the web and worker accounts. Holds are placed and released in the console.
 TRAIL_RIGHTS = {
-    "audit_seal": _SEEN,
-    "audit_checkpoint": _SEEN,
-    "audit_segment": _SEEN,
-    "audit_verification": _SEEN,
-    "audit_erasure": _SEEN,
+    "audit_seal": "SELECT",
+    "audit_checkpoint": "SELECT",
+    "audit_segment": "SELECT",
+    "audit_verification": "SELECT, INSERT",
+    "audit_erasure": "SELECT",
     "audit_subjectkey": "",
     "audit_legalhold": "SELECT, INSERT, UPDATE (released_by, released_at)",
 }
 _SEALER = {
-    "audit_event": "SELECT, INSERT",
+    "audit_event": "SELECT",
     "audit_seal": "SELECT, INSERT",
     "audit_checkpoint": "SELECT, INSERT",
-    "audit_segment": _SEEN,
+    "audit_segment": "SELECT",
     "audit_verification": "SELECT, INSERT",
-    "audit_erasure": _SEEN,
+    "audit_erasure": "SELECT",
     "audit_subjectkey": "SELECT, INSERT",
-    "audit_legalhold": _SEEN,
+    "audit_legalhold": "SELECT",
 }
 _BLANKED = ", ".join(f"`{name}`" for group in PERSONAL.values() for name in group)
 _RETENTION = {
     "audit_event": f"SELECT, INSERT, DELETE, UPDATE ({_BLANKED})",
     "audit_seal": "SELECT, DELETE",
-    "audit_checkpoint": _SEEN,
+    "audit_checkpoint": "SELECT",
     "audit_segment": "SELECT, INSERT",
-    "audit_verification": _SEEN,
+    "audit_verification": "SELECT",
     "audit_erasure": "SELECT, INSERT",
     "audit_subjectkey": "SELECT, DELETE",
-    "audit_legalhold": _SEEN,
+    "audit_legalhold": "SELECT",
     "observability_retentionrun": "SELECT, INSERT, UPDATE",
 }
 TRAIL_ROLES = {"audit": _SEALER, "retention": _RETENTION}
@@ -98,8 +96,8 @@ def trail_grants(role: str, *, account: str, schema: str, tables: Iterable[str])
     ]
 
 
-def effective_rights(cursor: Any) -> set[str]:
-    """What the current MariaDB account may do with the audit table, itself or by a role it can take.
+def effective_rights(cursor: Any, table: str = TABLE) -> set[str]:
+    """What the current MariaDB account may do with an audit table, itself or by a role it can take.
 
     ``SHOW GRANTS`` is read because information_schema leaves out what comes by roles (measured on 10.11).
     """
@@ -111,13 +109,13 @@ def effective_rights(cursor: Any) -> set[str]:
     for (role,) in cursor.fetchall():
         cursor.execute(f"SHOW GRANTS FOR {_quoted(role)}")
         lines += [row[0] for row in cursor.fetchall()]
-    return {right for line in lines for right in _rights_granted(line, schema)}
+    return {right for line in lines for right in _rights_granted(line, schema, table)}
 
 
-def _rights_granted(line: str, schema: str) -> set[str]:
-    """The rights that one line of SHOW GRANTS gives on the audit table of ``schema``."""
+def _rights_granted(line: str, schema: str, table: str) -> set[str]:
+    """The rights that one line of SHOW GRANTS gives on a table of ``schema``."""
     match = _GRANT.match(line)
-    if match is None or not _matches(match["schema"], schema) or match["table"] not in ("*", f"`{TABLE}`"):
+    if match is None or not _matches(match["schema"], schema) or match["table"] not in ("*", f"`{table}`"):
         return set()
     rights = {right.strip().upper() for right in _COLUMN_LIST.sub("", match["rights"]).split(",")}
     return set(FORBIDDEN) if "ALL PRIVILEGES" in rights else rights

@@ -14,7 +14,7 @@ from observability.health.base import Result, health_check
 from observability.metrics import GaugeSample, register_gauge_provider
 
 EVERY = datetime.timedelta(hours=1)
-_KINDS = ("doctor", "incremental", "full")
+_KINDS = ("doctor", "worker", "incremental", "full")
 
 
 def register() -> None:
@@ -72,25 +72,30 @@ def seal_here() -> None:
 
 
 def look() -> None:
-    """Run the doctor and the incremental verifier if the last look is an hour old."""
+    """The worker's hourly look: at all if it is the sealer, else at what its account can see of the triggers."""
     if settings.NPANEL_AUDIT_SEALER == "worker":
         look_now()
+    elif _is_due("worker"):
+        examine_and_keep(kind="worker")
 
 
 def look_now() -> None:
-    """See :func:`look`."""
-    last = Verification.objects.filter(kind="doctor").first()
-    if last is not None and datetime.timedelta(0) <= timezone.now() - last.at < EVERY:
-        return
-    examine_and_keep()
-    verify(incremental=True)
+    """Run the doctor and the incremental verifier if the last look is an hour old."""
+    if _is_due("doctor"):
+        examine_and_keep()
+        verify(incremental=True)
 
 
-def examine_and_keep(using: str = "default") -> bool:
+def _is_due(kind: str) -> bool:
+    last = Verification.objects.filter(kind=kind).first()
+    return last is None or not datetime.timedelta(0) <= timezone.now() - last.at < EVERY
+
+
+def examine_and_keep(using: str = "default", kind: str = "doctor") -> bool:
     """Run the doctor and keep what it found; whether the tables are sound."""
     found = [finding for finding in examine(using) if finding.is_error]
     text = " ".join(finding.message for finding in found)
     codes = [finding.code for finding in found]
     finding = {"text": text, "codes": codes} if found else None
-    Verification.objects.using(using).create(kind="doctor", ok=not found, finding=finding)
+    Verification.objects.using(using).create(kind=kind, ok=not found, finding=finding)
     return not found

@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from audit.archives import SegmentDamaged
 from audit.sealing import SealerBusy
 from audit.segments import RetentionRefused, retain
+from audit.triggers import missing_triggers
 from observability.archive import ArchiveError
 
 
@@ -24,6 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON list")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        missing = missing_triggers(connection)
+        if missing:
+            raise CommandError(f"Triggers are missing: {', '.join(missing)}. Nothing was removed.", returncode=2)
         try:
             steps = retain(dry_run=options["dry_run"])
         except (RetentionRefused, ArchiveError, SegmentDamaged, SealerBusy) as error:

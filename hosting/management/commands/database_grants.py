@@ -20,6 +20,7 @@ WEB_RIGHTS = {
     "hosting_workerheartbeat": "SELECT",
     "hosting_operation": "SELECT, INSERT, UPDATE",
     "hosting_driftitem": "SELECT, UPDATE",
+    "audit_verification": "SELECT",
     "django_migrations": "SELECT",
     "django_content_type": "SELECT",
     "auth_permission": "SELECT",
