@@ -36,6 +36,10 @@ TARGETS = {
     "portal.page_p95_ms": 100,
     "auth.login_p95_ms": 200,
     "auth.session_p95_ms": 100,
+    "audit.cost_ratio": 1.1,
+    "audit.seal_lag_s": 2.0,
+    "audit.verify_1m_s": 60,
+    "audit.verify_peak_mb": 64,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
@@ -76,12 +80,19 @@ def _signin() -> Iterator[tuple[str, float]]:
     yield from signin.figures()
 
 
+def _audit() -> Iterator[tuple[str, float]]:
+    from tests.bench import audit
+
+    yield from audit.figures()
+
+
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
     "panel100k": _panel100k,
     "api": _api,
     "portal": _portal,
     "signin": _signin,
+    "audit": _audit,
 }
 
 
