@@ -4,14 +4,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connections
+from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit import spool
 from audit.grants import FORBIDDEN, effective_rights
-from audit.models import Event
-from audit.triggers import TABLE, missing_triggers
+from audit.models import Checkpoint, Erasure, Event, Seal, Segment
+from audit.triggers import TABLE, TABLES, missing_triggers
 
+_MODELS: tuple[type[models.Model], ...] = (Event, Seal, Checkpoint, Segment, Erasure)
 _REPAIR = "Run `manage.py audit_doctor --repair` (or `migrate`) with the migrator's account."
 
 
@@ -60,19 +61,26 @@ def _foreign_keys(connection: BaseDatabaseWrapper) -> list[Finding]:
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             targets = {target for _column, target in connection.introspection.get_relations(cursor, table).values()}
-            if TABLE in targets or (table == TABLE and targets):
-                text = f"A foreign key ties {TABLE} to another table (found on {table})."
+            if targets & set(TABLES) or (table in TABLES and targets):
+                text = f"A foreign key ties an audit table to another table (found on {table})."
                 findings.append(Finding("audit.W003", text, "Drop it: MariaDB cascades past triggers."))
     return findings
 
 
 def _columns(connection: BaseDatabaseWrapper) -> list[Finding]:
+    return [finding for model in _MODELS for finding in _columns_of(connection, model)]
+
+
+def _columns_of(connection: BaseDatabaseWrapper, model: type[models.Model]) -> list[Finding]:
+    table = model._meta.db_table
     with connection.cursor() as cursor:
-        present = {column.name for column in connection.introspection.get_table_description(cursor, TABLE)}
-    expected = {str(field.column) for field in Event._meta.concrete_fields}
+        if table not in connection.introspection.table_names(cursor):
+            return [Finding("audit.W001", f"The table {table} does not exist.", "Run `manage.py migrate`.")]
+        present = {column.name for column in connection.introspection.get_table_description(cursor, table)}
+    expected = {str(field.column) for field in model._meta.concrete_fields}
     if present == expected:
         return []
-    text = f"Columns differ from the model: {', '.join(sorted(present ^ expected))}."
+    text = f"Columns of {table} differ from the model: {', '.join(sorted(present ^ expected))}."
     return [Finding("audit.W004", text, "Run `manage.py migrate`; if it has nothing to do, compare with a backup.")]
 
 

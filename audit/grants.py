@@ -8,9 +8,43 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from audit.triggers import TABLE
+from audit.canonical import PERSONAL
+from audit.trigger_texts import TABLE
 
 AUDIT_TABLES = frozenset({TABLE})
+#: What the record's own tables are to the web and worker accounts. Holds are placed and released in the console.
+TRAIL_RIGHTS = {
+    "audit_seal": "SELECT",
+    "audit_checkpoint": "SELECT",
+    "audit_segment": "SELECT",
+    "audit_verification": "SELECT, INSERT",
+    "audit_erasure": "SELECT",
+    "audit_subjectkey": "",
+    "audit_legalhold": "SELECT, INSERT, UPDATE (released_by, released_at)",
+}
+_SEALER = {
+    "audit_event": "SELECT",
+    "audit_seal": "SELECT, INSERT",
+    "audit_checkpoint": "SELECT, INSERT",
+    "audit_segment": "SELECT",
+    "audit_verification": "SELECT, INSERT",
+    "audit_erasure": "SELECT",
+    "audit_subjectkey": "SELECT, INSERT",
+    "audit_legalhold": "SELECT",
+}
+_BLANKED = ", ".join(f"`{name}`" for group in PERSONAL.values() for name in group)
+_RETENTION = {
+    "audit_event": f"SELECT, INSERT, DELETE, UPDATE ({_BLANKED})",
+    "audit_seal": "SELECT, DELETE",
+    "audit_checkpoint": "SELECT",
+    "audit_segment": "SELECT, INSERT",
+    "audit_verification": "SELECT",
+    "audit_erasure": "SELECT, INSERT",
+    "audit_subjectkey": "SELECT, DELETE",
+    "audit_legalhold": "SELECT",
+    "observability_retentionrun": "SELECT, INSERT, UPDATE",
+}
+TRAIL_ROLES = {"audit": _SEALER, "retention": _RETENTION}
 #: Rights that let an account change or remove events, or the triggers that protect them.
 FORBIDDEN = frozenset({"UPDATE", "DELETE", "DROP", "ALTER", "TRIGGER", "DELETE HISTORY", "SUPER"})
 
@@ -39,7 +73,8 @@ def application_grants(
     Raises:
         ValueError: a name contains a backtick.
     """
-    out_of_sight, fewer = set(hidden), narrowed or {}
+    out_of_sight, fewer = set(hidden), {**TRAIL_RIGHTS, **(narrowed or {})}
+    out_of_sight |= {table for table, rights in fewer.items() if not rights}
     return [
         f"GRANT {_rights(table, fewer)} ON {_quoted(schema)}.{_quoted(table)} TO {account}"
         for table in sorted(tables)
@@ -47,8 +82,22 @@ def application_grants(
     ]
 
 
-def effective_rights(cursor: Any) -> set[str]:
-    """What the current MariaDB account may do with the audit table, itself or by a role it can take.
+def trail_grants(role: str, *, account: str, schema: str, tables: Iterable[str]) -> list[str]:
+    """The GRANT statements for the sealer (``audit``) or for retention and erasure (``retention``).
+
+    Only retention may delete or blank, and the triggers let it do so only with what is archived, or erased.
+    """
+    present = set(tables)
+    wanted = {**TRAIL_ROLES[role], "django_migrations": "SELECT"}
+    return [
+        f"GRANT {rights} ON {_quoted(schema)}.{_quoted(table)} TO {account}"
+        for table, rights in sorted(wanted.items())
+        if table in present
+    ]
+
+
+def effective_rights(cursor: Any, table: str = TABLE) -> set[str]:
+    """What the current MariaDB account may do with an audit table, itself or by a role it can take.
 
     ``SHOW GRANTS`` is read because information_schema leaves out what comes by roles (measured on 10.11).
     """
@@ -60,13 +109,13 @@ def effective_rights(cursor: Any) -> set[str]:
     for (role,) in cursor.fetchall():
         cursor.execute(f"SHOW GRANTS FOR {_quoted(role)}")
         lines += [row[0] for row in cursor.fetchall()]
-    return {right for line in lines for right in _rights_granted(line, schema)}
+    return {right for line in lines for right in _rights_granted(line, schema, table)}
 
 
-def _rights_granted(line: str, schema: str) -> set[str]:
-    """The rights that one line of SHOW GRANTS gives on the audit table of ``schema``."""
+def _rights_granted(line: str, schema: str, table: str) -> set[str]:
+    """The rights that one line of SHOW GRANTS gives on a table of ``schema``."""
     match = _GRANT.match(line)
-    if match is None or not _matches(match["schema"], schema) or match["table"] not in ("*", f"`{TABLE}`"):
+    if match is None or not _matches(match["schema"], schema) or match["table"] not in ("*", f"`{table}`"):
         return set()
     rights = {right.strip().upper() for right in _COLUMN_LIST.sub("", match["rights"]).split(",")}
     return set(FORBIDDEN) if "ALL PRIVILEGES" in rights else rights

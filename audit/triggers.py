@@ -1,9 +1,13 @@
 """Creates, checks and (for tests only) removes the triggers that refuse UPDATE and DELETE below Django.
 
+Two things pass, on conditions that the triggers ask themselves (ADR 12, 13): an event and its seal may go when a
+segment manifest of at least 30 days ago covers them and no legal hold does; the personal fields of a subject may become
+``erased`` when an erasure names it.
+
 SQLite: ``REPLACE`` deletes rows without firing delete triggers unless ``recursive_triggers`` is on
 (https://www.sqlite.org/lang_conflict.html), which :mod:`audit.apps` sets on each connection; a guard on INSERT
-refuses an existing id or uid besides. MariaDB: ``REPLACE`` and ``ON DUPLICATE KEY UPDATE`` fire the same
-triggers; ``TRUNCATE``, ``DROP`` and ``ALTER`` fire none and are kept away by grants (:mod:`audit.grants`).
+refuses an existing key besides. MariaDB: ``REPLACE`` and ``ON DUPLICATE KEY UPDATE`` fire the same triggers;
+``TRUNCATE``, ``DROP`` and ``ALTER`` fire none and are kept away by grants (:mod:`audit.grants`).
 """
 
 import re
@@ -12,37 +16,11 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-MESSAGE = "audit_event is append-only"
-TABLE = "audit_event"
+from audit.grants import effective_rights
+from audit.trigger_texts import TABLE, TABLES, mariadb, sqlite
 
-# Only constants of this module are put into the statements.
-# ruff: noqa: S608
-_SQLITE = {
-    "audit_event_no_update": (
-        f"CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON {TABLE} "
-        f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}: update refused'); END"
-    ),
-    "audit_event_no_delete": (
-        f"CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON {TABLE} "
-        f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}: delete refused'); END"
-    ),
-    "audit_event_no_replace": (
-        f"CREATE TRIGGER audit_event_no_replace BEFORE INSERT ON {TABLE} "
-        f"WHEN EXISTS (SELECT 1 FROM {TABLE} WHERE id = NEW.id OR uid = NEW.uid) "
-        f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}: replace refused'); END"
-    ),
-}
-_MARIADB = {
-    "audit_event_no_update": (
-        f"CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON {TABLE} FOR EACH ROW "
-        f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{MESSAGE}: update refused'"
-    ),
-    "audit_event_no_delete": (
-        f"CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON {TABLE} FOR EACH ROW "
-        f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{MESSAGE}: delete refused'"
-    ),
-}
-_BY_VENDOR = {"sqlite": _SQLITE, "mysql": _MARIADB}
+__all__ = ["TABLE", "TABLES"]
+_BY_VENDOR = {"sqlite": sqlite, "mysql": mariadb}
 
 
 def expected_triggers(connection: BaseDatabaseWrapper) -> dict[str, str]:
@@ -52,7 +30,7 @@ def expected_triggers(connection: BaseDatabaseWrapper) -> dict[str, str]:
         NotImplementedError: the database is neither SQLite nor MariaDB.
     """
     try:
-        return _BY_VENDOR[connection.vendor]
+        return _BY_VENDOR[connection.vendor]()
     except KeyError:
         raise NotImplementedError(f"No append-only triggers are written for {connection.vendor}.") from None
 
@@ -63,14 +41,29 @@ UNREADABLE = "(hidden from this account)"
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     """Names of triggers that are absent or whose body is not ours (a body this account may not read counts as ours)."""
-    present, expected = _present_triggers(connection), expected_triggers(connection)
+    present, hidden = _present_triggers(connection), _hidden_tables(connection)
+    expected = {
+        name: sql for name, sql in expected_triggers(connection).items() if name.rpartition("_no_")[0] not in hidden
+    }
     return [name for name, sql in expected.items() if present.get(name) not in (_body(sql), UNREADABLE)]
 
 
+def _hidden_tables(connection: BaseDatabaseWrapper) -> set[str]:
+    """Tables whose triggers MariaDB does not list for this account, because it may only read them (measured).
+
+    The worker sees those of events, the sealer those of seals and checkpoints, retention those of segments and
+    erasures.
+    """
+    if connection.vendor != "mysql":
+        return set()
+    with connection.cursor() as cursor:
+        return {table for table in TABLES if effective_rights(cursor, table) <= {"SELECT", "USAGE"}}
+
+
 def install_triggers(using: str) -> list[str]:
-    """Create the triggers that are missing and return their names; does nothing when all are there."""
+    """Create the triggers that are missing and return their names; does nothing before all tables are there."""
     connection = connections[using]
-    if TABLE not in connection.introspection.table_names():
+    if not set(TABLES) <= set(connection.introspection.table_names()):
         return []
     missing = missing_triggers(connection)
     with connection.cursor() as cursor:
@@ -81,7 +74,7 @@ def install_triggers(using: str) -> list[str]:
 
 
 def drop_triggers(using: str) -> None:
-    """Remove the triggers; for reversing the migration and for :mod:`audit.testing`."""
+    """Remove the triggers; for migrations that alter a table and for :mod:`audit.testing`."""
     connection = connections[using]
     with connection.cursor() as cursor:
         for name in expected_triggers(connection):
@@ -100,7 +93,7 @@ def _present_triggers(connection: BaseDatabaseWrapper) -> dict[str, str]:
 
 
 def _sqlite_triggers(cursor: Any) -> list[tuple[str, str | None]]:
-    cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [TABLE])
+    cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit_%%'")
     return list(cursor.fetchall())
 
 
@@ -109,8 +102,8 @@ def _mariadb_triggers(cursor: Any) -> list[tuple[str, str | None]]:
     cursor.execute(
         "SELECT trigger_name, CONCAT('CREATE TRIGGER ', trigger_name, ' ', action_timing, ' ', event_manipulation,"
         " ' ON ', event_object_table, ' FOR EACH ROW ', action_statement) FROM information_schema.triggers"
-        " WHERE trigger_schema = DATABASE() AND event_object_table = %s",
-        [TABLE],
+        " WHERE trigger_schema = DATABASE() AND event_object_table IN %s",
+        [TABLES],
     )
     return list(cursor.fetchall())
 

@@ -63,3 +63,7 @@ def registered_verbs() -> list[Verb]:
 
 AUDIT_REPLAYED = register_verb("audit.replay", _("Spooled audit events replayed"))
 AUDIT_REPAIRED = register_verb("audit.repair", _("Audit triggers re-created"))
+AUDIT_RETAINED = register_verb("audit.retain", _("Audit events archived or removed"))
+AUDIT_ERASED = register_verb("audit.erase", _("Personal fields of the audit log erased"))
+AUDIT_HELD = register_verb("audit.hold", _("Legal hold placed"))
+AUDIT_RELEASED = register_verb("audit.release", _("Legal hold released"))

@@ -48,6 +48,16 @@ NPANEL_METRICS_ALLOW = env.words("METRICS_ALLOW", "127.0.0.0/8,::1/128")
 NPANEL_METRICS_TOKEN = env.text("METRICS_TOKEN")
 # Alertmanager proves itself with it at /hooks/alertmanager/; without one nobody can.
 NPANEL_ALERT_TOKEN = env.text("ALERT_TOKEN")
+# Who seals audit events: the worker, or `manage.py audit_seal --follow` with an account and a key of its own.
+NPANEL_AUDIT_SEALER = env.choice("AUDIT_SEALER", "process" if PRODUCTION else "worker", ("worker", "process"))
+NPANEL_AUDIT_PRIVATE_KEYS = env.path("AUDIT_PRIVATE_KEYS", KEY_DIR / "audit.key")
+NPANEL_AUDIT_PUBLIC_KEYS = env.path("AUDIT_PUBLIC_KEYS", KEY_DIR / "audit.pub")
+NPANEL_AUDIT_CHECKPOINT_DIR = env.path("AUDIT_CHECKPOINT_DIR", VAR_DIR / "checkpoints")
+NPANEL_AUDIT_SYSLOG = env.text("AUDIT_SYSLOG")
+NPANEL_AUDIT_CHECKPOINT_SECONDS = env.number("AUDIT_CHECKPOINT_SECONDS", 60)
+NPANEL_AUDIT_UNSEALED_SECONDS = env.number("AUDIT_UNSEALED_SECONDS", 600)
+NPANEL_AUDIT_HOT_DAYS = env.number("AUDIT_HOT_DAYS", 30)
+NPANEL_AUDIT_DELETE_DAYS = env.number("AUDIT_DELETE_DAYS", 365)
 NPANEL_AUDIT_SPOOL_DIR = env.path("AUDIT_SPOOL_DIR", VAR_DIR / "spool")
 NPANEL_ARCHIVE_AGE_RECIPIENTS = env.words("ARCHIVE_AGE_RECIPIENTS")
 NPANEL_ARCHIVE_AGE_IDENTITY = env.text("ARCHIVE_AGE_IDENTITY") or None

@@ -56,6 +56,9 @@ AUDIT_WRITE = "audit_write"
 AUDIT_SPOOL = "audit_spool"
 AUDIT_REPLAY = "audit_replay"
 AUDIT_DOCTOR = "audit_doctor"
+AUDIT_SEAL = "audit_seal"
+AUDIT_VERIFY = "audit_verify"
+AUDIT_RETENTION = "audit_retention"
 SECRET_ACCESS = "secret_access"  # noqa: S105 - a label, not a secret
 # The panel itself
 HEALTH_CHECK = "health_check"

@@ -40,6 +40,10 @@ TARGETS = {
     "auth.session_p95_ms": 100,
     "metrics.scrape_10k_ms": 100,
     "metrics.scrape_growth": 1.05,
+    "audit.cost_ratio": 1.1,
+    "audit.seal_lag_s": 2.0,
+    "audit.verify_1m_s": 60,
+    "audit.verify_peak_mb": 64,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
@@ -86,6 +90,12 @@ def _metrics() -> Iterator[tuple[str, float]]:
     yield from metrics.figures()
 
 
+def _audit() -> Iterator[tuple[str, float]]:
+    from tests.bench import audit
+
+    yield from audit.figures()
+
+
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
     "panel100k": _panel100k,
@@ -93,6 +103,7 @@ GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "portal": _portal,
     "signin": _signin,
     "metrics": _metrics,
+    "audit": _audit,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from audit.grants import AUDIT_TABLES, application_grants
+from audit.grants import TRAIL_ROLES, application_grants, trail_grants
 
 #: Whoever can write here has the worker call functions, so web processes do not even see these tables.
 QUEUE_TABLES = frozenset({"django_q_ormq", "django_q_task", "django_q_schedule"})
@@ -21,6 +21,7 @@ WEB_RIGHTS = {
     "observability_healthperiod": "SELECT",
     "hosting_operation": "SELECT, INSERT, UPDATE",
     "hosting_driftitem": "SELECT, UPDATE",
+    "audit_verification": "SELECT",
     "django_migrations": "SELECT",
     "django_content_type": "SELECT",
     "auth_permission": "SELECT",
@@ -29,7 +30,7 @@ WEB_RIGHTS = {
 }
 #: Values are pickles that web processes write, so whoever runs with the worker's rights does not even see them.
 WEB_TABLES = frozenset({"npanel_cache"})
-ROLES = ("web", "worker", "audit", "migrator")
+ROLES = ("web", "worker", "audit", "retention", "migrator")
 _NAME = re.compile(r"[A-Za-z0-9_]{1,60}")
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,60}")
 
@@ -85,8 +86,9 @@ def grants_for(role: str, account: str) -> list[str]:
 
     Args:
         role: web: everything but the queue, audit events only to add and read, and on :data:`WEB_RIGHTS` no more than
-            is said there. worker: all but :data:`WEB_TABLES`, audit events only to add and read. audit: to read audit
-            events, no more. migrator: all of the schema.
+            is said there. worker: all but :data:`WEB_TABLES`, audit events only to add and read. audit: seals and
+            checkpoints to add. retention: to remove what is archived, to blank what is erased. migrator: all of
+            the schema.
         account: as SQL writes it, e.g. ``'npanel_web'@'localhost'``.
     """
     schema, tables = connection.settings_dict["NAME"], set(connection.introspection.table_names())
@@ -94,8 +96,8 @@ def grants_for(role: str, account: str) -> list[str]:
         # ``_`` and ``%`` are wildcards in the database name of a GRANT (https://mariadb.com/kb/en/grant/).
         pattern = schema.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%").replace("`", "``")
         return [f"GRANT ALL PRIVILEGES ON `{pattern}`.* TO {account}"]
-    if role == "audit":
-        return [f"GRANT SELECT ON `{schema}`.`{table}` TO {account}" for table in sorted(AUDIT_TABLES & tables)]
+    if role in TRAIL_ROLES:
+        return trail_grants(role, account=account, schema=schema, tables=tables)
     if role == "web":
         return application_grants(
             account=account, schema=schema, tables=tables, hidden=QUEUE_TABLES, narrowed=WEB_RIGHTS

@@ -13,7 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, close_old_connections, connections
 from django.utils import timezone
 
+from audit import watch
 from audit.actor import Actor
+from audit.keys import ensure_audit_key
 from hosting.choices import NodeState
 from hosting.errors import HostingError
 from hosting.models import Node, WorkerHeartbeat
@@ -37,6 +39,8 @@ HEALTH_SECONDS = 15.0
 WEBHOOK_SECONDS = 2.0
 FORGET_SECONDS = 900.0
 RETENTION_SECONDS = 3600.0
+SEAL_SECONDS = 2.0
+LOOK_SECONDS = 60.0
 
 #: prctl(2): the signal that a process gets when its parent ends.
 _PR_SET_PDEATHSIG = 1
@@ -84,6 +88,8 @@ class Worker:
         """
         with bind_trace():
             log.info("worker starts", status="success", requeued=recovery.requeue(), pid=os.getpid())
+        if settings.NPANEL_AUDIT_SEALER == "worker":
+            ensure_audit_key()
         cluster = self._start_cluster()
         bell = Doorbell()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -144,6 +150,8 @@ class Worker:
             (webhook_sender.forget_old, FORGET_SECONDS),
             (history.forget_old, FORGET_SECONDS),
             (retention.run_due, RETENTION_SECONDS),
+            (watch.seal_here, SEAL_SECONDS),
+            (watch.look, LOOK_SECONDS),
         ]
 
     def _every(self, chore: Any, seconds: float) -> None:

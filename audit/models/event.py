@@ -1,7 +1,7 @@
 """The append-only table of audit events."""
 
 import uuid
-from typing import Any, NoReturn
+from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.choices import ActorType, Outcome
-from audit.errors import AppendOnlyViolation
+from audit.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 
 
 def now_ms() -> Any:
@@ -18,64 +18,17 @@ def now_ms() -> Any:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-def _refuse(what: str) -> NoReturn:
-    raise AppendOnlyViolation(f"Audit events are append-only: {what} is refused.")
-
-
-class EventQuerySet(models.QuerySet["Event"]):
-    """Reads, and inserts one new event at a time or many; nothing else."""
-
-    def update(self, **kwargs: Any) -> NoReturn:
-        _refuse("update()")
-
-    async def aupdate(self, **kwargs: Any) -> NoReturn:
-        _refuse("aupdate()")
-
-    def _update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("update")
-
-    def delete(self) -> NoReturn:
-        _refuse("delete()")
-
-    async def adelete(self) -> NoReturn:
-        _refuse("adelete()")
-
-    def _raw_delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("delete")
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("bulk_update()")
-
-    async def abulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("abulk_update()")
-
-    def update_or_create(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("update_or_create()")
-
-    async def aupdate_or_create(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("aupdate_or_create()")
-
-    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("update_conflicts") or kwargs.get("ignore_conflicts") or len(args) > 1:
-            _refuse("bulk_create() with conflict handling")
-        return super().bulk_create(objs, *args, **kwargs)
-
-    delete.alters_data = True  # type: ignore[attr-defined]
-    delete.queryset_only = True  # type: ignore[attr-defined]
-
-
-class Event(models.Model):
+class Event(AppendOnlyModel):
     """One thing that happened, was tried or was refused, with everything copied as text.
 
     There are no foreign keys at all: MariaDB cascades silently and triggers do not see it (SECURITY §2), and
     deleting a customer, service or operator must change no row here. Triggers (:mod:`audit.triggers`) refuse
     UPDATE and DELETE below Django.
 
-    The place of the sealer: chaining and signing is the work of a separate process and of a separate table,
-    ``Seal(seq, event_uid, previous_hash, hash, sealed_at)``, which references events by ``uid`` and is written
-    only by the sealer's own database account. It finds work by an anti-join (events without a seal), never by
-    ``id > last``, because a transaction that commits late has a lower id. So rows here are never updated, not
-    even by the sealer, and no column waits for it.
+    A separate process seals events (:mod:`audit.sealing`) in a table of its own, which names them by id and uid. It
+    finds work by an anti-join, never by ``id > last``, because a transaction that commits late has a lower id. So no
+    column here waits for it. Two things pass the triggers: retention of what is sealed, archived and proved, and the
+    erasure of a person's fields (ADR 12, ADR 13).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -110,7 +63,7 @@ class Event(models.Model):
     node = models.CharField(_("node"), max_length=191, blank=True, default="")
     version = models.CharField(_("NPanel version"), max_length=32, blank=True, default="")
 
-    objects = EventQuerySet.as_manager()
+    objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("audit event")
@@ -134,16 +87,3 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.target_label or self.target_id} {self.outcome}".replace("  ", " ")
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert a new event; raises AppendOnlyViolation for one that exists."""
-        if not self._state.adding or kwargs.get("force_update") or kwargs.get("update_fields"):
-            _refuse("saving an existing event")
-        kwargs["force_insert"] = True
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("delete()")
-
-    async def adelete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("adelete()")

@@ -1,0 +1,101 @@
+"""What the record says of itself: gauges, health, and the look at it that the worker takes every hour."""
+
+import datetime
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.utils import timezone
+
+from audit.doctor import examine
+from audit.models import Seal, Verification
+from audit.sealing import LOOK_BACK, SealerBusy, seal_pending
+from audit.verifying import oldest_unsealed, verify
+from observability.health.base import Result, health_check
+from observability.metrics import GaugeSample, register_gauge_provider
+
+EVERY = datetime.timedelta(hours=1)
+_KINDS = ("doctor", "worker", "incremental", "full")
+
+
+def register() -> None:
+    """Hand the gauges to observability; the health checks registered themselves."""
+    register_gauge_provider(gauges)
+
+
+def gauges() -> Iterator[GaugeSample]:
+    """The age of the oldest event without a seal, and whether every latest look found nothing wrong."""
+    yield GaugeSample("npanel_audit_unsealed_age_seconds", unsealed_age())
+    latest = latest_looks()
+    if latest:
+        yield GaugeSample("npanel_audit_verify_ok", float(all(look.ok for look in latest)))
+
+
+def unsealed_age() -> float:
+    """Seconds since the oldest event without a seal happened; 0 when all are sealed."""
+    last = Seal.objects.order_by("-event_id").values_list("event_id", flat=True).first() or 0
+    found = oldest_unsealed(floor=max(0, last - LOOK_BACK))
+    return max(0.0, (timezone.now() - found[1]).total_seconds()) if found else 0.0
+
+
+def latest_looks() -> list[Verification]:
+    """The newest result of each kind; a full verification is over a finding that an incremental one had before."""
+    newest = {kind: Verification.objects.filter(kind=kind).first() for kind in _KINDS}
+    full, part = newest["full"], newest["incremental"]
+    if full is not None and part is not None and full.at >= part.at:
+        newest["incremental"] = None
+    return [look for look in newest.values() if look is not None]
+
+
+@health_check("audit", timeout=5.0)
+def audit_health() -> Result:
+    """Sealing goes on, and the latest looks at the record found nothing wrong."""
+    bad = [look for look in latest_looks() if not look.ok]
+    if bad:
+        summary = "; ".join(str(look.finding.get("text", look.kind)) for look in bad)
+        return Result.down(summary, advice="Run `manage.py audit_verify` and `manage.py audit_doctor`.")
+    age = unsealed_age()
+    if age > settings.NPANEL_AUDIT_UNSEALED_SECONDS:
+        return Result.down(f"events wait {age:.0f} s for their seal", advice="Start `manage.py audit_seal --follow`.")
+    if age > settings.NPANEL_AUDIT_UNSEALED_SECONDS / 5:
+        return Result.degraded(f"events wait {age:.0f} s for their seal", advice="See whether the sealer runs.")
+    return Result.up("sealed and sound" if latest_looks() else "sealed", unsealed_age_seconds=round(age, 1))
+
+
+def seal_here() -> None:
+    """The worker's chore, where the worker is the sealer."""
+    if settings.NPANEL_AUDIT_SEALER != "worker":
+        return
+    try:
+        seal_pending(whole=False, checkpoint_now=False)
+    except SealerBusy:
+        return
+
+
+def look() -> None:
+    """The worker's hourly look: at all if it is the sealer, else at what its account can see of the triggers."""
+    if settings.NPANEL_AUDIT_SEALER == "worker":
+        look_now()
+    elif _is_due("worker"):
+        examine_and_keep(kind="worker")
+
+
+def look_now() -> None:
+    """Run the doctor and the incremental verifier if the last look is an hour old."""
+    if _is_due("doctor"):
+        examine_and_keep()
+        verify(incremental=True)
+
+
+def _is_due(kind: str) -> bool:
+    last = Verification.objects.filter(kind=kind).first()
+    return last is None or not datetime.timedelta(0) <= timezone.now() - last.at < EVERY
+
+
+def examine_and_keep(using: str = "default", kind: str = "doctor") -> bool:
+    """Run the doctor and keep what it found; whether the tables are sound."""
+    found = [finding for finding in examine(using) if finding.is_error]
+    text = " ".join(finding.message for finding in found)
+    codes = [finding.code for finding in found]
+    finding = {"text": text, "codes": codes} if found else None
+    Verification.objects.using(using).create(kind=kind, ok=not found, finding=finding)
+    return not found

@@ -1,0 +1,122 @@
+"""On MariaDB with the real grants: what each account can do to the record, and what none can."""
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from audit.models import Event
+from audit.sealing import SealerBusy, seal_pending
+from audit.triggers import _mariadb_triggers, expected_triggers
+from audit.verifying import verify
+
+from .trail import own_keys
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PASSWORD = "only-for-this-test"
+ROLES = ("web", "worker", "audit", "retention")
+TABLES = ("audit_event", "audit_seal", "audit_checkpoint", "audit_segment", "audit_erasure", "audit_subjectkey")
+REFUSED = (1142, 1143, 1044, 1227, 1370, 1644)
+ATTACKS = {
+    "update": "UPDATE {table} SET {column} = {column}",
+    "delete": "DELETE FROM {table}",
+    "replace": "REPLACE INTO {table} SELECT * FROM {table}",
+    "truncate": "TRUNCATE {table}",
+    "drop": "DROP TABLE {table}",
+    "alter": "ALTER TABLE {table} ADD COLUMN x INT",
+    "trigger": "DROP TRIGGER audit_event_no_delete",
+    "create trigger": "CREATE TRIGGER x BEFORE INSERT ON {table} FOR EACH ROW SET @x = 1",
+    "rename": "RENAME TABLE {table} TO elsewhere",
+}
+#: What an account is there for; the triggers ask the rest.
+MAY = {("retention", "delete", "audit_subjectkey")}
+
+
+@pytest.fixture
+def accounts(settings: Any, tmp_path: Any, happen: Callable[..., Event]) -> Iterator[Callable[[str], Any]]:
+    """The four accounts as ``database_grants --apply`` makes them, with a sealed event in the table."""
+    if connection.vendor != "mysql":
+        pytest.skip("SQLite has no accounts")
+    import MySQLdb
+
+    own_keys(settings, tmp_path)
+    happen()
+    seal_pending()
+    links = []
+
+    def connect(role: str) -> Any:
+        where = connection.get_connection_params()
+        address = {name: where[name] for name in ("unix_socket", "host", "port") if name in where}
+        links.append(MySQLdb.connect(user=f"nptest_{role}", password=PASSWORD, database=where["database"], **address))
+        return links[-1]
+
+    with connection.cursor() as cursor:
+        for role in ROLES:
+            cursor.execute(f"CREATE OR REPLACE USER 'nptest_{role}'@'%' IDENTIFIED BY '{PASSWORD}'")
+        roles = [word for role in ROLES for word in ("--role", role)]
+        call_command("database_grants", "--apply", "--prefix", "nptest", "--host", "%", *roles, stdout=io.StringIO())
+        yield connect
+        for link in links:
+            with contextlib.suppress(link.Error):  # a test may have closed it
+                link.close()
+        for role in ROLES:
+            cursor.execute(f"DROP USER 'nptest_{role}'@'%'")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_account_gets_past(accounts: Callable[[str], Any], role: str) -> None:
+    link = accounts(role)
+    cursor = link.cursor()
+    columns = {"audit_event": "verb", "audit_seal": "hash", "audit_checkpoint": "head_hash", "audit_segment": "archive"}
+    passed = []
+    for table in TABLES:
+        for name, statement in ATTACKS.items():
+            try:
+                cursor.execute(statement.format(table=table, column=columns.get(table, "subject")))
+            except link.Error as error:
+                assert error.args[0] in REFUSED, (role, table, name, error)
+            else:
+                passed.append((role, name, table))
+            link.rollback()
+    assert {case for case in passed if case[2] not in ("audit_segment", "audit_erasure")} <= MAY, passed
+    assert Event.objects.filter(verb="audit_test.happened").count() == 1
+    assert verify().bad is None
+
+
+def test_together_the_accounts_see_all_triggers(accounts: Callable[[str], Any]) -> None:
+    seen = {name for role in ROLES for name, _sql in _mariadb_triggers(accounts(role).cursor())}
+    assert seen == set(expected_triggers(connection))
+
+
+def test_the_web_account_can_not_seal_or_read_keys(accounts: Callable[[str], Any]) -> None:
+    link = accounts("web")
+    for statement in (
+        "INSERT INTO audit_seal SELECT seq + 9, event_id + 9, event_uid, commitments, previous_hash, hash, sealed_at"
+        " FROM audit_seal",
+        "SELECT * FROM audit_subjectkey",
+        "INSERT INTO audit_segment (day) VALUES ('2020-01-01')",
+        "INSERT INTO audit_erasure VALUES ('user:7', NOW())",
+    ):
+        with pytest.raises(link.Error) as refused:
+            link.cursor().execute(statement)
+        assert refused.value.args[0] in REFUSED, statement
+
+
+def test_a_second_sealer_waits_and_a_dead_one_lets_go(accounts: Callable[[str], Any]) -> None:
+    link = accounts("audit")
+    name = f"npanel_audit_sealer:{connection.settings_dict['NAME']}"[:64]
+    link.cursor().execute("SELECT GET_LOCK(%s, 0)", [name])
+    with pytest.raises(SealerBusy):
+        seal_pending()
+    link.close()
+    for _ in range(100):
+        try:
+            seal_pending()
+        except SealerBusy:
+            continue
+        return
+    pytest.fail("the dead sealer's lock stayed")
