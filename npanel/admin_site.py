@@ -52,6 +52,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
     (
         _("Nodes and operations"),
         (
+            ("health", _("Health"), "monitor", "", ""),
             ("hosting_node_changelist", _("Nodes"), "server", "", ""),
             ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
             ("hosting_bulkrun_changelist", _("Bulk runs"), "list", "", ""),
@@ -100,6 +101,8 @@ class ConsoleSite(AdminSite):
             path("search/", self.admin_view(self.search), name="search"),
             path("runbook/", self.admin_view(self.runbook), name="runbook"),
             path("runbook/<slug:slug>/", self.admin_view(self.runbook), name="runbook_page"),
+            path("health/", self.admin_view(self.health), name="health"),
+            path("health/live/", self.admin_view(self.health_live), name="health_live"),
         ]
         return [*own, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
 
@@ -145,6 +148,24 @@ class ConsoleSite(AdminSite):
 
         context = self.each_context(request)
         return show_page(request, context, slug) if slug else show_index(request, context)
+
+    def health(self, request: HttpRequest) -> HttpResponse:
+        """What is up, degraded and down."""
+        from npanel.health_page import health_page  # it needs models, which are not there when this site is made
+
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(("GET", "HEAD"))
+        context = {**self.each_context(request), "title": _("Health"), **health_page()}
+        return TemplateResponse(request, "admin/npanel/health.html", context)
+
+    def health_live(self, request: HttpRequest) -> HttpResponse:
+        """The health page's content, or 204 when it has not changed since ``?version=``."""
+        from npanel.health_page import health_page
+
+        context = health_page()
+        if request.GET.get("version") == context["version"]:
+            return HttpResponse(status=204)
+        return TemplateResponse(request, "admin/npanel/health_live.html", context)
 
     def search(self, request: HttpRequest) -> HttpResponse:
         """What begins with ``?q=``; with ``?part=results`` without the page around it, for the palette."""

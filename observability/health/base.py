@@ -67,13 +67,23 @@ class Check:
     timeout: float
     slow: float | None
     kinds: tuple[str, ...]
+    title: Any = ""
+    means: Any = ""
+    runbook: str = ""
 
 
 _checks: dict[str, Check] = {}
 
 
 def health_check(
-    name: str, *, timeout: float = 5.0, slow: float | None = None, per_target: str | tuple[str, ...] | None = None
+    name: str,
+    *,
+    timeout: float = 5.0,
+    slow: float | None = None,
+    per_target: str | tuple[str, ...] | None = None,
+    title: Any = "",
+    means: Any = "",
+    runbook: str = "",
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Register a function as the check ``name``.
 
@@ -83,6 +93,8 @@ def health_check(
         slow: seconds from which an answer counts as degraded; None never does.
         per_target: kind(s) of targets (see :mod:`observability.health.targets`) that the function is called
             with, one at a time; None calls it once, without an argument.
+        title: what people call it. means: what stops working, or becomes slow, when it is not up.
+        runbook: the page of docs/runbook/ that says what to do, without ``.md``.
 
     Raises:
         ValueError: another function already has this name.
@@ -93,7 +105,7 @@ def health_check(
         known = _checks.get(name)
         if known is not None and known.function.__module__ != function.__module__:
             raise ValueError(f"Two health checks are called {name!r}.")
-        _checks[name] = Check(name, function, timeout, slow, kinds)
+        _checks[name] = Check(name, function, timeout, slow, kinds, title or name, means, runbook)
         return function
 
     return register

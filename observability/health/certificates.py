@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from observability import metrics
 from observability.certificates import UnreadableCertificate, problems, read_certificate
@@ -16,7 +17,13 @@ DOWN_BEFORE = datetime.timedelta(days=3)
 _ADVICE = "Renew the panel's certificate; runbook: certificate expiring."
 
 
-@health_check("certificates", timeout=2.0)
+@health_check(
+    "certificates",
+    timeout=2.0,
+    title=_("Panel certificate"),
+    means=_("Browsers refuse the panel when it has run out."),
+    runbook="certificate-expiring",
+)
 def check_certificates() -> Result:
     """Judge the file that nginx presents. Development may do without one, or with a self-signed one."""
     path = Path(str(settings.NPANEL_PANEL_CERTIFICATE))

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import psutil
+from django.utils.translation import gettext_lazy as _
 
 from observability import metrics
 from observability.health.base import Result, health_check
@@ -17,7 +18,13 @@ _lock = threading.Lock()
 _last: tuple[float, Any] | None = None
 
 
-@health_check("cpu", timeout=4.0)
+@health_check(
+    "cpu",
+    timeout=4.0,
+    title=_("Processors"),
+    means=_("Pages and operations get slow; nothing is lost."),
+    runbook="high-cpu",
+)
 def check_cpu() -> Result:
     """Judge the time since the last look in this process, or one second.
 

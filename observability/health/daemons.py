@@ -1,5 +1,7 @@
 """Checks that each hosting daemon runs on each node."""
 
+from django.utils.translation import gettext_lazy as _
+
 from observability import metrics
 from observability.health.base import Result, health_check
 from observability.health.targets import Daemon, Target, daemons_on
@@ -7,7 +9,15 @@ from observability.health.targets import Daemon, Target, daemons_on
 LIMIT_SECONDS = 5.0
 
 
-@health_check("daemons", timeout=LIMIT_SECONDS + 0.5, slow=3.0, per_target="ready_node")
+@health_check(
+    "daemons",
+    timeout=LIMIT_SECONDS + 0.5,
+    slow=3.0,
+    per_target="ready_node",
+    title=_("Hosting daemons"),
+    means=_("What a stopped daemon serves is not served: sites, names or databases of this node."),
+    runbook="hosting-daemon-down",
+)
 def check_daemons(node: Target) -> Result:
     """Ask systemd on the node about all of them in one round trip."""
     found = daemons_on(node, LIMIT_SECONDS)

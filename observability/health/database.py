@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import DatabaseError, connection
+from django.utils.translation import gettext_lazy as _
 
 from observability import metrics
 from observability.health.base import Result, health_check
@@ -11,7 +12,14 @@ _CROWDED = 0.8
 _FULL = 0.95
 
 
-@health_check("database", timeout=2.0, slow=0.5)
+@health_check(
+    "database",
+    timeout=2.0,
+    slow=0.5,
+    title=_("Database"),
+    means=_("Nothing can be read or changed while it does not answer."),
+    runbook="database-connection-failure",
+)
 def check_database() -> Result:
     """Ask for a constant over a new connection; on MariaDB also for connections and replication."""
     with connection.cursor() as cursor:

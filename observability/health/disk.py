@@ -4,6 +4,7 @@ import os
 
 import psutil
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from observability import metrics
 from observability.health.base import Result, health_check
@@ -12,7 +13,13 @@ DEGRADED_RATIO = 0.80
 DOWN_RATIO = 0.90
 
 
-@health_check("disk", timeout=5.0)
+@health_check(
+    "disk",
+    timeout=5.0,
+    title=_("Disk space"),
+    means=_("A full disk stops the database, logs and every change."),
+    runbook="disk-full",
+)
 def check_disk() -> Result:
     """Judge the fullest of NPANEL_HEALTH_DISK_PATHS."""
     paths = getattr(settings, "NPANEL_HEALTH_DISK_PATHS", ["/"])

@@ -9,6 +9,7 @@ import dns.query
 import dns.rcode
 import dns.resolver
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from observability import metrics
 from observability.health.base import Result, health_check
@@ -34,7 +35,15 @@ def resolvers() -> Iterator[Target]:
 register_targets("resolver", resolvers)
 
 
-@health_check("dns", timeout=LIMIT_SECONDS + 0.5, slow=1.0, per_target=("resolver", "dns"))
+@health_check(
+    "dns",
+    timeout=LIMIT_SECONDS + 0.5,
+    slow=1.0,
+    per_target=("resolver", "dns"),
+    title=_("Name servers"),
+    means=_("Names can not be looked up: sites and mail are not found."),
+    runbook="dns-failure",
+)
 def check_dns(server: Target) -> Result:
     """Ask a resolver for the root's name servers, or an authoritative server for a zone's SOA."""
     authoritative = "type" not in server.extra

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psutil
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from observability import metrics
 from observability.health.base import Result, health_check
@@ -12,7 +13,13 @@ DEGRADED_RATIO = 0.80
 DOWN_RATIO = 0.85
 
 
-@health_check("memory", timeout=2.0)
+@health_check(
+    "memory",
+    timeout=2.0,
+    title=_("Memory"),
+    means=_("With too little of it, the kernel ends processes of its own choosing."),
+    runbook="high-memory",
+)
 def check_memory() -> Result:
     """Judge what is not available without swapping (``MemAvailable`` of /proc/meminfo, proc(5))."""
     group = getattr(settings, "NPANEL_HEALTH_MEMORY_CGROUP", "")

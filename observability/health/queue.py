@@ -1,5 +1,7 @@
 """Checks that a worker is alive, by the heartbeat it leaves, and that what waits does not wait long."""
 
+from django.utils.translation import gettext_lazy as _
+
 from observability.health.base import Result, health_check
 from observability.health.targets import Backlog, backlog, heartbeat_age
 
@@ -9,7 +11,13 @@ _ADVICE = "Start the worker, or read its log for the line with operation worker_
 _BACKLOG_ADVICE = "See what the workers are at, and whether there are enough of them; runbook: queue stalled."
 
 
-@health_check("queue", timeout=2.0)
+@health_check(
+    "queue",
+    timeout=2.0,
+    title=_("Queue and workers"),
+    means=_("Without a worker nothing changes on any node: operations wait."),
+    runbook="queue-stalled",
+)
 def check_queue() -> Result:
     """Judge the age of the youngest heartbeat, then that of the oldest operation that could be carried out."""
     age = heartbeat_age()

@@ -19,6 +19,7 @@ from observability.operations import HEALTH_CHECK
 from observability.redaction import redact, redact_text
 
 _PARALLEL = 32
+_NODE_KINDS = frozenset({"node", "ready_node"})
 _LOG_LEVELS = {Status.UP: "debug", Status.DEGRADED: "warning", Status.DOWN: "error"}
 _unfinished: dict[tuple[str, str], threading.Thread] = {}
 
@@ -75,6 +76,11 @@ def discover() -> dict[str, Check]:
     for module in pkgutil.iter_modules(health.__path__):
         importlib.import_module(f"{health.__name__}.{module.name}")
     return registered_checks()
+
+
+def local_checks() -> list[str]:
+    """Names of the checks that any process of the panel can run: those that open no connection to a node."""
+    return [name for name, check in discover().items() if not _NODE_KINDS & set(check.kinds)]
 
 
 def run_checks(names: Iterable[str] = (), node: str = "") -> HealthReport:

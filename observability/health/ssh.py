@@ -1,5 +1,7 @@
 """Checks that each node answers over SSH with the host key that was pinned."""
 
+from django.utils.translation import gettext_lazy as _
+
 from observability import metrics
 from observability.health.base import Result, health_check
 from observability.health.targets import Target, ssh_probe
@@ -14,7 +16,15 @@ _ADVICE = {
 }
 
 
-@health_check("ssh", timeout=LIMIT_SECONDS + 0.5, slow=1.0, per_target="node")
+@health_check(
+    "ssh",
+    timeout=LIMIT_SECONDS + 0.5,
+    slow=1.0,
+    per_target="node",
+    title=_("Connection to the node"),
+    means=_("NPanel can change nothing there. Sites that run go on running."),
+    runbook="node-down",
+)
 def check_ssh(node: Target) -> Result:
     """Let the registered probe reach the node; the kind of failure is counted."""
     probe = ssh_probe()

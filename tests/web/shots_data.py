@@ -49,10 +49,12 @@ def fill() -> dict[str, str]:
     services = _services(nodes)
     operations = _operations(services, nodes, actor)
     shots_history.live(services)
+    shots_health.health()
     drift = rows.drift(services[3])
     rows.drift(services[4])
     return {
         "start": "/admin/",
+        "health": reverse("admin:health"),
         "palette": "/admin/hosting/hostingservice/",
         "search": reverse("admin:search"),
         "search-found": reverse("admin:search") + "?q=b",

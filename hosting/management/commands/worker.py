@@ -25,7 +25,7 @@ from hosting.services.intents import expire_intents
 from hosting.services.lifecycle import purge_due
 from hosting.signals_of_life import beat
 from observability.context import bind_trace
-from observability.health.runner import run_checks
+from observability.health import history
 from observability.logging import get_logger
 from observability.metrics import merge_dead_processes
 
@@ -134,12 +134,13 @@ class Worker:
         return [
             (self._beat, BEAT_SECONDS),
             (self._watch, WATCH_SECONDS),
-            (run_checks, HEALTH_SECONDS),
+            (history.check_and_remember, HEALTH_SECONDS),
             (self._scan, 5.0),
             (self._govern, 5.0),
             (bulk.advance_all, POLL_SECONDS),
             (webhook_sender.send_due, WEBHOOK_SECONDS),
             (webhook_sender.forget_old, FORGET_SECONDS),
+            (history.forget_old, FORGET_SECONDS),
         ]
 
     def _every(self, chore: Any, seconds: float) -> None:

@@ -1,0 +1,5 @@
+"""What observability keeps in the database."""
+
+from observability.models.health import HealthPeriod
+
+__all__ = ["HealthPeriod"]
