@@ -13,7 +13,8 @@ DRILLS: tuple[Drill, ...] = (
         also=("ErrorRateHigh", "QueueStalled"),
     ),
     Drill(
-        "database-crowded", "database-connection-failure", ("DatabaseConnectionsExhausted",), _held.crowd, _held.let_go
+        "database-crowded", "database-connection-failure", ("DatabaseConnectionsExhausted",), _held.crowd,
+        _held.let_go, also=("DatabaseDown", "DatabaseSlow"),
     ),
     Drill("disk-full", "disk-full", ("DiskFull",), faults.fill_disk, faults.empty_disk, also=("DiskFilling",)),
     Drill(
