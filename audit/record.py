@@ -128,7 +128,7 @@ def build_event(
         verb=get_verb(str(verb)).name,
         target_type=aimed.type,
         target_id=aimed.id,
-        target_label=aimed.label,
+        target_label=redact_text(aimed.label),
         outcome=Outcome(outcome).value,
         reason=redact_text(str(reason), _MAX_REASON),
         trace_id=trace.trace_id,

@@ -64,6 +64,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         (
             ("audit_event_changelist", _("Audit"), "scroll-text", "", ""),
             ("runbook", _("Runbook"), "wrench", "", ""),
+            ("kept", _("What is kept"), "layers", "", ""),
             ("hosting_hostingplan_changelist", _("Plans"), "layers", "", ""),
             ("accounts_user_changelist", _("People"), "user", "", ""),
         ),
@@ -103,6 +104,8 @@ class ConsoleSite(AdminSite):
             path("runbook/<slug:slug>/", self.admin_view(self.runbook), name="runbook_page"),
             path("health/", self.admin_view(self.health), name="health"),
             path("health/live/", self.admin_view(self.health_live), name="health_live"),
+            path("kept/", self.admin_view(self.kept), name="kept"),
+            path("timeline/<str:wanted>/", self.admin_view(self.timeline), name="timeline"),
         ]
         return [*own, *(url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED)]
 
@@ -125,6 +128,13 @@ class ConsoleSite(AdminSite):
 
         context = {**self.each_context(request), "title": self.index_title, **start_page(actor_from_request(request))}
         return TemplateResponse(request, "admin/index.html", {**context, "version": _version(context)})
+
+    def timeline(self, request: HttpRequest, wanted: str) -> TemplateResponse:
+        """All that is known of a trace or correlation id."""
+        from hosting.admin.timeline import timeline_page  # see above
+
+        context = {**self.each_context(request), **timeline_page(request, wanted)}
+        return TemplateResponse(request, "admin/npanel/timeline.html", context)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseRedirect:
         """One sign-in for both interfaces: the account pages'."""
@@ -166,6 +176,15 @@ class ConsoleSite(AdminSite):
         if request.GET.get("version") == context["version"]:
             return HttpResponse(status=204)
         return TemplateResponse(request, "admin/npanel/health_live.html", context)
+
+    def kept(self, request: HttpRequest) -> HttpResponse:
+        """For how long records are kept, and the disk they use."""
+        from npanel.kept_page import kept_page  # it needs models, which are not there when this site is made
+
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(("GET", "HEAD"))
+        context = {**self.each_context(request), "title": _("What is kept"), **kept_page()}
+        return TemplateResponse(request, "admin/npanel/kept.html", context)
 
     def search(self, request: HttpRequest) -> HttpResponse:
         """What begins with ``?q=``; with ``?part=results`` without the page around it, for the palette."""

@@ -1,8 +1,10 @@
 """Django's settings; every one that differs between installations comes from the environment (see docs/settings.md)."""
 
+import os
 from pathlib import Path
 
 from npanel import env
+from npanel.archive_storage import archive_storage, retention_periods
 from npanel.env import BASE_DIR
 from npanel.interfaces import INTERFACES, interface_settings, signing_key
 from npanel.panel_certificate import tls_files
@@ -45,11 +47,18 @@ NPANEL_TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
 NPANEL_METRICS_ALLOW = env.words("METRICS_ALLOW", "127.0.0.0/8,::1/128")
 NPANEL_METRICS_TOKEN = env.text("METRICS_TOKEN")
 NPANEL_AUDIT_SPOOL_DIR = env.path("AUDIT_SPOOL_DIR", VAR_DIR / "spool")
+NPANEL_ARCHIVE_AGE_RECIPIENTS = env.words("ARCHIVE_AGE_RECIPIENTS")
+NPANEL_ARCHIVE_AGE_IDENTITY = env.text("ARCHIVE_AGE_IDENTITY") or None
+NPANEL_LOG_DIR = env.path("LOG_DIR", VAR_DIR / "log")
+NPANEL_RETENTION = retention_periods()
+NPANEL_RETENTION_LOCK = VAR_DIR / "run" / "retention.lock"
 NPANEL_RUNBOOK_DIR = env.path("RUNBOOK_DIR", BASE_DIR / "docs" / "runbook")
 NPANEL_HEALTH_DISK_PATHS = env.words("HEALTH_DISK_PATHS", "/")
 NPANEL_HEALTH_MEMORY_CGROUP = env.text("HEALTH_MEMORY_CGROUP")
 NPANEL_HEALTH_HISTORY_DAYS = env.number("HEALTH_HISTORY_DAYS", 90)
 NPANEL_PANEL_CERTIFICATE = tls_files().certificate
+# Spans go to an OpenTelemetry collector when one is named, by our name for it or by the standard's.
+NPANEL_OTLP_ENDPOINT = env.text("OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 NPANEL_HEALTH_RESOLVERS = env.words("HEALTH_RESOLVERS") or None
 
 INSTALLED_APPS = [
@@ -188,7 +197,8 @@ STATIC_ROOT = env.path("STATIC_ROOT", VAR_DIR / "static")
 if not PRODUCTION:
     STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STORAGES = {
+STORAGES: dict[str, dict[str, object]] = {
+    "archive": archive_storage(VAR_DIR / "archive"),
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -293,6 +303,7 @@ PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, float
 
 # Commands are read by people: their log lines go to a file, those of servers to stderr unless a file is named.
 _log_file = env.text("LOG_FILE") or (str(VAR_DIR / "log" / "command.log") if NPANEL_INTERFACE == "command" else "")
+NPANEL_LOG_FILE = _log_file
 if _log_file:
     Path(_log_file).parent.mkdir(parents=True, exist_ok=True)
 LOGGING_CONFIG = None

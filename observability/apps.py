@@ -18,7 +18,10 @@ class ObservabilityConfig(AppConfig):
     def ready(self) -> None:
         from observability import metrics
         from observability.database import time_statements
+        from observability.log_files import LogFiles
+        from observability.retained import register_kind
 
+        register_kind(LogFiles())
         metrics.initialise_known_labels()
         connection_created.connect(time_statements, dispatch_uid="observability.time_statements")
         # A short command (`manage.py health` each minute) must not leave files behind for ever.

@@ -25,6 +25,9 @@ OPTIONAL_FIELDS = (
     "correlation_id", "request_id", "tenant_id", "user_id", "actor_id", "actor_role", "duration_ms", "status",
     "error_code", "error_message", "tags",
 )  # fmt: skip
+#: Bytes of the longest line that is written; Loki's own limit is 256 KB.
+LONGEST_LINE = 200_000
+_SHORT = 2_000
 _LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical", "notset": "debug"}
 _QUIET_LOGGERS = {
     # The request middleware writes the line for each request, without the query string.
@@ -208,4 +211,13 @@ def _exception_of(exc_info: Any) -> BaseException | None:
 
 def _render(_logger: Any, _method: str, event: _EventDict) -> str:
     # ASCII escapes keep one event on one line for every reader, whatever separators Unicode has.
-    return json.dumps(event, separators=(",", ":"), default=str)
+    text = json.dumps(event, separators=(",", ":"), default=str)
+    return text if len(text) <= LONGEST_LINE else _shortened(event, len(text))
+
+
+def _shortened(event: _EventDict, length: int) -> str:
+    """A line that Loki would refuse, without its details: they are lost rather than the line."""
+    line = {**event, "context": {"too_long": length}}
+    line.pop("tags", None)
+    cut = {name: value[:_SHORT] if isinstance(value, str) else value for name, value in line.items()}
+    return json.dumps(cut, separators=(",", ":"), default=str)

@@ -11,7 +11,7 @@ from django_prometheus import middleware as prometheus
 from django_structlog import middlewares as django_structlog_middlewares
 from prometheus_client import Histogram
 
-from observability import context, exemplars
+from observability import context, exemplars, tracing
 from observability.client_ip import client_ip
 from observability.logging import get_logger
 from observability.operations import HTTP_REQUEST
@@ -56,7 +56,7 @@ class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
         try:
             structlog.contextvars.bind_contextvars(ip=request.client_ip)
             get_logger(HTTP_REQUEST).debug("request started", method=_method(request), path=logged_path(request))
-            response = self._answer(request)
+            response = self._traced_answer(request)
             self._add_headers(response)
             self._log_finished(request, response)
             return response
@@ -73,6 +73,18 @@ class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
         request.client_ip = client_ip(request)
         request.npanel_started = time.perf_counter()
         return context.activate(trace)
+
+    def _traced_answer(self, request: Any) -> HttpResponse:
+        """The answer, as a span below the caller's where its ``traceparent`` is well formed."""
+        parsed = context.parse_traceparent(request.headers.get("traceparent", ""))
+        with tracing.own_span(f"request {_method(request)}", "server", parsed[1] if parsed else "") as facts:
+            response = self._answer(request)
+            match = request.resolver_match
+            facts["http.request.method"] = _method(request)
+            facts["http.response.status_code"] = response.status_code
+            facts["http.route"] = match.route if match is not None else ""
+            facts["error"] = str(response.status_code) if response.status_code >= 500 else ""
+        return response
 
     def _answer(self, request: Any) -> HttpResponse:
         try:

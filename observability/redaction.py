@@ -37,7 +37,7 @@ _SECRET_WORDS = (
     "authorized_key", "authorization", "cookie", "credential", "csrf", "recovery_code", "backup_code",
 )  # fmt: skip
 _SECRET_NAMES = frozenset(
-    "pass pwd pw auth dsn otp pin jwt bearer sessionid session_id session_key database_url broker_url redis_url "
+    "pass pwd pw auth dsn otp totp pin jwt bearer sessionid session_id session_key database_url broker_url redis_url "
     "identity_file_content id_rsa id_ed25519 key_pem pem".split()
 )
 # Facts about a secret, not the secret: `token_id`, `password_changed_at`, the operation's fencing token.
@@ -54,7 +54,7 @@ _PREFIX = r"(?:[a-z0-9]{1,30}[_-]){0,4}"
 _WORD = (
     rf"passphrase|passcode|pass(?=\s*=)|pwd|secret(?:[_-]?key)?|{_PREFIX}(?:password|passwd|secret|token)"
     r"|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|signing[_-]?key|sessionid|csrftoken"
-    r"|csrfmiddlewaretoken|otp|credentials?"
+    r"|csrfmiddlewaretoken|t?otp|credentials?|(?:recovery|backup)[_-]?codes?"
 )
 _QUOTED = r"\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.|'')*'"
 
@@ -115,7 +115,7 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[
     (("eyj",), re.compile(_JWT), REDACTED),
     (("gh", "akia", "sk_", "np", "xox"), re.compile(_VENDOR_KEY), REDACTED),
     (
-        ("pass", "pwd", "secret", "token", "key", "sessionid", "otp", "credential"),
+        ("pass", "pwd", "secret", "token", "key", "sessionid", "otp", "credential", "recovery", "backup"),
         re.compile(_ASSIGNED, re.I),
         rf"\1{REDACTED}",
     ),

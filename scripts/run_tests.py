@@ -1,15 +1,17 @@
-"""Runs the test layers one after another and closes with a table of counts, seconds and database per layer."""
+"""Runs the test layers, in two lanes when it is all of them, and closes with a table of counts, seconds, database."""
 
 import argparse
 import contextlib
+import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +23,8 @@ LAYERS = ("unit", "contract", "web", "live")
 DATABASES = ("sqlite", "mariadb")
 ON_EVERY_DATABASE = ("unit",)
 IN_PARALLEL = {"unit": ("-n", "2")}
+#: What runs side by side when the whole suite does: tests on nodes mostly wait, the others mostly compute.
+LANES = {"computing": ("unit", "web"), "waiting": ("contract", "live")}
 RUN_BROKEN = "the run itself failed: its output is above"
 
 
@@ -140,6 +144,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line; what follows `--` goes to pytest as it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layer", choices=LAYERS, help="only this layer")
+    parser.add_argument("--lane", choices=LANES, help=argparse.SUPPRESS)
     parser.add_argument("--db", choices=[*DATABASES, "both"], help="only this database, for every layer that runs")
     own, rest = (arguments, []) if "--" not in arguments else _split(arguments)
     options = parser.parse_args(own)
@@ -152,20 +157,73 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:place], arguments[place + 1 :]
 
 
+def run_lane(runs: list[Run], pytest_arguments: list[str]) -> list[Result]:
+    """Carry runs out one after another, until one of them is interrupted."""
+    interrupts = note_interrupts()
+    results: list[Result] = []
+    for run in runs:
+        results.append(execute(run, pytest_arguments))
+        if interrupts:
+            break
+    return results
+
+
+def run_lanes(options: argparse.Namespace) -> list[Result]:
+    """Run the lanes side by side, each in a process of its own; one streams, the other's output follows at the end."""
+    outputs = {name: ROOT / "build" / f"lane-{name}.log" for name in LANES}
+    streaming, *kept = LANES
+    with contextlib.ExitStack() as stack:
+        processes = {}
+        for name in LANES:
+            output = stack.enter_context(outputs[name].open("w")) if name in kept else None
+            _results_of(name).unlink(missing_ok=True)
+            processes[name] = subprocess.Popen(_lane_command(name, options), stdout=output, stderr=output)
+            stack.callback(_end, processes[name])
+        note_interrupts()
+        for name, process in processes.items():
+            process.wait()
+            if name != streaming:
+                print(f"\n=== what the lane {name!r} said\n{outputs[name].read_text()}", flush=True)
+    return sorted((result for name in LANES for result in _read_results(name)), key=lambda r: LAYERS.index(r.run.layer))
+
+
+def _lane_command(name: str, options: argparse.Namespace) -> list[str]:
+    database = ["--db", options.db] if options.db else []
+    return [sys.executable, __file__, "--lane", name, *database, "--", *options.pytest_arguments]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
+
+
+def _results_of(lane: str) -> Path:
+    return ROOT / "build" / f"lane-{lane}.json"
+
+
+def _read_results(lane: str) -> list[Result]:
+    """What a lane's process wrote down; nothing when it did not come so far."""
+    with contextlib.suppress(FileNotFoundError):
+        stored = json.loads(_results_of(lane).read_text())
+        return [Result(**{**result, "run": Run(**result["run"])}) for result in stored]
+    return []
+
+
 def main(arguments: list[str]) -> int:
     """Run what was asked for; exit status 0 only when every planned run happened and nothing failed."""
     options = parse(arguments)
     exit_on_sigterm()
-    interrupts = note_interrupts()
     os.chdir(ROOT)
     (ROOT / "build").mkdir(exist_ok=True)
-    runs = planned_runs([options.layer] if options.layer else LAYERS, options.db)
-    results: list[Result] = []
-    for run in runs:
-        results.append(execute(run, options.pytest_arguments))
-        if interrupts:
-            break
-    print("\n" + table(results), flush=True)
+    layers = LANES.get(options.lane) or ([options.layer] if options.layer else LAYERS)
+    runs = planned_runs(layers, options.db)
+    whole = not options.lane and not options.layer
+    results = run_lanes(options) if whole else run_lane(runs, options.pytest_arguments)
+    if options.lane:
+        _results_of(options.lane).write_text(json.dumps([asdict(result) for result in results]))
+    else:
+        print("\n" + table(results), flush=True)
     return 0 if len(results) == len(runs) and not any(result.failed for result in results) else 1
 
 

@@ -1,6 +1,12 @@
 """The people every door is tried with: operators, a colleague who only looks, a stranger; customers', resellers'."""
 
+from functools import cache
 from typing import Any
+
+from allauth.account.internal.flows.login import record_authentication
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.hashers import make_password
+from django.http import HttpRequest
 
 from accounts.choices import MemberAccess, Role
 from accounts.models import Customer, Membership, Reseller, User
@@ -41,14 +47,28 @@ def actor(user: User, interface: str = "customer") -> Actor:
     return Actor(type=ActorType.USER, id=str(user.pk), login=user.email, role=user.role, interface=interface)
 
 
-def prove(client: Any, door: str = "/admin/account/") -> None:
-    """Give proof again in a session that began without any (``force_login``): some pages want it fresh."""
-    assert client.post(f"{door}prove/", {"password": PASSWORD}).status_code == 302
+def prove(client: Any) -> None:
+    """Give a session that began without any (``force_login``) the proof of a moment ago, as the form would store it."""
+    request = HttpRequest()
+    request.session = client.session
+    user = User.objects.get(pk=request.session[SESSION_KEY])
+    record_authentication(request, user, method="password", reauthenticated=True)
+    request.session.save()
 
 
 def _person(email: str, role: str, **fields: Any) -> User:
     found = User.objects.filter(email=email).first()
-    return found or User.objects.create_user(email, PASSWORD, role=role, is_superuser=role == Role.ADMIN, **fields)
+    if found is None:
+        found = User.objects.create_user(email, role=role, is_superuser=role == Role.ADMIN, **fields)
+        found.password = _hash()
+        found.save(update_fields=["password"])
+    return found
+
+
+@cache
+def _hash() -> str:
+    """The hash of :data:`PASSWORD`, made once: each costs what it should cost."""
+    return make_password(PASSWORD)
 
 
 def operator() -> Actor:

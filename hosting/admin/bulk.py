@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from accounts.actors import actor_from_request
 from accounts.policies import OperatorPolicy
-from hosting import selectors
+from hosting import intent_cookie, selectors
 from hosting.admin import cells, intents
 from hosting.admin.forms import AskForm
 from hosting.admin.pages import READS, ObjectAdmin
@@ -238,7 +238,7 @@ def _confirm(request: HttpRequest, run: BulkRun, response: HttpResponse) -> None
     bulk.confirm_bulk(
         actor=actor_from_request(request),
         run=run,
-        token=intents.held_token(request),
+        token=intent_cookie.held_token(request),
         digest=request.POST.get("digest", ""),
         reason=request.POST.get("reason", ""),
     )

@@ -12,12 +12,14 @@ from django.core.cache import cache
 from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.verbs import SIGN_IN_FAILED
 from audit.actor import Actor
 from hosting import selectors
 from hosting.choices import DriftState, OperationState, ServiceState
+from hosting.numbers import decimal
 from hosting.templatetags.console import duration
 
 UNWELL = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
@@ -55,7 +57,7 @@ class Window:
 
 def figures(actor: Actor) -> list[Figure]:
     """The six figures, at most a minute old."""
-    key = f"console-figures:{actor.role}"
+    key = f"console-figures:{actor.role}:{get_language()}"  # names and numbers are written in it
     kept: list[Figure] | None = cache.get(key)
     if kept is None:
         kept = _figures(actor, _ends(timezone.now()))
@@ -194,13 +196,13 @@ def _figure(
 def _number(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:,.1f}" if value < 10 and value != int(value) else f"{value:,.0f}"
+    return decimal(value, 1 if value < 10 else 0)
 
 
 def _percent(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value * 100:.1f}".removesuffix(".0") + " %"
+    return decimal(value * 100, 1) + " %"
 
 
 def _seconds(value: float | None) -> str:

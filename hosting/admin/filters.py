@@ -1,5 +1,6 @@
 """Filters that a link sets (``?node=3``): a chip above the list says so, and takes them away."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -13,9 +14,14 @@ from hosting import selectors
 
 
 class ScopeFilter(admin.SimpleListFilter):
-    """Rows of one object. Not offered as a choice: there may be 100,000 to choose from."""
+    """Rows of one object. Not offered as a choice: there may be 100,000 to choose from.
 
-    column = ""
+    Args:
+        parameter_name: in the address; the column is called the same.
+        objects: the selector of those that may be asked for.
+    """
+
+    objects: Callable[[Actor], QuerySet[Any]]
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: Any) -> None:
         self.found: Model | None = None
@@ -24,56 +30,32 @@ class ScopeFilter(admin.SimpleListFilter):
             self.found = self.objects(actor_from_request(request)).filter(pk=int(text)).first()
         super().__init__(request, params, model, model_admin)
 
-    def objects(self, actor: Actor) -> QuerySet[Any]:
-        """Those that may be asked for."""
-        raise NotImplementedError
-
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(str(self.found.pk), str(self.found))] if self.found else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**{self.column: self.found}) if self.found else queryset
+        return queryset.filter(**{str(self.parameter_name): self.found}) if self.found else queryset
 
 
 class NodeScope(ScopeFilter):
     """Rows on one node."""
 
-    title = _("node")
-    parameter_name = "node"
-    column = "node"
-
-    def objects(self, actor: Actor) -> QuerySet[Any]:
-        return selectors.nodes(actor)
+    title, parameter_name, objects = _("node"), "node", staticmethod(selectors.nodes)
 
 
 class CustomerScope(ScopeFilter):
     """Services of one customer."""
 
-    title = _("customer")
-    parameter_name = "customer"
-    column = "customer"
-
-    def objects(self, actor: Actor) -> QuerySet[Any]:
-        return selectors.customers(actor)
+    title, parameter_name, objects = _("customer"), "customer", staticmethod(selectors.customers)
 
 
 class ServiceScope(ScopeFilter):
     """Rows of one service."""
 
-    title = _("service")
-    parameter_name = "service"
-    column = "service"
-
-    def objects(self, actor: Actor) -> QuerySet[Any]:
-        return selectors.services(actor)
+    title, parameter_name, objects = _("service"), "service", staticmethod(selectors.services)
 
 
 class DomainScope(ScopeFilter):
     """Records of one domain."""
 
-    title = _("domain")
-    parameter_name = "domain"
-    column = "domain"
-
-    def objects(self, actor: Actor) -> QuerySet[Any]:
-        return selectors.domains(actor)
+    title, parameter_name, objects = _("domain"), "domain", staticmethod(selectors.domains)

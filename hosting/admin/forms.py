@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Customer
@@ -67,7 +68,7 @@ class ServiceForm(AskForm):
     """A new hosting service."""
 
     customer = CustomerByName(label=_("Customer"))
-    plan = forms.ModelChoiceField(HostingPlan.objects, label=_("Plan"), empty_label=_("Choose a plan"))
+    plan = forms.ModelChoiceField(HostingPlan.objects, label=capfirst(_("plan")), empty_label=_("Choose a plan"))
     node = forms.ModelChoiceField(Node.objects, label=_("Node"), empty_label=_("Choose a node"))
     domain = forms.CharField(label=_("Main domain"), max_length=253, help_text=_("For example shop.example.com."))
     username = forms.CharField(

@@ -10,33 +10,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.actors import actor_from_request
+from hosting import intent_cookie
 from hosting.admin.cells import address_of
 from hosting.choices import OperationKind, OperationState
 from hosting.errors import HostingError
 from hosting.governance import subsystem_labels
 from hosting.models import BulkRun, Intent, Operation
-from hosting.operations.intents import LIFE
 from hosting.services.intents import issue_token
-
-COOKIE = "npanel_intent"
 
 
 def keep_token(response: HttpResponseBase, subject: Operation | BulkRun, token: str) -> None:
-    """Give a token to this browser alone, for the pages of its operation or run only; the panel keeps no copy."""
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=LIFE,
-        path=_path(subject),
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Strict",
-    )
+    """Give a token to this browser alone, for the pages of what it confirms."""
+    intent_cookie.keep(response, token, _path(subject))
 
 
 def drop_token(response: HttpResponseBase, subject: Operation | BulkRun) -> None:
     """The token is used up."""
-    response.delete_cookie(COOKIE, path=_path(subject), samesite="Strict")
+    intent_cookie.drop(response, _path(subject))
 
 
 def hand_over(request: HttpRequest, response: HttpResponseBase, made: Any) -> None:
@@ -49,11 +39,6 @@ def hand_over(request: HttpRequest, response: HttpResponseBase, made: Any) -> No
         return  # its page offers to prepare it again, and says why not
 
 
-def held_token(request: HttpRequest) -> str:
-    """The token that this browser holds for the page's subject."""
-    return request.COOKIES.get(COOKIE, "")
-
-
 def _path(subject: Operation | BulkRun) -> str:
     return address_of(subject).removesuffix("change/")
 
@@ -64,7 +49,7 @@ def confirmation(request: HttpRequest, subject: Operation | BulkRun, intent: Int
         return {}
     actor, asker = actor_from_request(request), intent.actor
     mine = (str(asker.get("type")), str(asker.get("id"))) == (str(actor.type), actor.id)
-    held = bool(intent.token_sha256) and _digest(held_token(request)) == intent.token_sha256
+    held = bool(intent.token_sha256) and _digest(intent_cookie.held_token(request)) == intent.token_sha256
     return {
         "intent": intent,
         "open": intent.is_open(timezone.now()),

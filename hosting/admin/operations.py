@@ -15,7 +15,7 @@ from accounts.actors import actor_from_request
 from accounts.policies import OperatorPolicy
 from audit.actor import Actor
 from audit.models import Event
-from hosting import selectors
+from hosting import intent_cookie, selectors
 from hosting.admin import cells, intents
 from hosting.admin.filters import NodeScope, ServiceScope
 from hosting.admin.pages import READS, Action, ObjectAdmin
@@ -180,7 +180,7 @@ class OperationAdmin(ObjectAdmin):
         confirm_intent(
             actor=actor_from_request(request),
             operation=operation,
-            token=intents.held_token(request),
+            token=intent_cookie.held_token(request),
             digest=request.POST.get("digest", ""),
             reason=request.POST.get("reason", ""),
         )

@@ -21,6 +21,7 @@ from hosting.admin.cells import address_of
 from hosting.choices import TONES
 from hosting.models import HostingService, Node, Operation
 from hosting.templatetags.console import unicode_address, unicode_name, verb_label
+from observability.context import valid_trace_id
 
 #: Rows of a group when everything is searched, and when one prefix is.
 FEW, MANY = 5, 20
@@ -162,6 +163,16 @@ def _operation_hits(operations: QuerySet[Operation]) -> list[Hit]:
     ]  # fmt: skip
 
 
+def _timeline(actor: Actor, text: str, limit: int) -> list[Hit]:
+    """The story of a whole trace id; whether anything is known under it, its page says."""
+    wanted = text.lower()
+    url = reverse("admin:timeline", args=(wanted,)) if valid_trace_id(wanted) else ""
+    known = url and any(
+        rows.filter(trace_id=wanted).exists() for rows in (selectors.operations(actor), selectors.events(actor))
+    )
+    return [Hit(wanted, _("In order of time"), url)] if known else []
+
+
 def _events_of_trace(actor: Actor, text: str, limit: int) -> list[Hit]:
     return _event_hits(event_search(selectors.events(actor), f"trace:{text.lower()}")[:limit])
 
@@ -210,6 +221,7 @@ TRACED = Sort(
     gettext_lazy("Operations"), "activity", _operations_of_trace, "admin:hosting_operation_changelist"
 )  # fmt: skip
 TRACE = Sort(gettext_lazy("Audit"), "scroll-text", _events_of_trace, "admin:audit_event_changelist", "trace:%s")
+STORY = Sort(gettext_lazy("Timeline"), "clock", _timeline)
 FROM = Sort(gettext_lazy("Audit"), "scroll-text", _events_from_address, "admin:audit_event_changelist", "ip:%s")
 
 #: What each prefix looks for.
@@ -222,7 +234,7 @@ PREFIXES: dict[str, tuple[Sort, ...]] = {
     "ip": (ADDRESSES, FROM),
     "node": (NODES,),
     "op": (OPERATIONS,),
-    "trace": (TRACED, TRACE),
+    "trace": (STORY, TRACED, TRACE),
 }
 EVERYTHING = (SERVICES, DOMAINS, CUSTOMERS, PEOPLE, DATABASES, ACCOUNTS, NODES, OPERATIONS)
 #: What the page says of the prefixes: prefix, what it finds, an example.
@@ -263,5 +275,5 @@ def _special(text: str) -> tuple[Sort, ...]:
     """What else a text without a prefix may be, by its shape."""
     lower = text.lower()
     if _TRACE.fullmatch(lower) and any(letter.isdigit() for letter in lower):
-        return (TRACED, TRACE)
+        return (STORY, TRACED, TRACE)
     return (ADDRESSES, FROM) if _ADDRESS.fullmatch(lower) else ()

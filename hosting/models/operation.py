@@ -73,6 +73,7 @@ class Operation(models.Model):
             models.Index(fields=["kind", "created_at"]),
             models.Index(fields=["target_label"]),
             models.Index(fields=["actor_login"]),
+            models.Index(fields=["correlation_id"]),
         )
 
     def __str__(self) -> str:

@@ -26,6 +26,7 @@ from hosting.failpoints import failpoint
 from hosting.models import ActivationLock, ActivationTicket, HostingService, Node, Operation
 from hosting.operations.journal import error_json, journalled
 from hosting.operations.locks import LeaseLost, is_dead, renew, worker_name
+from hosting.operations.spans import traced
 from hosting.state import Change
 from hosting.texts import N_
 from hosting.transactions import retried
@@ -210,14 +211,14 @@ def _reload(changes: Sequence[Change], connection: Connection, context: Context)
     """Reload each daemon once, in the order in which its first change was made: a pool before the site that uses it."""
     needed = activations(changes)
     for kind in needed:
-        perform(connection, adapters()[kind].activate(needed[kind]), context=context)
+        perform(connection, traced("activate", kind, adapters()[kind].activate(needed[kind])), context=context)
     return list(needed)
 
 
 def _refusal(changes: Sequence[Change], connection: Connection, context: Context) -> tuple[str, HostingError] | None:
     """The first daemon that refuses what lies on disk, and what it said."""
     needed = activations(changes)
-    talks = [adapters()[kind].validate(needed[kind]) for kind in needed]
+    talks = [traced("validate", kind, adapters()[kind].validate(needed[kind])) for kind in needed]
     for kind, outcome in zip(needed, converse(connection, talks, context=context), strict=True):
         if isinstance(outcome, HostingError):
             return kind, outcome

@@ -12,6 +12,7 @@ from hosting.models import Node, Operation
 from hosting.operations import purging
 from hosting.operations.journal import before_states
 from hosting.operations.nodes import node_secrets
+from hosting.operations.spans import traced
 from hosting.state import Change, DaemonUnit, NodeFile, NodeLink, Package, Plan, Ref, Resource, plan, state_of
 from hosting.texts import N_, Text
 
@@ -147,7 +148,7 @@ def observe(connection: Connection, scope: Scope, context: Context = Context()) 
         HostingError: the first adapter's that could not see.
     """
     concerned = [adapter for adapter in adapters().values() if _concerns(adapter.handles, scope)]
-    talks: list[Steps[tuple[Resource, ...]]] = [adapter.observe(scope) for adapter in concerned]
+    talks: list[Steps[tuple[Resource, ...]]] = [traced("observe", a.kind, a.observe(scope)) for a in concerned]
     found: list[Resource] = []
     for outcome in converse(connection, talks, context=context):
         if isinstance(outcome, HostingError):
@@ -187,7 +188,7 @@ def probe(
     """
     # What a hand-edited file serves is its author's promise, not ours.
     tried = [goal.wanted[ref] for ref in sorted(refs) if ref in goal.wanted and not _is_edited(goal.wanted[ref])]
-    talks = [adapter_for(resource.kind).probe(resource, goal.scope.facts) for resource in tried]
+    talks = [_probe(resource, goal) for resource in tried]
     answers = []
     for resource, answer in zip(tried, converse(connection, talks, context=context), strict=True):
         if isinstance(answer, HostingError):
@@ -195,6 +196,11 @@ def probe(
         if answer:
             answers.append({"ref": str(resource.ref), "answer": answer})
     return answers
+
+
+def _probe(resource: Resource, goal: Goal) -> Steps[str]:
+    adapter = adapter_for(resource.kind)
+    return traced("probe", adapter.kind, adapter.probe(resource, goal.scope.facts))
 
 
 def _is_edited(resource: Resource) -> bool:

@@ -12,6 +12,7 @@ from hosting.choices import OperationKind
 from hosting.governance import Assessment, assess, is_governed
 from hosting.models import HostingService, Intent, Node, Operation
 from hosting.operations.doorbell import ring
+from hosting.operations.spans import note_request
 from hosting.state import Ref
 from hosting.validators import one_line
 from hosting.verbs import OPERATION_VERBS
@@ -75,6 +76,7 @@ def request_operation(
             node=node.name,
         )
         transaction.on_commit(ring)
+    note_request(operation)
     return operation
 
 

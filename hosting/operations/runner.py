@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from hosting.adapters.base import adapter_for
 from hosting.choices import OperationKind, OperationState, Phase
-from hosting.connections.base import converse
+from hosting.connections.base import Context, Steps, converse
 from hosting.errors import ConnectionFailed, HostingError, OutcomeUnknown
 from hosting.failpoints import failpoint
 from hosting.models import Node, Operation
@@ -20,11 +20,13 @@ from hosting.operations.locks import LeaseLost, claim, guarded_update
 from hosting.operations.nodes import connect
 from hosting.operations.outcome import finish
 from hosting.operations.planner import Goal, goal_before, goal_of, make_plan, observe, probe
+from hosting.operations.spans import requested_id, traced
 from hosting.state import Change, Package, Plan, Ref, Resource
 from hosting.texts import N_, Text
 from hosting.transactions import retried
 from observability.context import bind_trace
 from observability.logging import get_logger
+from observability.tracing import own_span, span
 
 #: Seconds until the next try when a node can't be reached; after the last one the operation fails.
 RETRY_AFTER = (5, 15, 45, 120, 300)
@@ -42,12 +44,17 @@ def run(operation_id: UUID) -> Operation | None:
 
 def carry_out(operation: Operation) -> None:
     """Carry out an operation that this worker holds. Ends in a final state, in ``planned``, or waiting for a retry."""
-    with bind_trace(
-        trace_id=operation.trace_id, correlation_id=operation.correlation_id, request_id=operation.request_id
+    with (
+        bind_trace(
+            trace_id=operation.trace_id, correlation_id=operation.correlation_id, request_id=operation.request_id
+        ),
+        own_span("task hosting.tasks.execute", "consumer", requested_id(operation)),
     ):
         try:
             failpoint("runner.claimed")
-            Attempt(operation).go()
+            with span(f"operation {operation.kind}", **_facts_of(operation)) as facts:
+                Attempt(operation).go()
+                facts |= {"npanel.state": operation.state, "error": (operation.error or {}).get("code", "")}
         except LeaseLost:
             log.warning("another worker took over", operation_id=str(operation.pk), status="partial")
         except (ConnectionFailed, OutcomeUnknown) as error:
@@ -178,7 +185,7 @@ class Attempt:
         entries = journal.intend(self.operation, stage, backward=backward)
         if not backward:
             failpoint("runner.intended")
-        talks = [adapter_for(change.kind).apply(change, self.context) for change in stage]
+        talks = [_apply(change, self.context) for change in stage]
         outcomes = converse(self.connection, talks, context=self.context)
         if not backward:
             failpoint("runner.applied")
@@ -276,6 +283,20 @@ class Attempt:
     def _save_commands(self) -> None:
         if not self.operation.is_final and self.operation.state == OperationState.RUNNING:
             self.connection.save()
+
+
+def _facts_of(operation: Operation) -> dict[str, object]:
+    return {
+        "npanel.operation_id": str(operation.pk),
+        "npanel.operation": operation.kind,
+        "npanel.node": operation.node.name if operation.node else "",
+        "npanel.attempt": operation.attempts,
+    }
+
+
+def _apply(change: Change, context: Context) -> Steps[None]:
+    adapter = adapter_for(change.kind)
+    return traced("apply", adapter.kind, adapter.apply(change, context))
 
 
 def _wait_or_give_up(operation: Operation, error: HostingError) -> None:

@@ -18,6 +18,7 @@ from django.conf import settings
 
 from hosting.errors import HostingError
 from hosting.texts import N_, Text
+from observability.context import Trace, current, format_traceparent, new_span_id, valid_trace_id
 
 #: Seconds for one socket call, for what is sent and answered, and for a whole delivery with its look-up of the name:
 #: an answer that drips must not hold the sender.
@@ -118,12 +119,22 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)[:KEPT]
 
 
+def _trace_of(payload: dict[str, Any]) -> Trace:
+    """The trace of what a letter tells of, so that the receiver's own logs join its story; else the running one."""
+    data = payload.get("data") or {}
+    told = (data.get(name) for name in ("operation", "bulk_run"))
+    ids = (str(about.get("trace_id", "")) for about in told if isinstance(about, dict))
+    known = next((trace_id for trace_id in ids if valid_trace_id(trace_id)), "")
+    return Trace(known, new_span_id()) if known else current()
+
+
 def _headers(letter: Letter, body: bytes) -> dict[str, str]:
     return {
         "Content-Type": "application/json",
         "User-Agent": f"NPanel/{settings.NPANEL_VERSION}",
         "NPanel-Event": letter.event,
         "NPanel-Delivery": letter.delivery,
+        "traceparent": format_traceparent(_trace_of(letter.payload)),
         "NPanel-Signature": sign(letter.secret, int(time.time()), body),
     }
 

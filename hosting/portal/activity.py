@@ -41,6 +41,7 @@ class Told:
     instead_of: str
     reason: str
     url: str
+    timeline: str = ""
 
 
 @portal
@@ -92,6 +93,7 @@ def _told(event: Event, operation: Operation | None) -> Told:
         instead_of=event.actor_login if event.impersonator_login else "",
         reason=event.reason or (operation.reason if operation is not None else ""),
         url=reverse("portal:operation", args=(operation.pk,)) if operation is not None else "",
+        timeline=reverse("portal:operation_timeline", args=(operation.pk,)) if operation is not None else "",
     )
 
 

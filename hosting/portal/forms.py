@@ -173,7 +173,7 @@ class CustomerForm(PortalForm):
 class NewServiceForm(PortalForm):
     """A hosting service for a reseller's customer."""
 
-    plan = forms.ModelChoiceField(HostingPlan.objects.none(), label=_("Plan"), empty_label=_("Choose a plan"))
+    plan = forms.ModelChoiceField(HostingPlan.objects.none(), label=capfirst(_("plan")), empty_label=_("Choose a plan"))
     domain = forms.CharField(label=_("Main domain"), max_length=253, help_text=_("For example bakery.example."))
     php_version = forms.ChoiceField(label=_("PHP version"), required=False)
 

@@ -5,23 +5,21 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from hosting import intent_cookie
 from hosting.choices import OperationKind, OperationState, ServiceState
 from hosting.errors import HostingError
 from hosting.governance import subsystem_labels
 from hosting.models import Intent, Operation
-from hosting.operations.intents import LIFE
 from hosting.policies import Policy
 from hosting.portal.access import PortalRequest
 from hosting.portal.forms import NameAgain
 from hosting.services.intents import issue_token
-
-COOKIE = "npanel_intent"
 
 
 class ConfirmForm(NameAgain):
@@ -38,21 +36,13 @@ class ConfirmForm(NameAgain):
 
 
 def keep_token(response: HttpResponseBase, operation: Operation, token: str) -> None:
-    """Give a token to this browser alone, for the pages of its operation only; the panel keeps no copy."""
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=LIFE,
-        path=_path(operation),
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Strict",
-    )
+    """Give a token to this browser alone, for the pages of what it confirms."""
+    intent_cookie.keep(response, token, _path(operation))
 
 
 def drop_token(response: HttpResponseBase, operation: Operation) -> None:
     """The token is used up."""
-    response.delete_cookie(COOKIE, path=_path(operation), samesite="Strict")
+    intent_cookie.drop(response, _path(operation))
 
 
 def hand_over(request: PortalRequest, response: HttpResponseBase, operation: Operation) -> None:
@@ -65,11 +55,6 @@ def hand_over(request: PortalRequest, response: HttpResponseBase, operation: Ope
         return  # its page offers to prepare it again, and says why not
 
 
-def held_token(request: HttpRequest) -> str:
-    """The token that this browser holds for the page's operation."""
-    return request.COOKIES.get(COOKIE, "")
-
-
 def confirmation(request: PortalRequest, operation: Operation, intent: Intent | None) -> dict[str, Any] | None:
     """What the page shows of an intent: whether this person, with this browser, can confirm it, and until when."""
     if intent is None or operation.state != OperationState.PLANNED:
@@ -79,7 +64,7 @@ def confirmation(request: PortalRequest, operation: Operation, intent: Intent | 
     mine = all(str(asker.get(name, "")) == str(getattr(actor, name)) for name in names)
     policy = Policy(actor)
     may = all(policy.may(f"operation.{name}", operation) for name in ("prepare", "confirm"))
-    held = bool(intent.token_sha256) and _digest(held_token(request)) == intent.token_sha256
+    held = bool(intent.token_sha256) and _digest(intent_cookie.held_token(request)) == intent.token_sha256
     return {
         "intent": intent,
         "open": intent.is_open(timezone.now()),

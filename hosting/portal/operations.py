@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from hosting import selectors
+from hosting import intent_cookie, selectors
 from hosting.choices import OperationKind, OperationState
 from hosting.errors import HostingError
 from hosting.models import Intent, Operation
@@ -23,8 +23,11 @@ from hosting.portal import intents, words
 from hosting.portal.access import PortalRequest, find, portal, require
 from hosting.portal.deleted import is_restorable
 from hosting.portal.pages import page
+from hosting.story import chapters, story
 from hosting.translated import translated_sentence
 
+#: Moments of a timeline, at most.
+_TOLD = 300
 #: Use case and, for those that need more than the operation, its further arguments.
 _BUTTONS = ("approve", "cancel", "retry", "discard", "rollback")
 
@@ -45,7 +48,7 @@ def _confirm(request: PortalRequest, row: Operation) -> HttpResponse:
     form = intents.ConfirmForm(request.POST, name=row.target_label)
     response = HttpResponseRedirect(reverse("portal:operation", args=(row.pk,)))
     if form.is_valid():
-        given = {"token": intents.held_token(request), "digest": request.POST.get("digest", ""), **form.answers()}
+        given = {"token": intent_cookie.held_token(request), "digest": request.POST.get("digest", ""), **form.answers()}
         try:
             perform(request.actor, "operation.confirm", row, **given)
         except HostingError as error:
@@ -82,6 +85,17 @@ def live(request: PortalRequest, pk: UUID) -> HttpResponse:
     if request.GET.get("version") == version_of(row, intent_of(row)):
         return HttpResponse(status=204)
     return page(request, "portal/operation_live.html", {**shown(request, row), "swapped": True})
+
+
+@require_safe
+@portal
+def timeline(request: PortalRequest, pk: UUID) -> HttpResponse:
+    """What happened under the operation's trace, as far as it concerns what this person may see."""
+    row = find(_rows(request), pk)
+    told = story(request.actor, row.trace_id)
+    parts = chapters(told.moments[:_TOLD])
+    context = {"object": row, "title": words.title(row), "story": told, "parts": parts}
+    return page(request, "portal/timeline.html", context)
 
 
 def shown(request: PortalRequest, row: Operation) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from accounts.choices import MemberAccess
+from accounts.choices import MemberAccess, Role
 from accounts.middleware import not_while_impersonating
 from accounts.models import Customer, Membership
 from hosting import selectors
@@ -72,7 +72,7 @@ def add(request: PortalRequest, pk: int) -> HttpResponse:
     """Let one more person in."""
     customer = find(selectors.customers(request.actor), pk)
     form = MemberForm(request.POST if request.method == "POST" else None)
-    return _ask(request, ADD, customer, form, customer.name)
+    return _ask(request, ADD, customer, customer, form, customer.name)
 
 
 @not_while_impersonating
@@ -81,7 +81,7 @@ def change(request: PortalRequest, pk: int) -> HttpResponse:
     """Another access for a person."""
     row = find(selectors.memberships(request.actor), pk)
     form = AccessForm(request.POST if request.method == "POST" else None, initial={"access": row.access})
-    return _ask(request, CHANGE, row, form, row.user.email)
+    return _ask(request, CHANGE, row.customer, row, form, row.user.email)
 
 
 @not_while_impersonating
@@ -90,17 +90,15 @@ def remove(request: PortalRequest, pk: int) -> HttpResponse:
     """End a person's access."""
     row = find(selectors.memberships(request.actor), pk)
     form = NoQuestion(request.POST if request.method == "POST" else None)
-    return _ask(request, REMOVE, row, form, row.user.email)
+    return _ask(request, REMOVE, row.customer, row, form, row.user.email)
 
 
-def _ask(request: PortalRequest, question: Ask, subject: Any, form: PortalForm, about: str) -> HttpResponse:
-    return ask(
-        request,
-        question,
-        subject,
-        form,
-        back=reverse("portal:people"),
-        section="people",
-        about=about,
-        trail=_("People"),
-    )
+def _ask(
+    request: PortalRequest, question: Ask, customer: Customer, subject: Any, form: PortalForm, about: str
+) -> HttpResponse:
+    """Ask on a page that leads back to where the person came from: a reseller to the customer, others to all people."""
+    if request.user.role == Role.RESELLER:
+        back, section, trail = reverse("portal:customer", args=(customer.pk,)), "customers", customer.name
+    else:
+        back, section, trail = reverse("portal:people"), "people", _("People")
+    return ask(request, question, subject, form, back=back, section=section, about=about, trail=trail)

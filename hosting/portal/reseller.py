@@ -83,7 +83,7 @@ def customer(request: PortalRequest, pk: int) -> HttpResponse:
         "object": row,
         "services": services.order_by("username")[:100],
         "members": row.memberships.select_related("user").order_by("user__email")[:50],
-        "may": allowed(request, row, "service.create", "customer.delete"),
+        "may": allowed(request, row, "service.create", "customer.delete", "member.add"),
     }
     return page(request, "portal/customer.html", context, section="customers")
 

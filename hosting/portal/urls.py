@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("databases/users/<int:pk>/delete/", databases.delete_user, name="database_user_delete"),
     path("operations/<uuid:pk>/", operations.operation, name="operation"),
     path("operations/<uuid:pk>/live/", operations.live, name="operation_live"),
+    path("operations/<uuid:pk>/timeline/", operations.timeline, name="operation_timeline"),
     path("operations/<uuid:pk>/prepare/", operations.prepare, name="operation_prepare"),
     path("operations/<uuid:pk>/approve/", operations.approve, name="operation_approve"),
     path("operations/<uuid:pk>/cancel/", operations.cancel, name="operation_cancel"),

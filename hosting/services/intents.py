@@ -20,7 +20,7 @@ from hosting.operations.doorbell import ring
 from hosting.operations.intents import LIFE, intent_of
 from hosting.operations.requests import audit_target
 from hosting.operations.webhooks import tell_intent
-from hosting.services.operations import give_up
+from hosting.services.operations import give_up, release
 from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.translated import shown
@@ -110,19 +110,7 @@ def confirm_intent(*, actor: Actor, operation: Operation, token: str, digest: st
 def _confirm(actor: Actor, operation: Operation, token: str, digest: str, reason: str) -> Operation:
     intent = _open_intent(operation)
     take_intent(actor, intent, token, digest, reason)
-    planned = Operation.objects.filter(pk=operation.pk, state=OperationState.PLANNED, plan_digest=digest)
-    confirmed = planned.update(
-        state=OperationState.PENDING,
-        needs_approval=False,
-        expected_digest=digest,
-        dispatched_at=None,
-        attempts=0,
-        error=None,
-        started_at=None,
-        finished_at=None,
-        reason=reason[:300],
-    )
-    if not confirmed:
+    if not release(operation, digest, reason):
         raise HostingError(
             N_("The operation is %(state)s and can't be confirmed.", state=shown(operation, "state")),
             code="wrong_state",

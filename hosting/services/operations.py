@@ -60,7 +60,18 @@ def approve_operation(*, actor: Actor, operation: Operation, digest: str, reason
             code="stale_plan",
             hint=N_("Look at the new plan and approve that one."),
         )
-    approved = Operation.objects.filter(pk=operation.pk, state=OperationState.PLANNED, plan_digest=digest).update(
+    if not release(operation, digest, reason or operation.reason):
+        raise _wrong_state(operation, N_("approved"))
+    _record(OPERATION_APPROVE, actor, operation, reason, {"plan": digest})
+    transaction.on_commit(ring)
+    operation.refresh_from_db()
+    return operation
+
+
+def release(operation: Operation, digest: str, reason: str) -> bool:
+    """Let workers take a planned operation, for the plan that was seen and no other (False: it is not planned so)."""
+    planned = Operation.objects.filter(pk=operation.pk, state=OperationState.PLANNED, plan_digest=digest)
+    released = planned.update(
         state=OperationState.PENDING,
         needs_approval=False,
         expected_digest=digest,
@@ -69,14 +80,9 @@ def approve_operation(*, actor: Actor, operation: Operation, digest: str, reason
         error=None,
         started_at=None,
         finished_at=None,
-        reason=(reason or operation.reason)[:300],
+        reason=reason[:300],
     )
-    if not approved:
-        raise _wrong_state(operation, N_("approved"))
-    _record(OPERATION_APPROVE, actor, operation, reason, {"plan": digest})
-    transaction.on_commit(ring)
-    operation.refresh_from_db()
-    return operation
+    return bool(released)
 
 
 @retried

@@ -11,6 +11,7 @@ from django.contrib.admin.utils import quote
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ from audit.choices import Outcome
 from audit.errors import UnknownVerb
 from audit.verbs import get_verb
 from hosting.choices import TONES
+from hosting.numbers import decimal
 from hosting.operations.present import DiffRow, diff_rows, kind_label
 from hosting.translated import translated
 
@@ -103,7 +105,7 @@ def duration(seconds: float | None) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return number_format(round(seconds, 1), 1) + " s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
@@ -113,7 +115,7 @@ def megabytes(size: int | None) -> str:
     """A size given in MiB."""
     if size is None:
         return _("unlimited")
-    return f"{size} MB" if size < 1024 else f"{size / 1024:.1f}".removesuffix(".0") + " GB"
+    return f"{size} MB" if size < 1024 else decimal(size / 1024, 1) + " GB"
 
 
 @register.filter

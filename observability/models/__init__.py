@@ -1,5 +1,6 @@
 """What observability keeps in the database."""
 
 from observability.models.health import HealthPeriod
+from observability.models.retention import RetentionRun
 
-__all__ = ["HealthPeriod"]
+__all__ = ["HealthPeriod", "RetentionRun"]

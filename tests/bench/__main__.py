@@ -15,6 +15,8 @@ from tests.bench.panel import ROOT, surroundings
 TARGETS = {
     "hosting.create.first_s": 1.0,
     "hosting.create.ratio_to_floor": 3.0,
+    "hosting.create.ratio_to_floor_500": 3.0,
+    "hosting.create.ratio_to_floor_60": 3.0,
     "hosting.create.growth_500": 1.2,
     "hosting.create.growth_60": 1.2,
     "hosting.create.concurrent50_each_s": 0.5,
@@ -36,6 +38,8 @@ TARGETS = {
     "portal.page_p95_ms": 100,
     "auth.login_p95_ms": 200,
     "auth.session_p95_ms": 100,
+    "metrics.scrape_10k_ms": 100,
+    "metrics.scrape_growth": 1.05,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
@@ -76,12 +80,19 @@ def _signin() -> Iterator[tuple[str, float]]:
     yield from signin.figures()
 
 
+def _metrics() -> Iterator[tuple[str, float]]:
+    from tests.bench import metrics
+
+    yield from metrics.figures()
+
+
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
     "panel100k": _panel100k,
     "api": _api,
     "portal": _portal,
     "signin": _signin,
+    "metrics": _metrics,
 }
 
 

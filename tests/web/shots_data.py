@@ -18,7 +18,7 @@ from hosting.services.bulk import start_bulk
 from hosting.state import Change, DaemonUnit, NodeFile, Package
 from hosting.verbs import NODE_ADD, OPERATION_VERBS
 from tests import factories, people
-from tests.web import rows, shots_history
+from tests.web import rows, shots_health, shots_history
 
 #: Customer, user name and main domain.
 _NAMES = (

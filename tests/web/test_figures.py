@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core.cache import cache
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.verbs import SIGN_IN_FAILED
 from audit.models import Event
@@ -105,3 +105,12 @@ def test_nodes_that_need_somebody_come_first(admin_client: Client, service: Host
     text = words(admin_client.get("/admin/"))
     grid = text[text.index("Nodes 4") :]
     assert grid.index("zzz-1 Silent") < grid.index("aaa-1 Ready")
+
+
+def test_each_language_has_its_own(service: HostingService) -> None:
+    """What was kept for one person is not shown to another in the wrong words, or with the wrong mark in numbers."""
+    for days in (1, 2, 3, 4):
+        operation(service, days, 1.5)
+    assert shown()["Operations a day"][0] == "0.6" and shown()["Time of an operation"][0] == "1.5 s"
+    with translation.override("de"):
+        assert shown()["Vorgänge pro Tag"][0] == "0,6" and shown()["Dauer eines Vorgangs"][0] == "1,5 s"

@@ -14,7 +14,7 @@ from hosting.portal import fetching
 from tests import people
 from tests.web.portal import cookie_for, site
 from tests.web.portal_shots import fill
-from tests.web.test_crawl import AXE, RUN_AXE, WATCH, crawl
+from tests.web.test_crawl import AXE, WATCH, crawl, problems_of
 
 pytestmark = [
     pytest.mark.browser,
@@ -23,7 +23,6 @@ pytestmark = [
 ]
 #: Pages of every sort that each of them reaches at least.
 AT_LEAST = {"owner": 34, "viewer": 18, "reseller": 36, "acting": 24}
-LOOKS = [(width, scheme) for width in (1440, 390) for scheme in ("light", "dark")]
 
 
 def enter(view: Any, who: str, language: str = "") -> tuple[str, ...]:
@@ -71,12 +70,7 @@ def test_no_reachable_page_has_a_serious_barrier(window: Callable[..., Any], who
     def visit(sort: str, page: Any) -> None:
         page.evaluate(AXE)
         assert not language or page.evaluate("document.documentElement.lang") == language, sort
-        for width, scheme in LOOKS:
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)
-            wide = [f"{view.overflow()} px too wide"] if view.overflow() else []
-            if problems := [*page.evaluate(RUN_AXE), *wide]:
-                found[f"{sort} {width} {scheme}"] = problems
+        found.update(problems_of(view, sort))
 
     seen = crawl(view, visit, start)
     assert found == {}

@@ -12,9 +12,9 @@ from accounts.choices import MemberAccess
 from accounts.models import Reseller, User
 from audit.actor import Actor
 from hosting.choices import IntentState, OperationKind, OperationState, ServiceState
+from hosting.intent_cookie import COOKIE
 from hosting.models import HostingService, Intent, Operation
 from hosting.operations import nodes
-from hosting.portal.intents import COOKIE
 from hosting.services.intents import expire_intents
 from tests import factories, people
 from tests.unit.services.world import World, new_world

@@ -24,6 +24,7 @@ from hosting.services import bulk
 from hosting.services.intents import expire_intents
 from hosting.services.lifecycle import purge_due
 from hosting.signals_of_life import beat
+from observability import retention
 from observability.context import bind_trace
 from observability.health import history
 from observability.logging import get_logger
@@ -35,6 +36,7 @@ WATCH_SECONDS = 10.0
 HEALTH_SECONDS = 15.0
 WEBHOOK_SECONDS = 2.0
 FORGET_SECONDS = 900.0
+RETENTION_SECONDS = 3600.0
 
 #: prctl(2): the signal that a process gets when its parent ends.
 _PR_SET_PDEATHSIG = 1
@@ -141,6 +143,7 @@ class Worker:
             (webhook_sender.send_due, WEBHOOK_SECONDS),
             (webhook_sender.forget_old, FORGET_SECONDS),
             (history.forget_old, FORGET_SECONDS),
+            (retention.run_due, RETENTION_SECONDS),
         ]
 
     def _every(self, chore: Any, seconds: float) -> None:

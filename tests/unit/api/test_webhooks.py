@@ -25,6 +25,7 @@ from hosting.services.keys import rotate_worker_key
 from hosting.services.operations import cancel_operation
 from hosting.services.sites import suspend_service
 from hosting.services.webhooks import create_webhook, resend_delivery
+from observability.context import parse_traceparent
 from tests import factories, people
 from tests.unit.api.caller import Caller, code
 from tests.unit.services.world import World
@@ -108,7 +109,9 @@ def test_the_end_of_an_operation_is_told_and_signed(world: World, receiver: Rece
     expected = hmac.new(secret.encode(), f"{parts['t']}.".encode() + body, hashlib.sha256).hexdigest()
     assert parts["v1"] == expected
     assert headers["NPanel-Delivery"] == json.loads(body)["id"]
-    assert set(WebhookDelivery.objects.values_list("state", "attempts")) == {(DeliveryState.DELIVERED, 1)}
+    sent = next(headers for _path, headers, body in receiver.got if json.loads(body)["event"] == finished["event"])
+    trace = parse_traceparent(sent["traceparent"])
+    assert trace is not None and trace[0] == finished["data"]["operation"]["trace_id"]
 
 
 def test_who_is_told(world: World) -> None:

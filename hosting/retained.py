@@ -1,0 +1,166 @@
+"""Tells observability what hosting keeps for a time (operations, their journals), and audits runs of retention."""
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum, TextField, Value
+from django.db.models.functions import Cast, Coalesce, Length, TruncDate
+from django.forms.models import model_to_dict
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from audit.choices import Outcome
+from audit.record import Target, record
+from hosting.choices import FINAL_STATES, OperationKind, OperationState, ServiceState
+from hosting.models import JournalEntry, Operation
+from hosting.verbs import RETENTION_RUN
+from observability.models.retention import RetentionRun, RunState
+from observability.redaction import Limits, redact
+from observability.retained import Batch, Kind, register_kind
+from observability.retention import on_run
+
+_STATUS = {
+    OperationState.SUCCEEDED: "success",
+    OperationState.ROLLED_BACK: "failed",
+    OperationState.FAILED: "failed",
+    OperationState.ROLLBACK_FAILED: "failed",
+}
+_OUTCOMES = {RunState.RUNNING: Outcome.REQUESTED, RunState.SUCCEEDED: Outcome.SUCCEEDED}
+#: An archive keeps whole plans and journals; only what no page would show either is cut.
+_LIMITS = Limits(depth=20, items=100_000, text=1_000_000)
+#: What a restore, a purge or a rollback of a service looks for.
+_PILLARS = (OperationKind.DELETE, OperationKind.ROLLBACK)
+
+
+class Operations(Kind):
+    """Ended operations with plan, commands, journal and confirmation.
+
+    Those that changed something for a service that is still there stay: a rollback and a purge need them.
+    """
+
+    name = "operations"
+    label = _("Operations and their journals")
+
+    def batches(self, before: datetime.date) -> Iterator[Batch]:
+        """One for each day on which something ended."""
+        limit = datetime.datetime.combine(before, datetime.time(), datetime.UTC)
+        for moment in _removable().filter(finished_at__lt=limit).datetimes("finished_at", "day"):
+            day = moment.date()
+            size = sum(len(line) + 1 for line in map(_line, _of_day(day)))
+            end = moment + datetime.timedelta(days=1)
+            yield Batch(f"{self.name}/{day.year}/{day}", day, size, moment.isoformat(), end.isoformat())
+
+    def lines(self, batch: Batch) -> Iterator[bytes]:
+        """One line for each operation, in the order in which they ended."""
+        return map(_line, _of_day(batch.day).iterator(chunk_size=200))
+
+    @transaction.atomic
+    def remove(self, batch: Batch, lines: int) -> None:
+        """Delete the operations of a day, with their journals."""
+        ids = list(_of_day(batch.day).values_list("pk", flat=True))
+        if len(ids) != lines:
+            raise RuntimeError(f"{len(ids)} operations of {batch.day} may go, but {lines} are archived; they stay.")
+        JournalEntry.objects.filter(operation__in=ids).delete()
+        Operation.objects.filter(pk__in=ids).delete()
+
+    def hot_lines(self, narrowed: Mapping[str, Any]) -> Iterator[bytes]:
+        """Ended operations, oldest first; a name is looked up by its index."""
+        return map(_line, _narrowed(narrowed).order_by("finished_at", "pk").iterator(chunk_size=200))
+
+    def bytes_by_day(self) -> dict[datetime.date, int]:
+        """How long the texts of each day's operations and journals are in the database, counted there."""
+        found: dict[datetime.date, int] = {}
+        for rows, moment, columns in (
+            (
+                Operation.objects.exclude(finished_at=None),
+                "finished_at",
+                ("plan", "commands", "result", "error", "actor"),
+            ),
+            (JournalEntry.objects.exclude(operation__finished_at=None), "operation__finished_at", ("change", "error")),
+        ):
+            size = sum((Coalesce(Length(Cast(name, TextField())), 0) for name in columns), Value(0))
+            for day, total in rows.values_list(TruncDate(moment)).annotate(total=Sum(size)).order_by():
+                found[day] = found.get(day, 0) + int(total)
+        return found
+
+
+def _removable() -> QuerySet[Operation]:
+    """What nothing needs any more: of no service, of a purged one, or without a trace on a node."""
+    journal = JournalEntry.objects.filter(operation=OuterRef("pk"))
+    gone = Q(service=None) | Q(service__state=ServiceState.TERMINATED, service__archive_until=None)
+    idle = ~Q(kind__in=_PILLARS) & ~Exists(journal)
+    return Operation.objects.filter(gone | idle, state__in=FINAL_STATES).exclude(finished_at=None)
+
+
+def _of_day(day: datetime.date) -> QuerySet[Operation]:
+    start = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+    rows = _removable().filter(finished_at__gte=start, finished_at__lt=start + datetime.timedelta(days=1))
+    return rows.order_by("finished_at", "pk").prefetch_related("journal")
+
+
+def _narrowed(wanted: Mapping[str, Any]) -> QuerySet[Operation]:
+    rows = Operation.objects.filter(state__in=FINAL_STATES).exclude(finished_at=None).prefetch_related("journal")
+    for key, column in (("since", "finished_at__gte"), ("until", "finished_at__lt"), ("trace", "trace_id"),
+                        ("correlation", "correlation_id")):  # fmt: skip
+        if wanted.get(key):
+            rows = rows.filter(**{column: wanted[key]})
+    return rows
+
+
+def _line(operation: Operation) -> bytes:
+    """An operation as one line, with the fields of a log line and the rest under ``context``."""
+    ended, error = operation.finished_at, operation.error or {}
+    if ended is None:
+        raise ValueError("an operation that has not ended is not retained")
+    line = {
+        "timestamp": ended.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": "info" if operation.state == OperationState.SUCCEEDED else "error",
+        "service": "hosting",
+        "operation": "operation_apply",
+        "trace_id": operation.trace_id,
+        "message": f"{operation.kind} {operation.target_label}: {operation.state}",
+        "correlation_id": operation.correlation_id,
+        "request_id": operation.request_id,
+        "actor_id": operation.actor.get("id", ""),
+        "actor_role": operation.actor.get("role", ""),
+        "duration_ms": None if operation.seconds is None else round(operation.seconds * 1000),
+        "status": _STATUS.get(OperationState(operation.state), ""),
+        "error_code": error.get("code", ""),
+        "context": redact(_details(operation), _LIMITS),
+    }
+    return json.dumps({k: v for k, v in line.items() if v not in (None, "")}, separators=(",", ":")).encode()
+
+
+def _details(operation: Operation) -> dict[str, Any]:
+    names = ("kind", "state", "phase", "target_key", "target_label", "refs", "actor", "actor_login", "reason", "plan",
+             "plan_digest", "attempts", "error", "result", "commands", "round_trips", "created_at", "started_at",
+             "finished_at")  # fmt: skip
+    intent = getattr(operation, "intent", None)
+    return {
+        "operation_id": str(operation.pk),
+        **{name: getattr(operation, name) for name in names},
+        "journal": [model_to_dict(entry, exclude=("id", "operation")) for entry in operation.journal.all()],
+        "intent": None if intent is None else model_to_dict(intent, exclude=("id", "operation", "bulk")),
+    }
+
+
+def _audit(run: RetentionRun, actor: Actor | None) -> None:
+    """Record that a run begins, and what it did."""
+    facts = {"archived": run.archived, "lines": run.lines, "bytes": run.bytes, "deleted": run.deleted}
+    record(
+        verb=RETENTION_RUN,
+        actor=actor or Actor.system("retention"),
+        target=Target("observability.retentionrun", str(run.pk), run.kind),
+        outcome=_OUTCOMES.get(RunState(run.state), Outcome.FAILED),
+        after=facts if run.finished_at else None,
+        reason=run.error[:300],
+    )
+
+
+def register() -> None:
+    """Hand the operations and the audit to observability."""
+    register_kind(Operations())
+    on_run(_audit)

@@ -1,0 +1,127 @@
+"""Finds lines among what is hot and what is archived, in one pass that keeps nothing in memory."""
+
+import datetime
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from observability.archive import ArchiveStore, Manifest
+from observability.retained import Kind, kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for; what is empty matters not.
+
+    ``names`` are names or ids of customers, services, people: each must stand in the line as a whole word.
+    """
+
+    trace: str = ""
+    correlation: str = ""
+    since: datetime.datetime | None = None
+    until: datetime.datetime | None = None
+    text: str = ""
+    names: tuple[str, ...] = ()
+    level: str = ""
+    operation: str = ""
+    kinds: tuple[str, ...] = ()
+    hot: bool = True
+    archived: bool = True
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a search has read so far: the archives by name, and how many lines."""
+
+    archives: list[str] = field(default_factory=list)
+    passed_over: int = 0
+    lines: int = 0
+
+
+def search(
+    wanted: Wanted, reading: Reading, store: ArchiveStore | None = None, on_archive: Callable[[str], None] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Matching lines with where they are from (a kind, or an archive's name): archives first, they are older.
+
+    Raises:
+        ArchiveError: an archive that has to be read is damaged, or encrypted and there is no key.
+    """
+    test = _test(wanted)
+    for kind in kinds():
+        if wanted.kinds and kind.name not in wanted.kinds:
+            continue
+        for source, lines in _sources(kind, wanted, reading, store, on_archive):
+            for raw in lines:
+                reading.lines += 1
+                line = test(raw)
+                if line is not None:
+                    yield source, line
+
+
+def _sources(
+    kind: Kind, wanted: Wanted, reading: Reading, store: ArchiveStore | None, on_archive: Callable[[str], None] | None
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    if wanted.archived:
+        place = store or ArchiveStore()
+        for manifest in list(place.manifests(kind.name)):
+            if manifest.deleted_at or not _may_hold(manifest, wanted):
+                reading.passed_over += 1
+                continue
+            reading.archives.append(manifest.name)
+            if on_archive is not None:
+                on_archive(manifest.name)
+            yield manifest.name, place.lines(manifest.name)
+    if wanted.hot:
+        yield kind.name, kind.hot_lines(asdict(wanted))
+
+
+def _may_hold(manifest: Manifest, wanted: Wanted) -> bool:
+    """Whether the times of an archive's lines meet the times asked for; one without times is read."""
+    if manifest.first and wanted.until and _moment(manifest.first) >= wanted.until:
+        return False
+    return not (manifest.last and wanted.since and _moment(manifest.last) < wanted.since)
+
+
+def _moment(text: str) -> datetime.datetime:
+    moment = datetime.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+
+
+def _test(wanted: Wanted) -> Callable[[bytes], dict[str, Any] | None]:
+    """Look at the raw line first: most lines are told apart without reading them as JSON."""
+    exact = {"trace_id": wanted.trace, "correlation_id": wanted.correlation, "level": wanted.level,
+             "operation": wanted.operation}  # fmt: skip
+    asked = {name: value for name, value in exact.items() if value}
+    text = _escaped(wanted.text)
+    patterns = [re.compile(rb"(?<![\w-])" + re.escape(_escaped(name)) + rb"(?![\w-])") for name in wanted.names]
+
+    def test(raw: bytes) -> dict[str, Any] | None:
+        lowered = raw.lower()
+        if text not in lowered or not all(pattern.search(lowered) for pattern in patterns):
+            return None
+        try:
+            line = json.loads(raw)
+        except ValueError:
+            line = {"message": raw.decode("utf-8", "replace")}
+        if not isinstance(line, dict) or any(line.get(name) != value for name, value in asked.items()):
+            return None
+        return line if _in_time(line, wanted) else None
+
+    return test
+
+
+def _escaped(text: str) -> bytes:
+    """How a text stands in a line of JSON, in lower case (lines are written in ASCII)."""
+    return json.dumps(text)[1:-1].lower().encode()
+
+
+def _in_time(line: dict[str, Any], wanted: Wanted) -> bool:
+    if wanted.since is None and wanted.until is None:
+        return True
+    try:
+        moment = _moment(str(line["timestamp"]))
+    except (KeyError, ValueError):
+        return False
+    return not ((wanted.since and moment < wanted.since) or (wanted.until and moment >= wanted.until))
