@@ -54,7 +54,7 @@ class Renderer:
     def _node(self, node: SyntaxTreeNode) -> SafeString | str:
         special = getattr(self, f"_{node.type}", None)
         if special is not None:
-            return special(node)  # type: ignore[no-any-return]
+            return special(node)
         if node.type in _PLAIN:
             tag = _PLAIN[node.type]
             return format_html("<{}>{}</{}>", tag, self.blocks(node.children), tag)

@@ -38,7 +38,10 @@ DRILLS: tuple[Drill, ...] = (
         hard=False,
     ),
     Drill("missing-logs", "missing-logs-after-a-deletion", (), faults.delete_gone),
-    Drill("slow-sign-in", "slow-sign-in", ("SignInSlow",), _held.lock_people, _held.let_go, hard=False, busy=True),
+    Drill(
+        "slow-sign-in", "slow-sign-in", ("SignInSlow",), _held.lock_people, _held.let_go, after=_held.sign_in_once,
+        also=("ErrorRateHigh", "LatencyHigh"), hard=False, busy=True,
+    ),
     Drill("high-cpu", "high-cpu", ("CpuHigh",), faults.burn_cpu, faults.restart_worker, hard=False, busy=True),
 )  # fmt: skip
 
