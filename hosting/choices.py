@@ -54,7 +54,7 @@ class OperationKind(models.TextChoices):
 
 
 class OperationState(models.TextChoices):
-    """Where an operation is. The last six are final."""
+    """Where an operation is. The last five are final."""
 
     PENDING = "pending", _("Waiting")
     RUNNING = "running", _("Running")
@@ -189,6 +189,7 @@ TONES = {
     "succeeded": "good",
     "rolled_back": "warn",
     "failed": "bad",
+    "interrupted": "warn",
     "rollback_failed": "bad",
     "cancelled": "neutral",
     "intended": "info",

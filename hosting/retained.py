@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum, TextField, Value
-from django.db.models.functions import Cast, Coalesce, Length, TruncDate
+from django.db.models.functions import Cast, Coalesce, Concat, Length, Lower, TruncDate
 from django.forms.models import model_to_dict
 from django.utils.translation import gettext_lazy as _
 
@@ -31,6 +31,7 @@ _STATUS = {
 _OUTCOMES = {RunState.RUNNING: Outcome.REQUESTED, RunState.SUCCEEDED: Outcome.SUCCEEDED}
 #: An archive keeps whole plans and journals; only what no page would show either is cut.
 _LIMITS = Limits(depth=20, items=100_000, text=1_000_000)
+_NAMED = ("target_label", "target_key", "actor_login", "reason", "actor", "plan", "commands", "result", "error", "refs")
 #: What a restore, a purge or a rollback of a service looks for.
 _PILLARS = (OperationKind.DELETE, OperationKind.ROLLBACK)
 
@@ -107,7 +108,26 @@ def _narrowed(wanted: Mapping[str, Any]) -> QuerySet[Operation]:
                         ("correlation", "correlation_id")):  # fmt: skip
         if wanted.get(key):
             rows = rows.filter(**{column: wanted[key]})
-    return rows
+    for name in wanted.get("names") or ():
+        rows = rows.filter(_naming(str(name).lower()))
+    return rows.select_related("intent")
+
+
+def _naming(name: str) -> Exists | Q:
+    """Rows that hold a name anywhere, found by the database: many times faster than reading them all as lines."""
+    escaped = json.dumps(name)[1:-1]  # how JSON columns have it
+    texts = Operation.objects.annotate(text=_joined(_NAMED)).filter(Q(text__contains=name) | Q(text__contains=escaped))
+    journal = JournalEntry.objects.annotate(text=_joined(("key", "change", "error")))
+    entries = journal.filter(Q(text__contains=name) | Q(text__contains=escaped), operation=OuterRef("pk"))
+    return Q(Exists(texts.filter(pk=OuterRef("pk")))) | Q(Exists(entries))
+
+
+def _joined(columns: tuple[str, ...]) -> Lower:
+    return Lower(
+        Concat(
+            *(Coalesce(Cast(column, TextField()), Value("", TextField())) for column in columns), Value("", TextField())
+        )
+    )
 
 
 def _line(operation: Operation) -> bytes:

@@ -24,6 +24,7 @@ from hosting.models import (
     Webhook,
     WebhookDelivery,
 )
+from observability.models import Incident
 
 _SEE_ALL = (Role.ADMIN, Role.SUPPORT)
 _NOBODY = Q(pk__in=())
@@ -178,6 +179,11 @@ def events(actor: Actor) -> QuerySet[Event]:
     if sees_all(actor):
         return found
     return found.filter(_events_of("service", services(actor)) | _events_of("accounts.customer", customers(actor)))
+
+
+def incidents(actor: Actor) -> QuerySet[Incident]:
+    """Incidents, newest first; only operators see any."""
+    return Incident.objects.all() if sees_all(actor) else Incident.objects.none()
 
 
 def _events_of(kind: str, rows: QuerySet[Any]) -> Q:

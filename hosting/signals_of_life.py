@@ -8,7 +8,15 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from hosting.adapters.base import Scope, adapters
-from hosting.choices import ConnectionKind, DriftState, NodeState, OperationKind, OperationState, ServiceState
+from hosting.choices import (
+    FINAL_STATES,
+    ConnectionKind,
+    DriftState,
+    NodeState,
+    OperationKind,
+    OperationState,
+    ServiceState,
+)
 from hosting.connections.base import Run, perform
 from hosting.desired import node_facts, setup_resources
 from hosting.errors import (
@@ -69,7 +77,7 @@ def register() -> None:
     register_backlog_provider(backlog)
     register_drift_provider(_drift_by_node)
     register_gauge_provider(_gauges)
-    initialise_hosting_labels(adapters(), OperationKind.values, OperationState.values)
+    initialise_hosting_labels(adapters(), OperationKind.values, FINAL_STATES)
 
 
 def _nodes() -> Iterator[Target]:

@@ -84,8 +84,8 @@ class Story:
 
     @property
     def slowest(self) -> float:
-        """What the longest moment took; the bars are measured against it."""
-        return max((moment.seconds or 0.0 for moment in self.moments), default=0.0)
+        """What the longest step took; bars are measured against it. A result sums its steps up, so it is none."""
+        return max((moment.seconds or 0.0 for moment in self.moments if moment.sort != "result"), default=0.0)
 
 
 def chapters(moments: Iterable[Moment]) -> list[Chapter]:
@@ -225,7 +225,7 @@ def _matters(line: dict[str, Any]) -> bool:
 def _line(line: dict[str, Any]) -> Moment:
     request = line.get("operation") == "http_request"
     took, level = line.get("duration_ms"), str(line.get("level", ""))
-    who = f"{_('user')} {line['user_id']}" if line.get("user_id") else ""
+    who = _("user %(user)s") % {"user": line["user_id"]} if line.get("user_id") else ""
     parts = (str(line.get("service", "")), "" if request else str(line.get("operation", "")), who)
     note = " · ".join(part for part in (*parts, str(line.get("error_message", ""))) if part)
     return Moment(

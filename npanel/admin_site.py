@@ -17,7 +17,7 @@ from accounts.actors import actor_from_request
 from accounts.policies import OperatorPolicy
 
 #: Apps with pages in the console. Others' admins (the queue's runs any dotted path) are not let in.
-SHOWN_APPS = frozenset({"accounts", "audit", "hosting"})
+SHOWN_APPS = frozenset({"accounts", "audit", "hosting", "observability"})
 
 #: Django's own pages that have no place in this console.
 UNUSED = frozenset(
@@ -53,6 +53,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         _("Nodes and operations"),
         (
             ("health", _("Health"), "monitor", "", ""),
+            ("observability_incident_changelist", _("Incidents"), "triangle-alert", "incidents", "bad"),
             ("hosting_node_changelist", _("Nodes"), "server", "", ""),
             ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
             ("hosting_bulkrun_changelist", _("Bulk runs"), "list", "", ""),

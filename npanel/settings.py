@@ -46,6 +46,8 @@ NPANEL_FINAL_ARCHIVE_DAYS = env.number("FINAL_ARCHIVE_DAYS", 30)
 NPANEL_TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
 NPANEL_METRICS_ALLOW = env.words("METRICS_ALLOW", "127.0.0.0/8,::1/128")
 NPANEL_METRICS_TOKEN = env.text("METRICS_TOKEN")
+# Alertmanager proves itself with it at /hooks/alertmanager/; without one nobody can.
+NPANEL_ALERT_TOKEN = env.text("ALERT_TOKEN")
 NPANEL_AUDIT_SPOOL_DIR = env.path("AUDIT_SPOOL_DIR", VAR_DIR / "spool")
 NPANEL_ARCHIVE_AGE_RECIPIENTS = env.words("ARCHIVE_AGE_RECIPIENTS")
 NPANEL_ARCHIVE_AGE_IDENTITY = env.text("ARCHIVE_AGE_IDENTITY") or None
@@ -299,7 +301,7 @@ NPANEL_API_WAITERS_EACH = env.number("API_WAITERS_EACH", 2)
 # Development only: webhooks may go to http addresses and to this machine.
 NPANEL_WEBHOOK_LOOPBACK = env.boolean("WEBHOOK_LOOPBACK", not PRODUCTION) and not PRODUCTION
 
-PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, float("inf"))
+PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0, float("inf"))
 
 # Commands are read by people: their log lines go to a file, those of servers to stderr unless a file is named.
 _log_file = env.text("LOG_FILE") or (str(VAR_DIR / "log" / "command.log") if NPANEL_INTERFACE == "command" else "")

@@ -5,11 +5,13 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from hosting.api.problems import not_found
+from npanel.alert_hook import alertmanager
 from npanel.crossing import other_interface
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("observability.urls")),
+    path("hooks/alertmanager/", alertmanager, name="alertmanager"),
     path("admin/account/", include("accounts.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("hosting.api.urls")),

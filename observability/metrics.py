@@ -16,7 +16,7 @@ from observability.operations import METRICS_SCRAPE
 __all__ = ["mark_process_dead", "merge_dead_processes", "prepare_multiprocess_dir"]
 
 _OPERATION_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, float("inf"))
-_PROBE_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, float("inf"))
+_PROBE_BUCKETS = (0.005, 0.025, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, float("inf"))
 _QUERY_BUCKETS = (0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, float("inf"))
 
 SSH_ERROR_TYPES = ("refused", "timeout", "host_key_changed", "host_key_unknown", "auth", "dropped", "other")
@@ -121,11 +121,13 @@ def login_attempted(status: str) -> None:
 
 
 def initialise_hosting_labels(adapters: Iterable[str], operations: Iterable[str], statuses: Iterable[str]) -> None:
-    """Start every combination of the hosting counters at 0."""
+    """Start every combination of the hosting counter at 0.
+
+    Not that of the durations: quantiles need no zero, and their buckets would be most of each scrape.
+    """
     kinds, ends = list(operations), list(statuses)
     for adapter in adapters:
         for operation in kinds:
-            hosting_operation_duration.labels(adapter=adapter, operation=operation)
             for status in ends:
                 hosting_operations.labels(adapter=adapter, operation=operation, status=status)
 

@@ -59,6 +59,7 @@ AUDIT_DOCTOR = "audit_doctor"
 SECRET_ACCESS = "secret_access"  # noqa: S105 - a label, not a secret
 # The panel itself
 HEALTH_CHECK = "health_check"
+ALERT_RECEIVE = "alert_receive"
 METRICS_SCRAPE = "metrics_scrape"
 DATABASE_QUERY = "database_query"
 SCHEMA_MIGRATION = "schema_migration"

@@ -1,12 +1,26 @@
 """The console's pages on hosting: one module per group, each thin over selectors and services."""
 
-from hosting.admin import bulk, customers, databases, drift, members, names, nodes, operations, plans, records, services
+from hosting.admin import (
+    bulk,
+    customers,
+    databases,
+    drift,
+    incidents,
+    members,
+    names,
+    nodes,
+    operations,
+    plans,
+    records,
+    services,
+)
 
 __all__ = [
     "bulk",
     "customers",
     "databases",
     "drift",
+    "incidents",
     "members",
     "names",
     "nodes",

@@ -19,6 +19,7 @@ from hosting.admin.nodes import SILENT_AFTER
 from hosting.choices import BulkState, DriftState, NodeState, OperationState, ServiceState
 from hosting.models import BulkRun, HostingPlan, Operation
 from hosting.translated import translated
+from observability.models.incidents import Incident, IncidentState
 
 #: Lines of one sort; more are a link away.
 SHOWN = 8
@@ -79,6 +80,7 @@ def attention(actor: Actor) -> list[Line]:
     failed = _newest_failed(actor)
     waiting = selectors.bulk_runs(actor).filter(state=BulkState.WAITING)
     return [
+        *_incidents(actor),
         *(_failed(operation) for operation in failed),
         *_nodes(actor),
         *_out_of_sync(actor, failed),
@@ -96,6 +98,7 @@ def running(actor: Actor) -> QuerySet[Operation]:
 def counts(actor: Actor) -> dict[str, int]:
     """What waits, for the rail; each is counted to 100 at most."""
     return {
+        "incidents": selectors.incidents(actor).exclude(state=IncidentState.RESOLVED).order_by()[:_COUNTED].count(),
         "failed": unresolved(actor).order_by()[:_COUNTED].count(),
         "planned": selectors.operations(actor).filter(state=OperationState.PLANNED).order_by()[:_COUNTED].count(),
         "drift": selectors.drift_items(actor).filter(state=DriftState.OPEN).order_by()[:_COUNTED].count(),
@@ -160,6 +163,21 @@ def _grid(actor: Actor) -> dict[str, Any]:
     for node in nodes:
         node.service_count = services.get(node.pk, 0)
     return {"nodes": nodes, "node_count": everyone.count(), "silent_before": timezone.now() - SILENT_AFTER}
+
+
+def _incidents(actor: Actor) -> list[Line]:
+    """What alerts say is wrong now, unacknowledged first."""
+    found = selectors.incidents(actor).exclude(state=IncidentState.RESOLVED)
+    return [_incident(one) for one in found.order_by("-state", "-pk")[:SHOWN]]
+
+
+def _incident(incident: Incident) -> Line:
+    taken = incident.state == IncidentState.ACKNOWLEDGED
+    where = _("%s deals with it") % incident.acknowledged_by if taken else str(incident.get_severity_display())
+    tone = "warn" if incident.severity == "warning" else "bad"
+    return Line(
+        tone, "triangle-alert", incident.summary, where, incident.started_at, address_of(incident), _("Open incident")
+    )
 
 
 def _failed(operation: Operation) -> Line:

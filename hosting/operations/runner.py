@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -285,7 +286,7 @@ class Attempt:
             self.connection.save()
 
 
-def _facts_of(operation: Operation) -> dict[str, object]:
+def _facts_of(operation: Operation) -> dict[str, Any]:
     return {
         "npanel.operation_id": str(operation.pk),
         "npanel.operation": operation.kind,

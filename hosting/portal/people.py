@@ -97,8 +97,14 @@ def _ask(
     request: PortalRequest, question: Ask, customer: Customer, subject: Any, form: PortalForm, about: str
 ) -> HttpResponse:
     """Ask on a page that leads back to where the person came from: a reseller to the customer, others to all people."""
-    if request.user.role == Role.RESELLER:
-        back, section, trail = reverse("portal:customer", args=(customer.pk,)), "customers", customer.name
-    else:
-        back, section, trail = reverse("portal:people"), "people", _("People")
-    return ask(request, question, subject, form, back=back, section=section, about=about, trail=trail)
+    from_customer = request.user.role == Role.RESELLER
+    return ask(
+        request,
+        question,
+        subject,
+        form,
+        back=reverse("portal:customer", args=(customer.pk,)) if from_customer else reverse("portal:people"),
+        section="customers" if from_customer else "people",
+        about=about,
+        trail=customer.name if from_customer else _("People"),
+    )

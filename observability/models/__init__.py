@@ -1,6 +1,7 @@
 """What observability keeps in the database."""
 
 from observability.models.health import HealthPeriod
+from observability.models.incidents import Incident, IncidentNote
 from observability.models.retention import RetentionRun
 
-__all__ = ["HealthPeriod", "RetentionRun"]
+__all__ = ["HealthPeriod", "Incident", "IncidentNote", "RetentionRun"]

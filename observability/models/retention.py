@@ -7,11 +7,11 @@ from django.utils.translation import gettext_lazy as _
 class RunState(models.TextChoices):
     """How a run stands."""
 
-    RUNNING = "running", _("running")
-    SUCCEEDED = "succeeded", _("succeeded")
-    FAILED = "failed", _("failed")
+    RUNNING = "running", _("Running")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
     #: The process that ran it is gone; what it had begun was taken up by the next run.
-    INTERRUPTED = "interrupted", _("interrupted")
+    INTERRUPTED = "interrupted", _("Interrupted")
 
 
 class RetentionRun(models.Model):

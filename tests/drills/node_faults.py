@@ -20,8 +20,8 @@ class NodeFault:
     name: str
     page: str
     says: str
-    inject: Callable[[Node], None]
-    undo: Callable[[Node], None]
+    inject: Callable[[Node], object]
+    undo: Callable[[Node], object]
     mended: Callable[[Node], bool]
 
 

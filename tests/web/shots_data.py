@@ -57,6 +57,7 @@ def fill() -> dict[str, str]:
         "health": reverse("admin:health"),
         "palette": "/admin/hosting/hostingservice/",
         "search": reverse("admin:search"),
+        "timeline": reverse("admin:timeline", args=(_told().trace_id,)),
         "search-found": reverse("admin:search") + "?q=b",
         "search-nothing": reverse("admin:search") + "?q=quark",
         "services": reverse("admin:hosting_hostingservice_changelist"),
@@ -262,3 +263,9 @@ _STUCK = {
     "hint": "When the node answers again, run: manage.py service_plan nordlicht",
     "permanent": False,
 }
+
+
+def _told() -> Operation:
+    """The operation with most to tell: one that failed after commands ran."""
+    ended = Operation.objects.exclude(error=None).order_by("-created_at")
+    return max(ended, key=lambda operation: (len(operation.commands), operation.journal.count()))

@@ -164,6 +164,6 @@ def test_an_event_says_what_happened_in_words(admin_client: Client, service: Hos
     text = words(answer)
     assert "Changed the customer Ada" in text and "Ticket 4711" in text
     assert "email a@x.example b@x.example" in text
-    assert f"?q=trace:{TRACE}" in answer.content.decode() and "?q=ip:203.0.113.5" in answer.content.decode()
+    assert f"/admin/timeline/{TRACE}/" in answer.content.decode() and "?q=ip:203.0.113.5" in answer.content.decode()
     assert admin_client.get("/admin/audit/event/999999/change/").status_code == 404
     assert admin_client.post(f"/admin/audit/event/{event.pk}/change/").status_code == 403

@@ -18,6 +18,7 @@ WEB_RIGHTS = {
     "hosting_activationlock": "SELECT",
     "hosting_activationticket": "SELECT",
     "hosting_workerheartbeat": "SELECT",
+    "observability_healthperiod": "SELECT",
     "hosting_operation": "SELECT, INSERT, UPDATE",
     "hosting_driftitem": "SELECT, UPDATE",
     "django_migrations": "SELECT",

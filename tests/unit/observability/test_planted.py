@@ -11,6 +11,7 @@ from audit.models import Event
 from audit.record import Target, record
 from hosting.errors import HostingError
 from hosting.operations.journal import error_json
+from hosting.texts import Text
 from hosting.verbs import FILE_QUARANTINE
 from observability.logging import get_logger
 from tests import people
@@ -68,7 +69,7 @@ def test_audit_events(secret: str, text: str) -> None:
 @PLANTED
 def test_operations_errors(secret: str, text: str) -> None:
     """As what a node said, kept with a failed operation and with a journal entry."""
-    assert secret not in json.dumps(error_json(HostingError(text, hint=text, code="x")))
+    assert secret not in json.dumps(error_json(HostingError(Text(text), hint=Text(text), code="x")))
 
 
 @pytest.mark.parametrize("key", ["password", "token", "cookie", "authorization", "dsn", "totp_secret", "recovery_codes",

@@ -1,0 +1,117 @@
+"""Alerts become incidents, and people deal with them in the console."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+
+from audit.models import Event
+from observability.models import Incident
+from tests.web.pages import words
+
+pytestmark = pytest.mark.django_db
+TOKEN = "a-token-of-alertmanager"
+HOOK = "/hooks/alertmanager/"
+
+
+@pytest.fixture(autouse=True)
+def _token(settings: Any) -> None:
+    settings.NPANEL_ALERT_TOKEN = TOKEN
+
+
+def alert(status: str = "firing", start: str = "2026-11-01T10:00:00Z", **labels: str) -> dict[str, Any]:
+    """One alert as Alertmanager tells it."""
+    return {
+        "status": status,
+        "fingerprint": "0123456789abcdef",
+        "startsAt": start,
+        "endsAt": "2026-11-01T10:05:00Z" if status == "resolved" else "0001-01-01T00:00:00Z",
+        "labels": {"alertname": "NodeDown", "severity": "page", "node": "web1", **labels},
+        "annotations": {
+            "summary": "web1 <script>does not answer",
+            "runbook_url": "https://git.example/docs/runbook/node-down.md#symptoms",
+        },
+    }
+
+
+def tell(*alerts: Any, token: str = TOKEN) -> int:
+    """The status that a delivery gets."""
+    body = json.dumps({"alerts": list(alerts)})
+    given = {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+    return Client().post(HOOK, body, content_type="application/json", **given).status_code
+
+
+def test_an_alert_opens_one_incident_and_ends_it() -> None:
+    """Told twice it is one; resolved it has an end; back soon it is the same, later another."""
+    assert tell(alert()) == 200 and tell(alert()) == 200
+    incident = Incident.objects.get()
+    assert (incident.state, incident.severity, incident.node, incident.runbook) == ("open", "page", "web1", "node-down")
+    assert "alert NodeDown (page)" in incident.report and "## Root cause" in incident.report
+    tell(alert("resolved"))
+    incident.refresh_from_db()
+    assert incident.state == "resolved" and incident.ended_at.minute == 5
+    tell(alert(start="2026-11-01T10:20:00Z"))
+    assert Incident.objects.get().state == "open"
+    tell(alert("resolved"))
+    tell(alert(start="2026-11-01T12:00:00Z"))
+    assert Incident.objects.count() == 2
+    told = list(Event.objects.filter(verb__startswith="incident.").order_by("id").values_list("verb", flat=True))
+    assert told == [f"incident.{verb}" for verb in ("open", "resolve", "reopen", "resolve", "open")]
+
+
+def test_only_alertmanager_is_heard(settings: Any) -> None:
+    """Another token, no token set, and what is no list of alerts."""
+    assert tell(alert(), token="another") == 401
+    assert tell({"status": "firing"}) == 400 and tell(*[alert()] * 201) == 400
+    assert Client().get(HOOK).status_code == 405
+    settings.NPANEL_ALERT_TOKEN = ""
+    assert tell(alert(), token="") == 401
+    assert not Incident.objects.exists()
+
+
+def test_labels_are_bounded_and_never_believed() -> None:
+    """An unknown severity is a warning; long values are cut."""
+    tell(alert(severity="<b>", node="n" * 5_000))
+    incident = Incident.objects.get()
+    assert incident.severity == "warning" and len(incident.node) == 100
+    assert max(len(value) for value in incident.labels.values()) <= 200
+
+
+def test_without_a_database_alertmanager_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """503, so that nothing is lost."""
+
+    def gone(*args: Any, **kwargs: Any) -> Any:
+        raise DatabaseError("gone away")
+
+    monkeypatch.setattr("hosting.services.incidents._open", gone)
+    assert tell(alert()) == 503
+
+
+def test_an_operator_deals_with_an_incident(admin_client: Client) -> None:
+    """On the start page, taken on, noted, reported, resolved; each in the audit log; nothing of it is markup."""
+    tell(alert())
+    page = f"/admin/observability/incident/{Incident.objects.get().pk}"
+    assert "web1 &lt;script&gt;does not answer" in words(admin_client.get("/admin/"))
+    assert "<script>does" not in admin_client.get(f"{page}/change/").content.decode()
+    assert "/admin/runbook/node-down/#symptoms" in admin_client.get(f"{page}/change/").content.decode()
+    admin_client.post(f"{page}/acknowledge/")
+    admin_client.post(f"{page}/note/", {"text": "Asked the hoster"})
+    admin_client.post(f"{page}/report/", {"text": "A cable"})
+    assert "Asked the hoster" in words(admin_client.get(f"{page}/change/"))
+    admin_client.post(f"{page}/resolve/", {"reason": "It answers"})
+    incident = Incident.objects.get()
+    assert (incident.state, incident.report, bool(incident.acknowledged_by)) == ("resolved", "A cable", True)
+    assert "web1" in words(admin_client.get("/admin/observability/incident/"))
+    verbs = set(Event.objects.filter(actor_type="user").values_list("verb", flat=True))
+    assert verbs >= {f"incident.{verb}" for verb in ("acknowledge", "note", "report", "resolve")}
+
+
+def test_support_reads_and_strangers_do_not(support_client: Client, stranger_client: Client) -> None:
+    """Support sees the page and may change nothing."""
+    tell(alert())
+    page = f"/admin/observability/incident/{Incident.objects.get().pk}"
+    assert support_client.get(f"{page}/change/").status_code == 200
+    assert support_client.post(f"{page}/acknowledge/").status_code == 403
+    assert stranger_client.get(f"{page}/change/").status_code in (302, 403, 404)
