@@ -13,7 +13,8 @@ DRILLS: tuple[Drill, ...] = (
         also=("ErrorRateHigh", "QueueStalled"),
     ),
     Drill(
-        "database-crowded", "database-connection-failure", ("DatabaseConnectionsExhausted",), _held.crowd, _held.let_go
+        "database-crowded", "database-connection-failure", ("DatabaseConnectionsExhausted",), _held.crowd,
+        _held.let_go, also=("DatabaseDown", "DatabaseSlow"),
     ),
     Drill("disk-full", "disk-full", ("DiskFull",), faults.fill_disk, faults.empty_disk, also=("DiskFilling",)),
     Drill(
@@ -37,7 +38,10 @@ DRILLS: tuple[Drill, ...] = (
         hard=False,
     ),
     Drill("missing-logs", "missing-logs-after-a-deletion", (), faults.delete_gone),
-    Drill("slow-sign-in", "slow-sign-in", ("SignInSlow",), _held.lock_people, _held.let_go, hard=False, busy=True),
+    Drill(
+        "slow-sign-in", "slow-sign-in", ("SignInSlow",), _held.lock_people, _held.let_go, after=_held.sign_in_once,
+        also=("ErrorRateHigh", "LatencyHigh"), hard=False, busy=True,
+    ),
     Drill("high-cpu", "high-cpu", ("CpuHigh",), faults.burn_cpu, faults.restart_worker, hard=False, busy=True),
 )  # fmt: skip
 

@@ -76,6 +76,14 @@ def _hang(node: Node) -> None:
     node.exec(["pkill", "-STOP", "sshd"])
 
 
+def _go_on(node: Node) -> None:
+    node.exec(["pkill", "-CONT", "sshd"])
+
+
+def _power_on(node: Node) -> None:
+    node.up()
+
+
 def _hangs(node: Node) -> bool:
     pid = node.exec(["systemctl", "show", "--property=MainPID", "--value", "ssh"]).stdout.strip()
     return node.exec(["ps", "-o", "state=", "-p", pid]).stdout.strip() in ("T", "")
@@ -96,11 +104,11 @@ NODE_FAULTS = {
         stopped("dns-down", "dns-failure", "pdns", "The node's zones are not answered for."),
         NodeFault(
             "ssh-hang", "hosting-operation-timeouts", "Changes stay pending or time out.", _hang,
-            lambda node: _run(node, "pkill", "-CONT", "sshd"), lambda node: not _hangs(node),
+            _go_on, lambda node: not _hangs(node),
         ),
         NodeFault(
             "node-down", "node-down", "Nothing of the node answers.", lambda node: node.power_cut(),
-            lambda node: node.up(), _is_up,
+            _power_on, _is_up,
         ),
         NodeFault(
             "broken-vhost", "broken-vhost", "Somebody has edited a site's file by hand.", _broken.inject, _broken.undo,

@@ -127,6 +127,7 @@ class Run:
                     self.drill.between(self.stack)  # type: ignore[misc]
                     pressed = True
                 self._run(shell, block)
+        self.drill.after(self.stack)
         self.record.recover_s = round(time.monotonic() - self._told_at, 1)
 
     def _run(self, shell: Shell, block: Block) -> None:

@@ -106,8 +106,16 @@ class Units:
         """Stop all units and remove their cgroups."""
         for name in self.names():
             self.stop(name)
+            self._bury(Path(self._unit(name).cgroups[0]))
+
+    @staticmethod
+    def _bury(group: Path) -> None:
+        """EBUSY while the killed processes are being buried: another round."""
+        deadline = time.monotonic() + STOP_S
+        while group.is_dir() and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
-                Path(self._unit(name).cgroups[0]).rmdir()
+                group.rmdir()
+            time.sleep(0.05)
 
     def is_active(self, name: str) -> bool:
         """Whether its first process lives."""
