@@ -1,6 +1,7 @@
 """Writes the five Grafana dashboards: ``python deploy/grafana/build.py [--runbook-base URL]``.
 
-What they show is said here in one line a panel; the JSON files beside it are what Grafana reads. Only the standard library is used.
+What they show is said here in one line a panel; the JSON files beside it are what Grafana reads.
+Only the standard library is used.
 """
 
 import argparse
@@ -67,13 +68,14 @@ def share(part: str, whole: str) -> str:
 def p(quantile: float, metric: str, by: str = "", where: str = "") -> str:
     """A quantile of a histogram."""
     labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({quantile}, sum by ({labels}) (rate({metric}_bucket{{{where}}}[$__rate_interval])))"
+    chosen = f"{{{where}}}" if where else ""
+    return f"histogram_quantile({quantile}, sum by ({labels}) (rate({metric}_bucket{chosen}[$__rate_interval])))"
 
 
 def rate(metric: str, by: str = "", where: str = "") -> str:
     """How often a second."""
-    inner = f"(rate({metric}{{{where}}}[$__rate_interval]))" if where else f"(rate({metric}[$__rate_interval]))"
-    return f"sum by ({by}) {inner}" if by else f"sum{inner}"
+    chosen = f"{{{where}}}" if where else ""
+    return f"sum{f' by ({by}) ' if by else ''}(rate({metric}{chosen}[$__rate_interval]))"
 
 
 OBSERVED = rate(RESPONSES, where=WORK)
@@ -81,7 +83,8 @@ ERRORS = rate(RESPONSES, where=f'status=~"5..",{WORK}')
 REQUEST_RATE = lines("Requests", "Requests a second of people and programs, without probes.", (OBSERVED, "requests"),
                      unit=REQUESTS, runbook="system-down")  # fmt: skip
 ERROR_SHARE = lines("Errors", "Share of requests that were answered with an error of the panel. Alert above 5 %.",
-                    (share(ERRORS, OBSERVED), "errors"), unit=RATIO, limits=(0.01, 0.05), runbook="system-down")  # fmt: skip
+                    (share(ERRORS, OBSERVED), "errors"), unit=RATIO, limits=(0.01, 0.05),
+                    runbook="system-down")  # fmt: skip
 LATENCIES = lines(
     "Time of a request", "Half, 95 and 99 of 100 requests were faster. Alert when p95 is above 1 s.",
     *((p(q, LATENCY, where=WORK), f"p{int(q * 100)}") for q in (0.5, 0.95, 0.99)),
@@ -93,20 +96,22 @@ QUEUE_AGE = lines("Age of the queue", "How long the oldest operation has waited.
                   ("max(npanel_operation_queue_age_seconds)", "oldest"), unit=SECONDS, limits=(60, 300),
                   runbook="queue-stalled")  # fmt: skip
 DISK = lines(
-    "Fullest disk", "Used part of the fullest file system of the panel, and in three days at this pace. Alert at 80 and 90 %.",
+    "Fullest disk", "Used part of the fullest file system, and in three days at this pace. Alert at 80 and 90 %.",
     ("max(npanel_disk_used_ratio)", "used"),
     ("clamp(max(predict_linear(npanel_disk_used_ratio[6h], 3 * 86400)), 0, 2)", "in three days"),
     unit=RATIO, limits=(0.8, 0.9), runbook="disk-full",
 )  # fmt: skip
 MEMORY = lines("Memory", "Used part of the panel machine's memory. Alert at 80 and 85 %.",
-               ("max(npanel_memory_used_ratio)", "used"), unit=RATIO, limits=(0.8, 0.85), runbook="high-memory")  # fmt: skip
+               ("max(npanel_memory_used_ratio)", "used"), unit=RATIO, limits=(0.8, 0.85),
+               runbook="high-memory")  # fmt: skip
 CPU = lines("Processors", "Used part of the panel machine's processors.", ("max(npanel_cpu_used_ratio)", "used"),
             unit=RATIO, limits=(0.85, 0.97), runbook="high-cpu")  # fmt: skip
 CONNECTIONS = lines("Database connections", "Used part of the database's connections. Alert at 90 %.",
                     ("max(npanel_db_connections_used_ratio)", "used"), unit=RATIO, limits=(0.75, 0.9),
                     runbook="database-connection-failure")  # fmt: skip
 SSH = lines("SSH failures", "Failed attempts to reach a node, by reason.",
-            (rate("npanel_ssh_failures_total", "error_type"), "{{error_type}}"), unit=EVENTS, runbook="node-down")  # fmt: skip
+            (rate("npanel_ssh_failures_total", "error_type"), "{{error_type}}"), unit=EVENTS,
+            runbook="node-down")  # fmt: skip
 DNS = lines("DNS failures", "Queries of the health check without a usable answer.",
             (rate("npanel_dns_failures_total"), "failures"), unit=EVENTS, runbook="dns-failure")  # fmt: skip
 DAEMONS = Panel("Daemons", "The hosting daemons of each node.",
@@ -154,8 +159,9 @@ PERFORMANCE = (
     lines("Statements", "Database statements a second.", (rate("npanel_db_query_duration_seconds_count"), "statements"),
           unit=EVENTS, runbook="database-connection-failure"),
     CONNECTIONS, CPU, MEMORY,
-    lines("Replica", "How far a replica of the database is behind.", ("max(npanel_db_replication_lag_seconds)", "behind"),
-          unit=SECONDS, limits=(10, 60), runbook="database-connection-failure"),
+    lines("Replica", "How far a replica of the database is behind.",
+          ("max(npanel_db_replication_lag_seconds)", "behind"), unit=SECONDS, limits=(10, 60),
+          runbook="database-connection-failure"),
 )  # fmt: skip
 
 MIGRATION = (
@@ -166,7 +172,8 @@ MIGRATION = (
         'sum(npanel_migration_accounts{status="partial"})', limits=(1, 10), runbook="partial-migration"),
     one("Accounts failed", "Accounts that could not be taken over.",
         'sum(npanel_migration_accounts{status="failed"})', limits=(1, 10), runbook="migration-job-failures"),
-    one("Jobs in an hour", "Jobs that ended in the last hour.", "sum(increase(npanel_migration_jobs_completed_total[1h]))"),
+    one("Jobs in an hour", "Jobs that ended in the last hour.",
+        "sum(increase(npanel_migration_jobs_completed_total[1h]))"),
     one("Taken over in an hour", "What was copied from sources in the last hour.",
         "sum(increase(npanel_migration_bytes_total[1h]))", "bytes"),
     lines("Jobs started", "Jobs a second, by kind of source.",
@@ -317,7 +324,8 @@ def _siblings() -> dict[str, Any]:
 
 def _firing() -> dict[str, Any]:
     return {"name": "Alerts", "enable": True, "iconColor": "red", "datasource": SOURCE,
-            "expr": 'ALERTS{alertstate="firing",severity=~"page|critical"}', "titleFormat": "{{alertname}}"}  # fmt: skip
+            "expr": 'ALERTS{alertstate="firing",severity=~"page|critical"}',
+            "titleFormat": "{{alertname}}"}  # fmt: skip
 
 
 def _datasource() -> dict[str, Any]:
