@@ -131,10 +131,11 @@ def forget_old() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A quarter of an hour: when it ended, and what happened in it; None where nobody measured."""
+    """A quarter of an hour: when it ended, what happened in it (None where nobody measured), in how many seconds."""
 
     end: datetime.datetime
     reading: Reading | None
+    seconds: float = 0.0
 
 
 def slots(now: datetime.datetime) -> list[Slot]:
@@ -144,14 +145,16 @@ def slots(now: datetime.datetime) -> list[Slot]:
     newest: dict[int, int] = {}
     for pk, at in Sample.objects.filter(at__gte=ends[0] - SLOT).order_by("at").values_list("pk", "at"):
         newest[SLOTS - int((last - at - datetime.timedelta(seconds=1)) / SLOT)] = pk
-    kept = {row.pk: Reading(**row.data) for row in Sample.objects.filter(pk__in=newest.values())}
+    kept = {row.pk: (row.at, Reading(**row.data)) for row in Sample.objects.filter(pk__in=newest.values())}
     found = {place: kept[pk] for place, pk in newest.items() if pk in kept}
     return [_slot(found, place, ends[place]) for place in range(1, SLOTS + 1)]
 
 
-def _slot(found: dict[int, Reading], place: int, end: datetime.datetime) -> Slot:
-    now, before = found.get(place), found.get(place - 1)
-    return Slot(end, now.since(before) if now is not None and before is not None else None)
+def _slot(found: dict[int, tuple[datetime.datetime, Reading]], place: int, end: datetime.datetime) -> Slot:
+    if place not in found or place - 1 not in found:
+        return Slot(end, None)
+    (at, now), (before_at, before) = found[place], found[place - 1]
+    return Slot(end, now.since(before), (at - before_at).total_seconds())
 
 
 def disk_history(now: datetime.datetime, days: int) -> Sequence[tuple[datetime.datetime, float]]:
