@@ -53,6 +53,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         _("Nodes and operations"),
         (
             ("health", _("Health"), "monitor", "", ""),
+            ("performance", _("Performance"), "activity", "", ""),
             ("observability_incident_changelist", _("Incidents"), "triangle-alert", "incidents", "bad"),
             ("hosting_node_changelist", _("Nodes"), "server", "", ""),
             ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
@@ -105,6 +106,7 @@ class ConsoleSite(AdminSite):
             path("runbook/<slug:slug>/", self.admin_view(self.runbook), name="runbook_page"),
             path("health/", self.admin_view(self.health), name="health"),
             path("health/live/", self.admin_view(self.health_live), name="health_live"),
+            path("performance/", self.admin_view(self.performance), name="performance"),
             path("kept/", self.admin_view(self.kept), name="kept"),
             path("timeline/<str:wanted>/", self.admin_view(self.timeline), name="timeline"),
         ]
@@ -177,6 +179,15 @@ class ConsoleSite(AdminSite):
         if request.GET.get("version") == context["version"]:
             return HttpResponse(status=204)
         return TemplateResponse(request, "admin/npanel/health_live.html", context)
+
+    def performance(self, request: HttpRequest) -> HttpResponse:
+        """Requests, errors, times, operations, queue, nodes and capacity."""
+        from npanel.performance_page import performance_page  # see health
+
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(("GET", "HEAD"))
+        context = {**self.each_context(request), "title": _("Performance"), **performance_page()}
+        return TemplateResponse(request, "admin/npanel/performance.html", context)
 
     def kept(self, request: HttpRequest) -> HttpResponse:
         """For how long records are kept, and the disk they use."""

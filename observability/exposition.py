@@ -28,6 +28,11 @@ def exposition(accept: str = "") -> tuple[bytes, str]:
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
+def families() -> list[Metric]:
+    """What a scrape would tell, for those who read it here."""
+    return list(_Everything().collect())
+
+
 class _Everything:
     """What was recorded, what is known only now, and the names of what has no value yet."""
 

@@ -18,7 +18,7 @@ from hosting.services.bulk import start_bulk
 from hosting.state import Change, DaemonUnit, NodeFile, Package
 from hosting.verbs import NODE_ADD, OPERATION_VERBS
 from tests import factories, people
-from tests.web import rows, shots_health, shots_history
+from tests.web import rows, shots_health, shots_history, shots_performance
 
 #: Customer, user name and main domain.
 _NAMES = (
@@ -50,11 +50,13 @@ def fill() -> dict[str, str]:
     operations = _operations(services, nodes, actor)
     shots_history.live(services)
     shots_health.health()
+    shots_performance.performance()
     drift = rows.drift(services[3])
     rows.drift(services[4])
     return {
         "start": "/admin/",
         "health": reverse("admin:health"),
+        "performance": reverse("admin:performance"),
         "palette": "/admin/hosting/hostingservice/",
         "search": reverse("admin:search"),
         "timeline": reverse("admin:timeline", args=(_told().trace_id,)),

@@ -26,7 +26,7 @@ from hosting.services import bulk
 from hosting.services.intents import expire_intents
 from hosting.services.lifecycle import purge_due
 from hosting.signals_of_life import beat
-from observability import retention
+from observability import retention, samples
 from observability.context import bind_trace
 from observability.health import history
 from observability.logging import get_logger
@@ -38,6 +38,7 @@ WATCH_SECONDS = 10.0
 HEALTH_SECONDS = 15.0
 WEBHOOK_SECONDS = 2.0
 FORGET_SECONDS = 900.0
+SAMPLE_SECONDS = 60.0
 RETENTION_SECONDS = 3600.0
 SEAL_SECONDS = 2.0
 LOOK_SECONDS = 60.0
@@ -149,6 +150,8 @@ class Worker:
             (webhook_sender.send_due, WEBHOOK_SECONDS),
             (webhook_sender.forget_old, FORGET_SECONDS),
             (history.forget_old, FORGET_SECONDS),
+            (samples.take, SAMPLE_SECONDS),
+            (samples.forget_old, FORGET_SECONDS),
             (retention.run_due, RETENTION_SECONDS),
             (watch.seal_here, SEAL_SECONDS),
             (watch.look, LOOK_SECONDS),

@@ -1,15 +1,8 @@
 """A running panel is scraped: two gunicorn processes, a worker and commands add up, also after some of them died."""
 
-import contextlib
 import os
 import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -17,70 +10,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.metric_names import NAMES
+from tests.unit.observability.running_panel import PATIENCE_S, RunningPanel
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_S = 60.0
 REQUESTS = ("django_http_requests_before_middlewares_total", ())
 CPU_LOOKS = ("npanel_health_duration_seconds_count", (("check", "cpu"),))
-
-
-class RunningPanel:
-    """Its processes share a var folder with a fresh database."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.bind = f"127.0.0.1:{probe.getsockname()[1]}"
-        self.environment = os.environ | {
-            "NPANEL_VAR_DIR": str(folder), "NPANEL_DATABASE_URL": f"sqlite:///{folder}/panel.sqlite3",
-            "PROMETHEUS_MULTIPROC_DIR": "", "NPANEL_HEALTH_RESOLVERS": "127.0.0.1#9", "NPANEL_WORKERS": "1",
-        }  # fmt: skip
-        for name in ("PROMETHEUS_MULTIPROC_DIR", "DJANGO_SETTINGS_MODULE", "NPANEL_METRICS_DIR"):
-            self.environment.pop(name, None)
-        self.running: list[subprocess.Popen[bytes]] = []
-        self.session = requests.Session()
-        self.session.trust_env = False
-
-    def manage(self, *words: str) -> int:
-        argv = [sys.executable, "manage.py", *words]
-        done = subprocess.run(argv, cwd=ROOT, env=self.environment, capture_output=True, timeout=300, check=False)
-        return done.returncode
-
-    def start(self, *argv: str, **names: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, *argv], cwd=ROOT, env=self.environment | names,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        self.running.append(process)
-        return process
-
-    def get(self, path: str, **headers: str) -> requests.Response:
-        return self.session.get(f"http://{self.bind}{path}", headers=headers, timeout=PATIENCE_S)
-
-    def scrape(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-        """All samples by name and sorted labels."""
-        families = text_string_to_metric_families(self.get("/metrics").text)
-        return {
-            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in families
-            for sample in family.samples
-        }
-
-    def wait(self, condition: Callable[[], Any], what: str) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while True:
-            with contextlib.suppress(requests.ConnectionError):
-                if condition():
-                    return
-            assert time.monotonic() < until, f"{what} did not happen"
-            time.sleep(0.3)
-
-    def stop(self) -> None:
-        for process in self.running:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +22,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPanel]:
     """A panel with its two web processes."""
     found = RunningPanel(tmp_path_factory.mktemp("panel"))
     try:
-        assert found.manage("migrate", "--verbosity=0") == 0
-        found.manage("worker_key", "--init")
-        found.start(
-            "-m", "gunicorn", "--config", "gunicorn.conf.py",
-            NPANEL_INTERFACE="admin", NPANEL_BIND=found.bind, NPANEL_WEB_PROCESSES="2",
-        )  # fmt: skip
-        found.wait(lambda: found.get("/healthz").ok, "the web process")
+        found.begin()
         yield found
     finally:
         found.stop()
