@@ -88,7 +88,8 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def _sealed(row: dict[str, Any], keys: SubjectKeys) -> dict[str, Any]:
     """Fields about nobody stay as they are; those of an erased subject are there as they read now."""
-    whose, made = subjects(row), {}
+    whose = subjects(row)
+    made: dict[str, Any] = {}
     for group, names in PERSONAL.items():
         values = [row[name] for name in names]
         key = keys.key(whose[group])

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.choices import ActorType, Outcome
-from audit.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
+from audit.models.append_only import AppendOnlyModel
 
 
 def now_ms() -> Any:
@@ -62,8 +62,6 @@ class Event(AppendOnlyModel):
 
     node = models.CharField(_("node"), max_length=191, blank=True, default="")
     version = models.CharField(_("NPanel version"), max_length=32, blank=True, default="")
-
-    objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("audit event")
