@@ -27,6 +27,7 @@ from hosting.translated import shown
 from hosting.validators import one_line
 from hosting.verbs import BULK_CONFIRM, INTENT_CONFIRM, INTENT_EXPIRE, INTENT_TOKEN
 
+#: Written in hexadecimal: a token that begins with a dash would be an option to a command line.
 _TOKEN_BYTES = 32
 #: What makes two actors the same person at the same door's other side.
 _IDENTITY = ("type", "id", "login", "impersonator_id")
@@ -77,7 +78,7 @@ def issue_bulk_token(actor: Actor, run: BulkRun) -> str:
 
 
 def _issue(actor: Actor, intent: Intent, *, fresh: bool = False) -> str:
-    token, now = secrets.token_urlsafe(_TOKEN_BYTES), timezone.now()
+    token, now = secrets.token_hex(_TOKEN_BYTES), timezone.now()
     values: dict[str, Any] = {"token_sha256": _digest(token), "token_issued_at": now}
     if fresh:
         values["expires_at"] = now + LIFE

@@ -80,6 +80,7 @@ UNCHECKED: dict[tuple[str, str], str] = {
     ("Intent", "token_sha256"): "a digest that NPanel made",
     ("Operation", "target_key"): "made from a kind and an id",
     ("Operation", "target_label"): "a copy of a checked name",
+    ("Operation", "customer_name"): "a copy of a checked name",
     ("Operation", "active_key"): "a copy of target_key, or NULL",
     ("Operation", "actor_login"): "copied from an account; shown escaped",
     ("Operation", "reason"): "words of the actor, shown escaped, never rendered into a file",
