@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import actor_from_request
@@ -13,9 +14,13 @@ from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.forms import AskForm, NoQuestion
 from hosting.admin.pages import Action, ObjectAdmin
+from hosting.models import Operation
 from hosting.services import incidents
 from observability.models import Incident
 from observability.models.incidents import IncidentState
+
+#: So many operations are shown with an incident.
+AROUND = 10
 
 
 class NoteForm(AskForm):
@@ -86,7 +91,7 @@ class IncidentAdmin(ObjectAdmin):
             "waiting": obj.state == IncidentState.OPEN,
             "notes": obj.notes.all(),
             "labels": sorted(obj.labels.items()),
-            "runbook_url": runbook_url(obj),
+            "around": around(actor_from_request(request), obj),
         }
 
     @admin.display(description=_("state"))
@@ -106,9 +111,7 @@ class IncidentAdmin(ObjectAdmin):
         return cells.when(incident.ended_at)
 
 
-def runbook_url(incident: Incident) -> str:
-    """The runbook's page in the console, at the alert's heading ("" where the alert named none)."""
-    if not incident.runbook:
-        return ""
-    heading = f"#{incident.runbook_heading}" if incident.runbook_heading else ""
-    return f"/admin/runbook/{incident.runbook}/{heading}"
+def around(actor: Actor, incident: Incident) -> list[Operation]:
+    """The newest operations from a while before an incident to its end; each has a timeline."""
+    span = (incident.started_at - incidents.BEFORE, incident.ended_at or timezone.now())
+    return list(selectors.operations(actor).filter(created_at__range=span).order_by("-created_at")[:AROUND])

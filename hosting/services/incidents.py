@@ -17,13 +17,13 @@ from hosting import verbs
 from hosting.errors import HostingError
 from hosting.models import Operation
 from hosting.texts import N_
-from observability.models import Incident, IncidentNote
+from observability.models import HealthPeriod, Incident, IncidentNote
 from observability.models.incidents import IncidentState, Severity
 
 #: An alert that comes back so soon is the same incident.
 _AGAIN = timedelta(minutes=30)
 #: What happened this long before is told in the report.
-_BEFORE = timedelta(minutes=15)
+BEFORE = timedelta(minutes=15)
 _TOLD = 25
 _LABELS, _LABEL_CHARACTERS = 20, 200
 _RUNBOOK = re.compile(r"docs/runbook/([a-z0-9-]{1,60})\.md(?:#([a-z0-9-]{1,60}))?$")
@@ -212,10 +212,17 @@ def template(alert: Alert) -> str:
 
 
 def happened(alert: Alert) -> list[tuple[datetime, str]]:
-    """What was done and what ran just before an alert, oldest first, and the alert itself."""
-    since = alert.started_at - _BEFORE
+    """What was done, what ran and what health checks said just before an alert, oldest first, and the alert itself."""
+    since = alert.started_at - BEFORE
     events = Event.objects.filter(occurred_at__range=(since, alert.started_at)).order_by("-id")[:_TOLD]
     ran = Operation.objects.filter(created_at__range=(since, alert.started_at)).order_by("-created_at")[:_TOLD]
     told = [(one.occurred_at, f"{one.actor_login} {one.verb} {one.target_label}: {one.outcome}") for one in events]
     told += [(one.created_at, f"operation {one.kind} on {one.target_label}: {one.state} ({one.pk})") for one in ran]
+    looks = HealthPeriod.objects.filter(began_at__range=(since, alert.started_at)).order_by("-began_at")[:_TOLD]
+    told += [(one.began_at, _health(one)) for one in looks]
     return [*sorted(told), (alert.started_at, f"alert {alert.name} ({alert.severity})")]
+
+
+def _health(period: HealthPeriod) -> str:
+    where = f" of {period.node}" if period.node else ""
+    return f"health {period.check_name}{where}: {period.status} ({period.summary})"

@@ -18,7 +18,7 @@ from hosting.services.bulk import start_bulk
 from hosting.state import Change, DaemonUnit, NodeFile, Package
 from hosting.verbs import NODE_ADD, OPERATION_VERBS
 from tests import factories, people
-from tests.web import rows, shots_health, shots_history, shots_performance
+from tests.web import rows, shots_health, shots_history, shots_incident, shots_performance
 
 #: Customer, user name and main domain.
 _NAMES = (
@@ -57,6 +57,8 @@ def fill() -> dict[str, str]:
         "start": "/admin/",
         "health": reverse("admin:health"),
         "performance": reverse("admin:performance"),
+        "incident": shots_incident.incident(),
+        "incidents": reverse("admin:observability_incident_changelist"),
         "palette": "/admin/hosting/hostingservice/",
         "search": reverse("admin:search"),
         "timeline": reverse("admin:timeline", args=(_told().trace_id,)),

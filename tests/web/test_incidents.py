@@ -1,15 +1,19 @@
 """Alerts become incidents, and people deal with them in the console."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError
 from django.test import Client
+from django.utils import timezone
 
 from audit.models import Event
-from observability.models import Incident
+from observability.models import HealthPeriod, Incident
+from tests import factories, people
 from tests.web.pages import words
+from tests.web.portal import signed_in
 
 pytestmark = pytest.mark.django_db
 TOKEN = "a-token-of-alertmanager"
@@ -115,3 +119,30 @@ def test_support_reads_and_strangers_do_not(support_client: Client, stranger_cli
     assert support_client.get(f"{page}/change/").status_code == 200
     assert support_client.post(f"{page}/acknowledge/").status_code == 403
     assert stranger_client.get(f"{page}/change/").status_code in (302, 403, 404)
+
+
+def test_the_page_shows_runbook_and_what_ran_around_it() -> None:
+    """Beside the incident the page of the runbook; operations lead to their timelines; labels stay text."""
+    now = timezone.now()
+    HealthPeriod.objects.create(
+        check_name="ssh", node="web1", status="down", summary="refused", began_at=now - timedelta(minutes=1), seen_at=now,
+    )  # fmt: skip
+    ran = factories.make_operation(trace_id="5a" * 16)
+    tell(alert(start=now.isoformat(), note="<b>bold"))
+    incident = Incident.objects.get()
+    assert "health ssh of web1: down (refused)" in incident.report
+    answer = signed_in(people.support()).get(f"/admin/observability/incident/{incident.pk}/change/")
+    page, said = answer.content.decode(), words(answer)
+    assert f"/admin/timeline/{ran.trace_id}/" in page and "/admin/performance/" in page
+    assert "Runbook: Node down" in said and "manage.py health --node" in page and 'id="symptoms"' in page
+    assert "&lt;b&gt;bold" in page and "<script>does" not in page
+
+
+def test_an_incident_without_a_runbook_page_has_none_beside_it() -> None:
+    """A page that does not exist is left out, not an error."""
+    told = alert()
+    told["annotations"]["runbook_url"] = "https://git.example/docs/runbook/gone.md"
+    tell(told)
+    answer = signed_in(people.support()).get(f"/admin/observability/incident/{Incident.objects.get().pk}/change/")
+    assert answer.status_code == 200
+    assert "incident-runbook" not in answer.content.decode()

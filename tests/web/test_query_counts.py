@@ -64,8 +64,8 @@ COUNTS = {
     "accounts/customer/{customer}/change/": 14,
     "accounts/customer/{customer}/change/?tab=operations": 12,
     "accounts/user/": 9,
-    "health/": 8,
-    "performance/": 8,
+    "health/": 9,
+    "performance/": 10,
     "audit/event/": 8,
     "audit/event/?q=anna": 19,
 }

@@ -1,0 +1,15 @@
+"""A page of the runbook within another page."""
+
+from typing import Any
+
+from django import template
+
+from npanel.runbook.pages import find_page
+
+register = template.Library()
+
+
+@register.inclusion_tag("admin/npanel/runbook_beside.html")
+def runbook_beside(slug: str) -> dict[str, Any]:
+    """The page of this slug; nothing where there is none."""
+    return {"page": find_page(slug) if slug else None}
