@@ -78,11 +78,11 @@ def _charts(found: Sequence[Slot]) -> list[Chart]:
         _chart("waiting", _("Waiting operations"), _("Not yet taken by a worker."), found, _gauge("waiting"), _whole),
         _chart("age", _("Age of the queue"), _("How long the oldest has waited. An alert above 5 minutes."), found,
                _gauge("queue_age"), duration, limit=300.0),
-        _chart("disk", _("Fullest disk"), _("Used part. Alerts at 80 % and 90 %."), found, _gauge("disk"), _percent,
+        _chart("disk", _("Fullest disk"), _("Used part. Alerts at 80 and 90 %."), found, _gauge("disk"), _percent,
                limit=0.9, least=1.0),
-        _chart("memory", _("Memory"), _("Used part. Alerts at 80 % and 85 %."), found, _gauge("memory"), _percent,
+        _chart("memory", _("Memory"), _("Used part. Alerts at 80 and 85 %."), found, _gauge("memory"), _percent,
                limit=0.85, least=1.0),
-        _chart("cpu", _("Processors"), _("Used part. An alert above 85 % for minutes."), found, _gauge("cpu"), _percent,
+        _chart("cpu", _("Processors"), _("Used part. An alert after minutes above 85 %."), found, _gauge("cpu"), _percent,
                limit=0.85, least=1.0),
     ]  # fmt: skip
 

@@ -125,7 +125,8 @@ def test_the_page_shows_runbook_and_what_ran_around_it() -> None:
     """Beside the incident the page of the runbook; operations lead to their timelines; labels stay text."""
     now = timezone.now()
     HealthPeriod.objects.create(
-        check_name="ssh", node="web1", status="down", summary="refused", began_at=now - timedelta(minutes=1), seen_at=now,
+        check_name="ssh", node="web1", status="down", summary="refused", seen_at=now,
+        began_at=now - timedelta(minutes=1),
     )  # fmt: skip
     ran = factories.make_operation(trace_id="5a" * 16)
     tell(alert(start=now.isoformat(), note="<b>bold"))
