@@ -82,7 +82,8 @@ def _charts(found: Sequence[Slot]) -> list[Chart]:
                limit=0.9, least=1.0),
         _chart("memory", _("Memory"), _("Used part. Alerts at 80 and 85 %."), found, _gauge("memory"), _percent,
                limit=0.85, least=1.0),
-        _chart("cpu", _("Processors"), _("Used part. An alert after minutes above 85 %."), found, _gauge("cpu"), _percent,
+        _chart("cpu", _("Processors"), _("Used part. An alert after minutes above 85 %."), found, _gauge("cpu"),
+               _percent,
                limit=0.85, least=1.0),
     ]  # fmt: skip
 
