@@ -1,8 +1,6 @@
 """Archives past days as segments; hot rows go after 30 days, archives after 365, and never what is held."""
 
 import datetime
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,9 +10,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.actor import Actor
-from audit.archives import SegmentDamaged, decoded, encoded
-from audit.canonical import ZERO
+from audit.archives import encoded
 from audit.choices import Outcome
+from audit.manifests import ARCHIVE_DAYS, manifest_hash, prove
 from audit.models import Event, LegalHold, Seal, Segment
 from audit.record import Target, record
 from audit.sealing import one_sealer
@@ -134,36 +132,10 @@ def _archive(day: datetime.date, store: ArchiveStore, using: str) -> Step:
         previous_manifest=before.manifest if before else "",
     )  # fmt: skip
     segment.manifest = manifest_hash(segment)
-    _prove(segment, store, using)
+    prove(segment, store, using)
     segment.save(using=using)
     log.info("audit day archived", archive=made.name, count=segment.count, status="success")
     return Step("archive", day, segment.count, made.name)
-
-
-def manifest_hash(segment: Segment) -> str:
-    """The hash that the next manifest names."""
-    parts = (str(segment.day), segment.first_seq, segment.last_seq, segment.count, segment.first_previous_hash,
-             segment.last_hash, segment.archive, segment.sha256, segment.previous_manifest)  # fmt: skip
-    return hashlib.sha256(json.dumps(["npanel-audit-segment 1", *parts]).encode()).hexdigest()
-
-
-def check_manifests(using: str = "default") -> str:
-    """What is wrong with the manifests, or ""; they form a chain of their own."""
-    previous, seq, end = "", 0, ZERO
-    for segment in Segment.objects.using(using).order_by("first_seq").iterator(1_000):
-        whole = segment.manifest == manifest_hash(segment) and segment.previous_manifest == previous
-        if not whole or segment.first_seq != seq + 1 or segment.first_previous_hash != end:
-            return f"The manifest of {segment.day} was changed, or one before it is gone."
-        previous, seq, end = segment.manifest, segment.last_seq, segment.last_hash
-    return ""
-
-
-def _prove(segment: Segment, store: ArchiveStore, using: str) -> None:
-    if store.manifest(segment.archive).sha256 != segment.sha256:
-        raise SegmentDamaged(f"The archive {segment.archive} has another checksum than its segment says.")
-    count = sum(1 for _row in decoded(segment, store, using))
-    if count != segment.count:
-        raise SegmentDamaged(f"The archive {segment.archive} holds {count} events instead of {segment.count}.")
 
 
 def _remove_hot(today: datetime.date, store: ArchiveStore, using: str, dry_run: bool) -> Iterator[Step]:
@@ -177,7 +149,7 @@ def _remove_hot(today: datetime.date, store: ArchiveStore, using: str, dry_run: 
             yield Step("held", segment.day, count, "a legal hold")
             continue
         if not dry_run:
-            _prove(segment, store, using)
+            prove(segment, store, using)
             _remove(segment, using)
         yield Step("remove", segment.day, count)
 
@@ -216,7 +188,7 @@ def _covered(hold: LegalHold) -> Q:
 
 
 def _delete_archives(today: datetime.date, store: ArchiveStore, using: str, dry_run: bool) -> Iterator[Step]:
-    oldest_kept = today - datetime.timedelta(days=max(365, settings.NPANEL_AUDIT_DELETE_DAYS))
+    oldest_kept = today - datetime.timedelta(days=max(ARCHIVE_DAYS, settings.NPANEL_AUDIT_DELETE_DAYS))
     for segment in Segment.objects.using(using).filter(day__lt=oldest_kept).order_by("first_seq"):
         hot = Seal.objects.using(using).filter(seq__range=(segment.first_seq, segment.last_seq))
         manifest = store.find(segment.archive)

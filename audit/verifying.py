@@ -14,9 +14,11 @@ from audit import checkpoints
 from audit.canonical import PERSONAL, ZERO, commitment, is_erased, link, row_of, subjects
 from audit.checkpoints import Statement
 from audit.keys import Signatures
-from audit.models import Seal, Segment, Verification
+from audit.manifests import check_manifests, why_not_proven
+from audit.models import Checkpoint, Seal, Segment, Verification
 from audit.sealing import columns
 from audit.subject_keys import SubjectKeys
+from observability.archive import ArchiveStore
 from observability.logging import get_logger
 from observability.operations import AUDIT_VERIFY
 
@@ -58,13 +60,14 @@ class _Found(Exception):
         self.bad = bad
 
 
-def verify(*, using: str = "default", incremental: bool = False) -> Verdict:
+def verify(*, using: str = "default", incremental: bool = False, store: ArchiveStore | None = None) -> Verdict:
     """Verify the chain and keep the result for metrics and health.
 
     Args:
         incremental: begin where the last verification that found nothing wrong ended.
+        store: where archived segments are read.
     """
-    walk = _Walk(using, incremental=incremental)
+    walk = _Walk(using, incremental=incremental, store=store or ArchiveStore())
     bad = None
     try:
         walk.run()
@@ -84,8 +87,8 @@ def verify(*, using: str = "default", incremental: bool = False) -> Verdict:
 class _Walk:
     """One pass: the place reached, and the checkpoints still to come."""
 
-    def __init__(self, using: str, *, incremental: bool) -> None:
-        self.using = using
+    def __init__(self, using: str, *, incremental: bool, store: ArchiveStore) -> None:
+        self.using, self.store, self.signed_day = using, store, ""
         self.events, self.seq, self.hash = 0, 0, ZERO
         self.keys, self.signatures = SubjectKeys(using), Signatures()
         self.incremental = incremental
@@ -96,6 +99,8 @@ class _Walk:
         """Walk to the end; raises _Found."""
         if self.incremental:
             self._resume()
+        if text := check_manifests(self.using):
+            self._fail("manifest", text, 0)
         merged = heapq.merge(
             checkpoints.in_database(self.using, self.seq), checkpoints.exported(self.seq), key=lambda one: one.size
         )
@@ -111,12 +116,19 @@ class _Walk:
         if last is None or last.size == 0:
             return
         self.seq, self.hash = last.size, last.head_hash
+        self._signed_before()
         known = Seal.objects.using(self.using).filter(pk=last.size).values_list("hash", flat=True).first()
         segment = Segment.objects.using(self.using).filter(last_seq__gte=last.size).exists()
         if known is None and not segment:
             self._fail("tail_dropped", f"Seal {last.size}, which was verified before, is gone.", last.size)
         if known is not None and known != last.head_hash:
             self._fail("rewritten", f"Seal {last.size} is not the one that was verified before.", last.size)
+
+    def _signed_before(self) -> None:
+        """The day of the last checkpoint that a resumed walk does not pass any more."""
+        older = Checkpoint.objects.using(self.using).filter(size__lte=self.seq).order_by("-size").first()
+        if older is not None:
+            self.signed_day = older.made_at.astimezone(datetime.UTC).date().isoformat()
 
     def _seals(self) -> Iterator[tuple[Any, ...]]:
         sql = (
@@ -167,6 +179,7 @@ class _Walk:
         while self._next is not None and self._next.size <= self.seq:
             statement, self._next = self._next, next(self._statements, None)
             self._signed(statement)
+            self.signed_day = max(self.signed_day, statement.at[:10])
             if statement.size == self.seq and statement.head != self.hash:
                 text = f"The chain was rewritten before seal {self.seq}: the checkpoint of {statement.at} in the"
                 self._fail("rewritten", f"{text} {statement.source} says something else.", self.seq, at=statement.at)
@@ -184,6 +197,8 @@ class _Walk:
                 break
             if segment.first_seq != self.seq + 1 or segment.first_previous_hash != self.hash:
                 break
+            if text := why_not_proven(segment, self.signed_day, self.store, self.using):
+                self._fail("manifest", text, segment.first_seq)
             self.seq, self.hash = segment.last_seq, segment.last_hash
             self._checkpoints()
         if seq is not None and seq != self.seq + 1:

@@ -17,10 +17,11 @@ from audit.actor import Actor
 from audit.choices import ActorType
 from audit.erasure import erase
 from audit.exporting import Wanted, read
+from audit.manifests import check_manifests
 from audit.models import Event, Seal, Segment, SubjectKey
 from audit.record import Target
 from audit.sealing import seal_pending
-from audit.segments import RetentionRefused, check_manifests, retain
+from audit.segments import RetentionRefused, retain
 from audit.verifying import verify
 from observability.archive import ArchiveCorrupt, ArchiveStore
 
@@ -64,7 +65,7 @@ def test_old_days_leave_the_database_and_stay_found(old: list[Event], store: Arc
     assert list(Event.objects.filter(verb="audit_test.happened").values_list("pk", flat=True)) == [old[2].pk]
     assert Segment.objects.count() == 2
     assert check_manifests() == ""
-    assert verify().bad is None
+    assert verify(store=store).bad is None
     found = [row["reason"] for row in read(Wanted(target="alice@example.test"), store=store)]
     assert found == ["41 days ago", "40 days ago", "0 days ago"]
     assert [row["reason"] for row in read(Wanted(actor="alice", since=NOW + days(1)), store=store)] == []
@@ -75,7 +76,7 @@ def test_old_days_leave_the_database_and_stay_found(old: list[Event], store: Arc
 def test_the_chain_goes_on_after_everything_left(old: list[Event], store: ArchiveStore) -> None:
     retain(store=store)
     assert seal_pending() == 1
-    assert verify().bad is None
+    assert verify(store=store).bad is None
     assert Seal.objects.order_by("-seq").values_list("seq", flat=True)[0] == 4
 
 
@@ -117,7 +118,7 @@ def test_a_hold_of_a_time_keeps_its_archives(happen: Callable[..., Event], store
     holds.release(actor=ALICE, hold=hold, reason="done")
     assert {step.action for step in retain(store=store)} == {"remove", "delete"}
     assert store.manifest(Segment.objects.get().archive).deleted_at
-    assert verify().bad is None
+    assert verify(store=store).bad is None
 
 
 def test_archives_stay_for_a_year(old: list[Event], store: ArchiveStore, settings: Any) -> None:
@@ -149,7 +150,7 @@ def test_days_that_were_removed_by_hand_are_found(old: list[Event], store: Archi
     retain(store=store)
     with intruder() as cursor:
         cursor.execute("DELETE FROM audit_segment WHERE day = %s", [(NOW - days(40)).date().isoformat()])
-    found = verify().bad
+    found = verify(store=store).bad
     assert found is not None
     assert found.what == "removed"
     assert found.seq == 2
@@ -165,7 +166,7 @@ def test_an_erased_person_is_unreadable_and_the_chain_is_sound(
     retain(store=store)
     assert erase(actor=Actor.system("test"), subject="user:7", reason="asked for it") > 0
     seal_pending()
-    assert verify().bad is None
+    assert verify(store=store).bad is None
     assert not SubjectKey.objects.filter(pk="user:7").exists()
     rows = list(read(Wanted(verb="audit_test.happened"), store=store))
     assert "alice" not in json.dumps([{**row, "x": ""} for row in rows], default=str)
@@ -194,7 +195,7 @@ def test_blanking_without_an_erasure_is_found(old: list[Event]) -> None:
             [old[0].pk],
         )
         cursor.execute("DELETE FROM audit_subjectkey")
-    found = verify().bad
+    found = verify(store=store).bad
     assert found is not None
     assert found.what == "changed"
 
