@@ -159,10 +159,10 @@ def _adapters(readings: Sequence[Reading]) -> list[AdapterRow]:
             pair = totals.setdefault(name, [0.0, 0.0])
             pair[0], pair[1] = pair[0] + finished, pair[1] + unwell
     busiest = max((pair[0] for pair in totals.values()), default=0.0)
-    ordered = sorted(((name, *pair) for name, pair in totals.items() if pair[0]), key=lambda row: (-row[1], row[0]))
+    used = [(name, finished, unwell) for name, (finished, unwell) in totals.items() if finished]
     return [
         AdapterRow(name, _whole(finished), int(unwell), _percent(unwell / finished), round(finished / busiest * 100, 1))
-        for name, finished, unwell in ordered
+        for name, finished, unwell in sorted(used, key=lambda row: (-row[1], row[0]))
     ]
 
 

@@ -160,4 +160,5 @@ def _slot(found: dict[int, tuple[datetime.datetime, Reading]], place: int, end: 
 def disk_history(now: datetime.datetime, days: int) -> Sequence[tuple[datetime.datetime, float]]:
     """How full the fullest disk was, oldest first."""
     since = now - datetime.timedelta(days=days)
-    return list(Sample.objects.filter(at__gte=since).exclude(disk=None).order_by("at").values_list("at", "disk"))
+    rows = Sample.objects.filter(at__gte=since).exclude(disk=None).order_by("at").values_list("at", "disk")
+    return [(at, disk) for at, disk in rows if disk is not None]
