@@ -15,11 +15,13 @@ from observability import context, exemplars, tracing
 from observability.client_ip import client_ip
 from observability.logging import get_logger
 from observability.operations import HTTP_REQUEST
-from observability.redaction import REDACTED
+from observability.redaction import REDACTED, redact_text
 
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH"})
 #: Names of URL parameters whose values open something for whoever has them.
 _SECRET_PARAMETERS = frozenset({"token", "key"})
+#: Characters of a path that a line keeps.
+_LONGEST_PATH = 300
 _BODY_BUCKETS = (0, 256, 1_024, 8_192, 65_536, 524_288, 4_194_304, 67_108_864, float("inf"))
 
 
@@ -131,7 +133,7 @@ def logged_path(request: HttpRequest) -> str:
     for name, value in (match.kwargs if match is not None else {}).items():
         if value and name in _SECRET_PARAMETERS:
             path = path.replace(str(value), REDACTED)
-    return path
+    return path if len(path) <= _LONGEST_PATH else f"{redact_text(path)[:_LONGEST_PATH]}…"
 
 
 def _method(request: HttpRequest) -> str:
