@@ -36,9 +36,14 @@ def trace_of_request(request: HttpRequest) -> context.Trace:
     return context.Trace(
         trace_id=parsed[0] if parsed else plain if context.valid_trace_id(plain) else context.new_trace_id(),
         span_id=context.new_span_id(),
-        correlation_id=correlation_id if context.valid_correlation_id(correlation_id) else context.new_correlation_id(),
+        correlation_id=correlation_id if _may_be_kept(correlation_id) else context.new_correlation_id(),
         request_id=context.new_request_id(),
     )
+
+
+def _may_be_kept(correlation_id: str) -> bool:
+    """Whether a caller's id has the form of one and not that of a token sent by mistake: it will stand everywhere."""
+    return context.valid_correlation_id(correlation_id) and redact_text(correlation_id) == correlation_id
 
 
 class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
