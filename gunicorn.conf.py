@@ -52,14 +52,8 @@ def on_starting(server: Any) -> None:
     Raises:
         SystemExit: this is production, and its certificate is none that people should be shown.
     """
-    name = "portal" if os.environ["NPANEL_INTERFACE"] == "customer" else "admin"
-    configure(service=f"npanel-{name}", level=env.text("LOG_LEVEL", "INFO"), **_log_target())
+    configure(level=env.text("LOG_LEVEL", "INFO"), **env.log_lines(os.environ["NPANEL_INTERFACE"]))
     refuse_to_start(env.text("ENVIRONMENT", "development"))
-
-
-def _log_target() -> dict[str, Any]:
-    file = env.text("LOG_FILE")
-    return {"stream": None, "file": file} if file else {"stream": "stderr"}
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -23,6 +23,10 @@ from observability.log_reader import Reading, lines_of
 #: What one story holds at most; where there is more, it says so.
 MOST_OPERATIONS, MOST_EVENTS, MOST_LINES, MOST_ENTRIES = 20, 200, 500, 1_000
 _QUIET = ("debug", "info")
+#: What a line is of where a story begins.
+_BEGINS = ("http_request", "command")
+#: What a line may say of an operation, at any level, that the operation itself does not keep.
+_TOLD = ("retrying", "timeout", "partial")
 _BAD = (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
 
 
@@ -218,15 +222,18 @@ def _result(operation: Operation, node: str, everything: bool) -> Moment:
 
 
 def _matters(line: dict[str, Any]) -> bool:
-    """Requests are where a story begins; other lines only from warnings up."""
-    return line.get("operation") == "http_request" or line.get("level") not in _QUIET
+    """Requests and commands are where a story begins, and tries end nowhere else; other lines only from warnings up."""
+    told = line.get("operation") in _BEGINS or line.get("status") in _TOLD
+    return told or line.get("level") not in _QUIET
 
 
 def _line(line: dict[str, Any]) -> Moment:
-    request = line.get("operation") == "http_request"
+    request = line.get("operation") in _BEGINS
     took, level = line.get("duration_ms"), str(line.get("level", ""))
     who = _("user %(user)s") % {"user": line["user_id"]} if line.get("user_id") else ""
-    parts = (str(line.get("service", "")), "" if request else str(line.get("operation", "")), who)
+    details = line.get("context")
+    place = str(details.get("ip", "")) if request and isinstance(details, dict) else ""
+    parts = (str(line.get("service", "")), "" if request else str(line.get("operation", "")), who, place)
     note = " · ".join(part for part in (*parts, str(line.get("error_message", ""))) if part)
     return Moment(
         _moment(line.get("timestamp"), datetime.now(UTC)), "request" if request else "log",

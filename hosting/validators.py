@@ -14,6 +14,7 @@ from hosting.names import check_username, host_name
 from hosting.state.records import RECORD_TYPES as RECORD_TYPES  # forms offer what zones take
 from hosting.texts import N_
 from hosting.translated import lazily_translated
+from observability.redaction import redact_text
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SHELLS = ("/usr/sbin/nologin", "/bin/bash", "/bin/sh")
@@ -28,6 +29,15 @@ def refuse_control_characters(value: str) -> None:
     """No line break, control character or line separator, which no one-line text has any use for."""
     if _FORBIDDEN.search(value):
         raise ValidationError(_("This can't hold control characters or line breaks."))
+
+
+def kept_reason(text: str) -> str:
+    """A reason as it is kept: people paste what they were told, passwords included.
+
+    Raises:
+        HostingError: ``invalid``: see :func:`one_line`.
+    """
+    return redact_text(one_line(text))[:300]
 
 
 def one_line(text: str, field: str = "reason") -> str:

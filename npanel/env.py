@@ -68,6 +68,37 @@ def path(name: str, default: Path) -> Path:
     return Path(text(name) or default)
 
 
+def log_lines(interface: str) -> dict[str, Any]:
+    """Where the lines of a process go, as :func:`observability.logging.configure` wants it.
+
+    ``NPANEL_LOG_FILE`` is a file for all of them, ``-`` is standard error alone. Without it servers write to standard
+    error and to a file of their own in the log folder, which the timeline reads; commands, whose standard error is for
+    people, only to the file.
+    """
+    name = "portal" if interface == "customer" else interface
+    given = text("LOG_FILE")
+    file = Path(given) if given else path("LOG_DIR", path("VAR_DIR", BASE_DIR / "var") / "log") / f"{name}.log"
+    with_stream = given == "-" or (not given and interface != "command")
+    with_file = given != "-" and (not with_stream or _can_append(file))
+    if with_file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    return {
+        "service": f"npanel-{name}",
+        "stream": "stderr" if with_stream else None,
+        "file": str(file) if with_file else None,
+    }
+
+
+def _can_append(file: Path) -> bool:
+    """Whether a file can be written to; a server without a log folder has its standard error all the same."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.open("ab").close()
+    except OSError:
+        return False
+    return True
+
+
 def secret(name: str, *, generate_in: Path | None = None) -> str:
     """A secret from ``NPANEL_<name>``, the file ``NPANEL_<name>_FILE``, or a file made on first use.
 

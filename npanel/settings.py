@@ -1,7 +1,6 @@
 """Django's settings; every one that differs between installations comes from the environment (see docs/settings.md)."""
 
 import os
-from pathlib import Path
 
 from npanel import env
 from npanel.archive_storage import archive_storage, retention_periods
@@ -313,15 +312,7 @@ NPANEL_WEBHOOK_LOOPBACK = env.boolean("WEBHOOK_LOOPBACK", not PRODUCTION) and no
 
 PROMETHEUS_LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0, float("inf"))
 
-# Commands are read by people: their log lines go to a file, those of servers to stderr unless a file is named.
-_log_file = env.text("LOG_FILE") or (str(VAR_DIR / "log" / "command.log") if NPANEL_INTERFACE == "command" else "")
-NPANEL_LOG_FILE = _log_file
-if _log_file:
-    Path(_log_file).parent.mkdir(parents=True, exist_ok=True)
+_lines = env.log_lines(NPANEL_INTERFACE)
+NPANEL_LOG_FILE = _lines["file"] or ""
 LOGGING_CONFIG = None
-configure(
-    service=f"npanel-{'portal' if NPANEL_INTERFACE == 'customer' else NPANEL_INTERFACE}",
-    level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
-    stream=None if _log_file else "stderr",
-    file=_log_file or None,
-)
+configure(level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")), **_lines)

@@ -8,6 +8,8 @@ from hosting.api.problems import not_found
 from npanel.alert_hook import alertmanager
 from npanel.crossing import other_interface
 
+handler500 = "npanel.broken_page.broken"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("observability.urls")),

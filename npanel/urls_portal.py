@@ -6,6 +6,8 @@ from django.views.generic import RedirectView
 from hosting.api.problems import not_found
 from npanel.crossing import other_interface
 
+handler500 = "npanel.broken_page.broken"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="portal:home")),
     path("", include("observability.urls")),

@@ -119,10 +119,40 @@ def _handlers(stream: str | TextIO | None, file: str | Path | None) -> list[logg
     handlers: list[logging.Handler] = []
     if stream is not None:
         named = {"stdout": sys.stdout, "stderr": sys.stderr}
-        handlers.append(logging.StreamHandler(named[stream] if isinstance(stream, str) else stream))
+        handlers.append(_Stream(named[stream] if isinstance(stream, str) else stream))
     if file is not None:
-        handlers.append(logging.handlers.WatchedFileHandler(file, encoding="utf-8"))
+        handlers.append(_File(file, spare=stream is None))
     return handlers or [logging.NullHandler()]
+
+
+class _Stream(logging.StreamHandler[TextIO]):
+    """Writes to a stream; logging's own report of a line that could not be written would show it unredacted."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """There is nowhere left to say it."""
+
+
+class _File(logging.handlers.WatchedFileHandler):
+    """Writes to a file; a line that it does not take goes to standard error, where nothing else writes there.
+
+    Args:
+        spare: whether standard error has not had the line already.
+    """
+
+    def __init__(self, file: str | Path, *, spare: bool) -> None:
+        super().__init__(file, encoding="utf-8")
+        self._spare = _Stream(sys.stderr) if spare else None
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802 - the library's name
+        """Both write the same form."""
+        super().setFormatter(fmt)
+        if self._spare is not None:
+            self._spare.setFormatter(fmt)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Logging's own report would show the line unredacted; a full disk is the health check's to tell."""
+        if self._spare is not None:
+            self._spare.handle(record)
 
 
 def _formatter() -> logging.Formatter:

@@ -15,11 +15,13 @@ from observability import context, exemplars, tracing
 from observability.client_ip import client_ip
 from observability.logging import get_logger
 from observability.operations import HTTP_REQUEST
-from observability.redaction import REDACTED
+from observability.redaction import REDACTED, redact_text
 
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH"})
 #: Names of URL parameters whose values open something for whoever has them.
 _SECRET_PARAMETERS = frozenset({"token", "key"})
+#: Characters of a path that a line keeps.
+_LONGEST_PATH = 300
 _BODY_BUCKETS = (0, 256, 1_024, 8_192, 65_536, 524_288, 4_194_304, 67_108_864, float("inf"))
 
 
@@ -34,9 +36,14 @@ def trace_of_request(request: HttpRequest) -> context.Trace:
     return context.Trace(
         trace_id=parsed[0] if parsed else plain if context.valid_trace_id(plain) else context.new_trace_id(),
         span_id=context.new_span_id(),
-        correlation_id=correlation_id if context.valid_correlation_id(correlation_id) else context.new_correlation_id(),
+        correlation_id=correlation_id if _may_be_kept(correlation_id) else context.new_correlation_id(),
         request_id=context.new_request_id(),
     )
+
+
+def _may_be_kept(correlation_id: str) -> bool:
+    """Whether a caller's id has the form of one and not that of a token sent by mistake: it will stand everywhere."""
+    return context.valid_correlation_id(correlation_id) and redact_text(correlation_id) == correlation_id
 
 
 class RequestMiddleware(django_structlog_middlewares.RequestMiddleware):
@@ -131,7 +138,7 @@ def logged_path(request: HttpRequest) -> str:
     for name, value in (match.kwargs if match is not None else {}).items():
         if value and name in _SECRET_PARAMETERS:
             path = path.replace(str(value), REDACTED)
-    return path
+    return path if len(path) <= _LONGEST_PATH else f"{redact_text(path)[:_LONGEST_PATH]}…"
 
 
 def _method(request: HttpRequest) -> str:

@@ -108,6 +108,8 @@ class Options:
             "NPANEL_VAR_DIR": str(self.var),
             "PYTHONUNBUFFERED": "1",
         }
+        if interface != "command":  # what a server says is read here, and kept in its log file from here
+            ours["NPANEL_LOG_FILE"] = "-"
         if interface in ("admin", "customer"):
             ours |= {"NPANEL_BIND": self.bind(interface), "HOME": "/"}
             ours |= {"NPANEL_TRUSTED_PROXIES": "unix"} if self.nginx else {}

@@ -80,14 +80,14 @@ class Processes:
         self._running.append(Running(name, process, reader))
 
     def _pump(self, name: str, stream: IO[bytes]) -> None:
-        shown = ""
-        with (self._log_folder / f"{name}.log").open("ab", buffering=0) as log:
-            for line in stream:
+        shown, file = "", self._log_folder / f"{name}.log"
+        for line in stream:
+            with file.open("ab") as log:  # each time anew: retention moves the file of yesterday away
                 log.write(line)
-                text = worth_showing(line)
-                if text and text != shown:
-                    self._say(f"[{name}] {text}")
-                    shown = text
+            text = worth_showing(line)
+            if text and text != shown:
+                self._say(f"[{name}] {text}")
+                shown = text
 
     def check(self) -> None:
         """Look whether everything still runs.

@@ -9,6 +9,7 @@ from django.core.cache import caches
 
 from audit.testing import enable_test_flush
 from npanel.interfaces import interface_settings
+from tests.every_line import looked_at
 
 enable_test_flush()
 
@@ -35,6 +36,13 @@ def customer_interface(settings: Any) -> None:
     settings.NPANEL_INTERFACE = "customer"
     for name, value in interface_settings("customer").items():
         setattr(settings, name, value)
+
+
+@pytest.fixture(autouse=True)
+def every_line() -> Iterator[None]:
+    """Each line that is written while any test runs has its fields, and an operation that somebody registered."""
+    with looked_at():
+        yield
 
 
 @pytest.fixture(autouse=True)

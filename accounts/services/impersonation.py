@@ -18,6 +18,7 @@ from audit.choices import Outcome
 from audit.record import record
 from observability.logging import get_logger
 from observability.operations import IMPERSONATION
+from observability.redaction import redact_text
 
 LASTS = timedelta(minutes=15)
 TICKET_LASTS = timedelta(seconds=60)
@@ -38,7 +39,7 @@ def ask_impersonation(*, actor: Actor, operator: User, user: User, reason: str) 
         raise ValidationError(_("Nobody can act as this person."))
     now, ticket = timezone.now(), PREFIX + secrets.token_urlsafe(32)
     row = Impersonation(
-        operator=operator, user=user, reason=reason.strip(), ticket_digest=_digest(ticket),
+        operator=operator, user=user, reason=redact_text(reason.strip()), ticket_digest=_digest(ticket),
         ticket_until=now + TICKET_LASTS, until=now + LASTS,
     )  # fmt: skip
     row.full_clean(exclude=["started_at", "ended_at"])

@@ -6,6 +6,7 @@ Exit statuses: 0 done, 1 refused or failed, 2 there are changes (plans, drift) o
 import dataclasses
 import json
 import sys
+import time
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -25,9 +26,12 @@ from hosting.services.operations import approve_operation, cancel_operation, wai
 from hosting.texts import N_
 from hosting.translated import english, translated
 from observability.context import bind_trace
+from observability.logging import get_logger
+from observability.operations import COMMAND
 
 M = TypeVar("M", bound=models.Model)
 
+log = get_logger(COMMAND)
 _SIGNS = {"create": "+", "update": "~", "delete": "-"}
 
 
@@ -42,13 +46,33 @@ class HostingCommand(BaseCommand):
         """Run :meth:`act` with one trace id; a HostingError becomes stderr and exit status 1."""
         self.as_json: bool = options["json"]
         self.actor: Actor = actor_from_terminal()
+        began, code = time.monotonic(), ""
         with bind_trace():
             try:
                 status = self.act(options)
             except HostingError as error:
-                status = self._refuse(error)
+                status, code = self._refuse(error), error.code
+            except Exception:
+                log.exception("command broke", command=self.name, status="failed")
+                raise
+            self._log_end(status, code, time.monotonic() - began)
         if status:
             sys.exit(status)
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def _log_end(self, status: int, code: str, seconds: float) -> None:
+        """The line that a request has from its middleware; without the arguments, which may be anything."""
+        log.info(
+            f"{self.name} ended with {status}",
+            status="failed" if status == 1 else "success",
+            error_code=code,
+            duration_ms=round(seconds * 1000, 1),
+            login=self.actor.login,
+        )
 
     def act(self, options: dict[str, Any]) -> int:
         """What the command does; returns its exit status."""

@@ -120,6 +120,7 @@ def pause_node(node: Node | None) -> None:
         return
     note = N_("Audit events could not be written. Run manage.py audit_replay, then manage.py node_resume.").template
     Node.objects.filter(pk=node.pk).update(state=NodeState.PAUSED, note=note)
+    log.error("node paused: audit events could only be spooled", node=node.name, status="partial")
 
 
 def _settle_facts(operation: Operation, state: OperationState, observed: Mapping[Ref, Resource] | None) -> None:

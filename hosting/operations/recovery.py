@@ -13,6 +13,7 @@ from hosting.operations.locks import is_dead, release_orphan, take_over
 from hosting.operations.outcome import finish
 from hosting.operations.runner import carry_out
 from hosting.texts import N_
+from observability.context import bind_trace
 from observability.logging import get_logger
 
 #: An operation that killed its worker this often is taken back instead of tried again.
@@ -88,7 +89,9 @@ def _bring_to_an_end(orphan: Operation) -> bool:
 
 
 def _log(operation: Operation, event: str) -> None:
-    log.warning(event, operation_id=str(operation.pk), phase=operation.phase, status="retrying")
+    """Say it in the operation's own story, not in the watchdog's."""
+    with bind_trace(trace_id=operation.trace_id, correlation_id=operation.correlation_id):
+        log.warning(event, operation_id=str(operation.pk), phase=operation.phase, status="retrying")
 
 
 def forget_dead_workers() -> None:

@@ -14,7 +14,7 @@ from hosting.models import HostingService, Intent, Node, Operation
 from hosting.operations.doorbell import ring
 from hosting.operations.spans import note_request
 from hosting.state import Ref
-from hosting.validators import one_line
+from hosting.validators import kept_reason
 from hosting.verbs import OPERATION_VERBS
 from observability.context import current
 
@@ -55,7 +55,7 @@ def request_operation(
         reverts=reverts,
         actor=dataclasses.asdict(actor),
         actor_login=actor.login,
-        reason=one_line(reason)[:300],
+        reason=kept_reason(reason),
         trace_id=trace.trace_id,
         correlation_id=trace.correlation_id,
         request_id=trace.request_id,

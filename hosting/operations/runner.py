@@ -53,6 +53,8 @@ def carry_out(operation: Operation) -> None:
     ):
         try:
             failpoint("runner.claimed")
+            if operation.attempts > 1:
+                log.info(f"attempt {operation.attempts} begins", operation_id=str(operation.pk), status="retrying")
             with span(f"operation {operation.kind}", **_facts_of(operation)) as facts:
                 Attempt(operation).go()
                 facts |= {"npanel.state": operation.state, "error": (operation.error or {}).get("code", "")}
@@ -332,7 +334,6 @@ def _end_with(operation: Operation, error: HostingError) -> None:
 
 
 def _requeue(operation: Operation, error: HostingError) -> None:
-    wait = RETRY_AFTER[operation.attempts - 1]
     phase = Phase.ROLLING_BACK if operation.phase == Phase.ROLLING_BACK else Phase.QUEUED
     kept = {} if phase == Phase.ROLLING_BACK else {"error": journal.error_json(error)}
     guarded_update(
@@ -343,7 +344,7 @@ def _requeue(operation: Operation, error: HostingError) -> None:
         lease_owner="",
         lease_until=None,
         dispatched_at=None,
-        not_before=timezone.now() + timedelta(seconds=wait),
+        not_before=timezone.now() + timedelta(seconds=RETRY_AFTER[operation.attempts - 1]),
         **kept,
     )
 

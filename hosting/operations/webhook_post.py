@@ -19,6 +19,7 @@ from django.conf import settings
 from hosting.errors import HostingError
 from hosting.texts import N_, Text
 from observability.context import Trace, current, format_traceparent, new_span_id, valid_trace_id
+from observability.redaction import redact_text
 
 #: Seconds for one socket call, for what is sent and answered, and for a whole delivery with its look-up of the name:
 #: an answer that drips must not hold the sender.
@@ -116,7 +117,8 @@ def _exchange(parts: SplitResult, address: str, letter: Letter) -> Answer:
 
 
 def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)[:KEPT]
+    """A receiver may answer with what it was sent, or with its own secrets in a traceback."""
+    return "".join(character if character.isprintable() else " " for character in redact_text(text))[:KEPT]
 
 
 def _trace_of(payload: dict[str, Any]) -> Trace:

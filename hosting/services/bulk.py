@@ -27,7 +27,7 @@ from hosting.services.sites import apply_service, change_php, delete_service, re
 from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.translated import english, shown
-from hosting.validators import one_line
+from hosting.validators import kept_reason
 from hosting.verbs import BULK_CANCEL, BULK_CONFIRM, BULK_FINISH, BULK_RETRY, BULK_START, INTENT_PREPARE
 from observability.context import bind_trace, current, new_correlation_id
 from observability.logging import get_logger
@@ -82,7 +82,7 @@ def start_bulk(
         total=len(chosen),
         actor=dataclasses.asdict(actor),
         actor_login=actor.login,
-        reason=one_line(reason)[:300],
+        reason=kept_reason(reason),
         trace_id=trace.trace_id,
         correlation_id=trace.correlation_id or new_correlation_id(),
     )
@@ -157,7 +157,7 @@ def confirm_bulk(*, actor: Actor, run: BulkRun, token: str, digest: str, reason:
 def _confirm(actor: Actor, run: BulkRun, intent: Intent, token: str, digest: str, reason: str) -> BulkRun:
     take_intent(actor, intent, token, digest, reason)
     waiting = BulkRun.objects.filter(pk=run.pk, state=BulkState.WAITING)
-    if not waiting.update(state=BulkState.RUNNING, reason=reason[:300]):
+    if not waiting.update(state=BulkState.RUNNING, reason=kept_reason(reason)):
         raise _wrong_state(run, "confirmed")
     _record(BULK_CONFIRM, actor, run, Outcome.SUCCEEDED, reason, {"plan": digest})
     transaction.on_commit(ring)

@@ -35,6 +35,7 @@ from hosting.state import Ref
 from hosting.texts import N_, Text
 from hosting.transactions import retried
 from hosting.translated import shown
+from hosting.validators import kept_reason
 from hosting.verbs import OPERATION_APPROVE, OPERATION_CANCEL, OPERATION_VERBS
 
 
@@ -80,7 +81,7 @@ def release(operation: Operation, digest: str, reason: str) -> bool:
         error=None,
         started_at=None,
         finished_at=None,
-        reason=reason[:300],
+        reason=kept_reason(reason),
     )
     return bool(released)
 

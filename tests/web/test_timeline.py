@@ -63,8 +63,16 @@ def failed(anna: Account, settings: Any, tmp_path: Path) -> Operation:
     settings.NPANEL_LOG_DIR, settings.NPANEL_LOG_FILE = tmp_path, ""
     stamp = {"trace_id": TRACE, "service": "npanel-admin", "timestamp": began.isoformat()}
     lines = [
-        {**stamp, "level": "info", "operation": "http_request", "message": "POST /admin/x/ 302", "duration_ms": 12.5},
+        {
+            **stamp,
+            "level": "info",
+            "operation": "http_request",
+            "message": "POST /admin/x/ 302",
+            "duration_ms": 12.5,
+            "context": {"ip": "203.0.113.99"},
+        },
         {**stamp, "level": "info", "operation": "operation_plan", "message": "a quiet line"},
+        {**stamp, "level": "info", "operation": "operation_apply", "message": "attempt 2 begins", "status": "retrying"},
         {**stamp, "level": "warning", "operation": "node_connect", "message": "a loud line", "status": "retrying"},
     ]
     (tmp_path / "admin.log").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -81,7 +89,8 @@ def told(wanted: str, query: str = "") -> str:
 def test_the_console_tells_it_all(failed: Operation) -> None:
     """Request, audit event with address, command with exit status and time, result with retries, loud lines."""
     text = told(TRACE)
-    for part in ("POST /admin/x/ 302", "203.0.113.77", "nginx -t", "exit 1", "unexpected }", "attempt 2",
+    for part in ("POST /admin/x/ 302", "203.0.113.99", "203.0.113.77", "attempt 2 begins",
+                 "nginx -t", "exit 1", "unexpected }", "attempt 2",
                  "nginx refused it", "a loud line", "admin.log", "berta"):  # fmt: skip
         assert part in text, part
     assert "a quiet line" not in text and "a quiet line" in told(TRACE, "?lines=all")

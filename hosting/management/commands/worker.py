@@ -31,6 +31,7 @@ from observability.context import bind_trace
 from observability.health import history
 from observability.logging import get_logger
 from observability.metrics import merge_dead_processes
+from observability.redaction import redact_text
 
 POLL_SECONDS = 1.0
 BEAT_SECONDS = 10.0
@@ -202,7 +203,7 @@ class Worker:
             note = f"NPanel itself failed to scan it ({type(error).__name__}); the worker's log says more."
         else:
             return
-        Node.objects.filter(pk=node.pk).update(note=note[:300], scanned_at=timezone.now())
+        Node.objects.filter(pk=node.pk).update(note=redact_text(note)[:300], scanned_at=timezone.now())
 
 
 def end_children_with_parents() -> None:

@@ -90,13 +90,10 @@ def pairs(stage: str) -> dict[str, str]:
 def test_alloy_is_wired_from_source_to_loki() -> None:
     components = dict(re.findall(r'^([a-z_.]+) "(\w+)" \{', ALLOY, re.M))
     assert components == {
-        "local.file_match": "npanel", "loki.source.file": "npanel", "loki.relabel": "npanel_units",
-        "loki.source.journal": "npanel", "loki.process": "npanel", "loki.write": "loki",
+        "local.file_match": "npanel", "loki.source.file": "npanel", "loki.process": "npanel", "loki.write": "loki",
     }  # fmt: skip
     references = set(re.findall(r"\b((?:local|loki)\.[a-z_.]+)\.(\w+)\.(?:receiver|targets|rules)", ALLOY))
-    assert references == {
-        item for item in components.items() if item[0] not in ("loki.source.file", "loki.source.journal")
-    }
+    assert references == {item for item in components.items() if item[0] != "loki.source.file"}
     assert re.findall(r"stage\.(\w+) \{", ALLOY) == ["json", "timestamp", "labels", "structured_metadata", "label_keep"]
     assert ALLOY.count("{") == ALLOY.count("}")
 
