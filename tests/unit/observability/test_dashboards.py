@@ -27,7 +27,6 @@ NOT_YET = frozenset(
     """
     npanel_migration_jobs_total npanel_migration_job_duration_seconds_bucket
     npanel_backup_last_success_timestamp_seconds npanel_backup_restore_verified_timestamp_seconds
-    npanel_audit_unsealed_age_seconds npanel_audit_verify_ok
     """.split()
 )
 #: Made by Prometheus itself.
