@@ -22,7 +22,7 @@ from tests.unit.observability.running_panel import PATIENCE_S, RunningPanel
 
 GRAFANA = ROOT / "deploy" / "grafana"
 NAMES = ("health", "hosting", "migration", "overview", "performance")
-#: What nobody feeds yet, and so has no sample: migrations and backups are built later, the audit log's sealer is apart.
+#: What nobody feeds yet, and so has no sample: migrations and backups are built later.
 NOT_YET = frozenset(
     """
     npanel_migration_jobs_total npanel_migration_job_duration_seconds_bucket
@@ -33,6 +33,7 @@ NOT_YET = frozenset(
 ITS_OWN = frozenset({"up", "ALERTS"})
 #: What needs a database server, a replica, a certificate or a node: set by the product's own functions.
 FEED = """
+import time
 from django.utils import timezone
 from hosting.models import DriftItem
 from observability import metrics
@@ -41,8 +42,9 @@ node = make_node(name="web1", address="127.0.0.1", ssh_port=9, public_addresses=
 now = timezone.now()
 DriftItem.objects.create(node=node, adapter="nginx", kind="vhost", key="a.test", open_key="a", change={},
                          first_seen_at=now, last_seen_at=now)
-for status in ("succeeded", "failed"):
+for status in ("succeeded", "failed", "succeeded"):
     metrics.operation_finished(adapter="nginx", operation="service_apply", status=status, duration_seconds=0.4)
+    time.sleep(1.5)  # a rate needs a scrape before a count and one after it
 metrics.hosting_service_health(adapter="nginx", node="web1", healthy=1)
 metrics.ssh_failed("timeout")
 metrics.db_connections_used_ratio.set(0.1)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from audit.keys import ensure_audit_key
 from hosting.choices import OperationState
 from hosting.management.commands.worker import Worker
 from hosting.models import Operation
@@ -30,6 +31,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 @pytest.fixture
 def told(log_lines: Lines, world: World, manage: Manage) -> list[dict[str, Any]]:
     """The lines of a day: sign-ins, a service, a node that is away, the API, commands, the worker's chores."""
+    ensure_audit_key()  # as the worker does when it starts
     client, person = Client(), people.admin()
     sign_in(client, person.email, "not this one")
     sign_in(client, person.email)
