@@ -18,4 +18,5 @@ urlpatterns = [
     path("api/<path:rest>", not_found),
     path("admin/", other_interface),
     path("admin/<path:rest>", other_interface),
+    path("hooks/<path:rest>", other_interface),
 ]
