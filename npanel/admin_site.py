@@ -132,10 +132,12 @@ class ConsoleSite(AdminSite):
         context = {**self.each_context(request), "title": self.index_title, **start_page(actor_from_request(request))}
         return TemplateResponse(request, "admin/index.html", {**context, "version": _version(context)})
 
-    def timeline(self, request: HttpRequest, wanted: str) -> TemplateResponse:
+    def timeline(self, request: HttpRequest, wanted: str) -> HttpResponse:
         """All that is known of a trace or correlation id."""
         from hosting.admin.timeline import timeline_page  # see above
 
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(("GET", "HEAD"))
         context = {**self.each_context(request), **timeline_page(request, wanted)}
         return TemplateResponse(request, "admin/npanel/timeline.html", context)
 
@@ -159,6 +161,8 @@ class ConsoleSite(AdminSite):
         """The runbook's list of pages, or one of them."""
         from npanel.runbook.views import show_index, show_page
 
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(("GET", "HEAD"))
         context = self.each_context(request)
         return show_page(request, context, slug) if slug else show_index(request, context)
 

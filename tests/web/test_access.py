@@ -79,6 +79,7 @@ def _filled(route: str, ids: dict[str, str], operation: UUID) -> str:
     values = {"<path:object_id>": ids.get(model, "1"), "<int:pk>": ids.get(model, "1")}
     values |= {"<uuid:pk>": ids.get(model, str(operation))}
     values |= {"<str:uidb36>": "1", "<str:key>": "x-y"}
+    values |= {"<slug:slug>": "disk-full", "<str:wanted>": "5a" * 16}
     values |= {"<int:content_type_id>": "1", "(?P<url>.*)$": "nothing/"}
     for name, value in values.items():
         route = route.replace(name, value)
@@ -174,7 +175,7 @@ def test_support_sees_no_buttons(support_client: Client) -> None:
 def test_only_our_own_models_have_pages() -> None:
     """The queue's admin runs any dotted path; it and everybody else's stay out."""
     labels = {model._meta.app_label for model in admin.site._registry}
-    assert labels == {"accounts", "audit", "hosting"}
+    assert labels == {"accounts", "audit", "hosting", "observability"}
 
 
 def test_a_post_without_token_is_refused(admin_client: Client) -> None:

@@ -74,7 +74,7 @@ def test_lists_cost_the_same_with_many_rows(
         rows.service(
             f"user{number}x", f"site{number}.example", node=service.node, plan=service.plan, customer=service.customer
         )
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         answer = admin_client.get(SERVICES)
     assert "1–50 of 61" in words(answer) and "Next" in words(answer)
 

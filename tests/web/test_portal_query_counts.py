@@ -37,7 +37,7 @@ OWNER = {
 RESELLER = {
     "home": 19,
     "customers": 5,
-    "customer customer": 9,
+    "customer customer": 10,
     "services": 5,
     "plans": 5,
     "domains": 7,
