@@ -247,7 +247,7 @@ def prepare_deletion(story: Story) -> Any:
 
 
 def test_everything_is_found_by_the_search(story: Story) -> None:
-    """Customer, service, domain and operation by the first letters; a trace by its id leads to the operation."""
+    """Customer, service, domain and operation by the first letters; a trace by its id leads to its timeline."""
     trace = story.panel.last(NAME)["trace_id"]
     wanted = {"crowd07": "crowd07.test", "customer:Anna": "Anna's bakery", "domain:crowd1": "crowd10.test",
               "op:bakery": "Delete service bakery", f"trace:{trace}": "Delete service bakery"}  # fmt: skip
@@ -258,7 +258,7 @@ def test_everything_is_found_by_the_search(story: Story) -> None:
         story.page.keyboard.type(text)
         story.page.get_by_role("option", name=re.compile(re.escape(expected))).first.wait_for()
     story.page.keyboard.press("Enter")
-    story.page.wait_for_url("**/admin/hosting/operation/*/change/")
+    story.page.wait_for_url("**/admin/timeline/*/")
 
 
 # --- the customer ---------------------------------------------------------------------------------------------------
