@@ -1,6 +1,7 @@
 """Governed operations: nothing of them happens before the person who asked has confirmed exactly what was shown."""
 
 import dataclasses
+import re
 from datetime import timedelta
 
 import pytest
@@ -128,7 +129,8 @@ def test_what_is_not_as_it_was_shown_is_refused(world: World, deletion: Operatio
 
 
 def test_a_token_is_shown_once_and_to_its_asker_only(world: World, deletion: Operation) -> None:
-    issue_token(actor=world.actor, operation=deletion)
+    token = issue_token(actor=world.actor, operation=deletion)
+    assert re.fullmatch(r"[0-9a-f]{64}", token)  # one that begins with a dash is an option to a command line
     for code, act, actor in (
         ("token_shown", issue_token, world.actor),
         ("other_actor", issue_token, COLLEAGUE),
