@@ -21,7 +21,7 @@ class ToyWorld:
     """Services with notes on a fake node, and the runner that carries their operations out."""
 
     def __init__(self, fake: FakeConnection, node: Node) -> None:
-        self.fake, self.node = fake, node
+        self.fake, self.node, self.adapter = fake, node, NotesAdapter()
         self.wanted: dict[str, dict[str, str]] = {}
 
     def service(self, username: str) -> HostingService:
@@ -70,7 +70,7 @@ def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ToyWorld]:
     fake = FakeConnection()
     node = make_node(name="fake1", state=NodeState.READY)
     toy = ToyWorld(fake, node)
-    monkeypatch.setattr(base, "_ADAPTERS", {NotesAdapter.kind: NotesAdapter()})
+    monkeypatch.setattr(base, "_ADAPTERS", {NotesAdapter.kind: toy.adapter})
     monkeypatch.setattr(nodes, "opener", lambda _node: fake)
     for module in (planner, desired):
         monkeypatch.setattr(module, "service_resources", toy.resources)
