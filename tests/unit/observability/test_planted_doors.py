@@ -35,12 +35,11 @@ from tests.unit.observability.test_planted import SECRETS
 from tests.unit.operations import conftest as toys
 from tests.unit.operations.conftest import ToyWorld
 from tests.unit.operations.toy import NOTES
-from tests.unit.services import conftest as panel
 from tests.unit.services.world import World
 
-__all__ = ["manage", "toy", "world"]
+__all__ = ["manage", "toy"]
 pytestmark = pytest.mark.django_db
-world, toy = panel.world, pytest.fixture(toys.world.__wrapped__, name="toy")  # type: ignore[attr-defined]
+toy = pytest.fixture(toys.world.__wrapped__, name="toy")  # type: ignore[attr-defined]
 Lines = Callable[[], list[dict[str, Any]]]
 PLAIN = [secret for secret, _text in SECRETS.values()]
 TEXTS = [text for _secret, text in SECRETS.values()]
