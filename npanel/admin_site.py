@@ -151,10 +151,11 @@ class ConsoleSite(AdminSite):
         from hosting.admin.start import moving, start_page
 
         actor = actor_from_request(request)
-        version = _version(moving(actor))
+        moves = moving(actor)
+        version = _version(moves)
         if request.GET.get("version") == version:
             return HttpResponse(status=204)
-        context = {**start_page(actor), "version": version}
+        context = {**start_page(actor, moves), "version": version}
         return TemplateResponse(request, "admin/npanel/start_live.html", context)
 
     def runbook(self, request: HttpRequest, slug: str = "") -> HttpResponse:

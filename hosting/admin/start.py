@@ -146,12 +146,15 @@ def moving(actor: Actor) -> dict[str, Any]:
     return {"lines": attention(actor), "running": list(running(actor))}
 
 
-def start_page(actor: Actor) -> dict[str, Any]:
-    """Everything the start page shows."""
+def start_page(actor: Actor, seen: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Everything the start page shows.
+
+    Args:
+        seen: what moves, where it has been looked up already.
+    """
+    moves = moving(actor) if seen is None else seen
     steps = first_steps(actor)
-    if steps:
-        return {"steps": steps, **moving(actor)}
-    return {"figures": figures(actor), **_grid(actor), **moving(actor)}
+    return {"steps": steps, **moves} if steps else {"figures": figures(actor), **_grid(actor), **moves}
 
 
 def _grid(actor: Actor) -> dict[str, Any]:
