@@ -48,7 +48,10 @@ OPEN = {
 }
 #: One's own account pages: everybody who belongs on the interface has them, and changes there are one's own.
 OWN = "/admin/account/"
-MODELS = (BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Incident, Node, Operation)  # fmt: skip
+MODELS = (
+    BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Incident, Node,
+    Operation,
+)  # fmt: skip
 
 
 @pytest.fixture
