@@ -62,6 +62,11 @@ class Chapter:
     label: str
     moments: list[Moment]
 
+    @property
+    def began(self) -> datetime:
+        """When its first moment was."""
+        return self.moments[0].at
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -75,6 +80,11 @@ class Story:
     moments: list[Moment]
     cut: bool
     reading: Reading | None
+
+    @property
+    def is_trace(self) -> bool:
+        """Whether the id is a trace's; else it is a correlation id."""
+        return valid_trace_id(self.wanted)
 
     @property
     def failures(self) -> int:
@@ -103,6 +113,23 @@ def _label(name: str) -> str:
         "request": _("Asked"), "plan": _("Planned"), "apply": _("Carried out"), "rollback": _("Taken back"),
         "verify": _("Checked"), "result": _("Ended"), "log": _("Logged"),
     }[name]  # fmt: skip
+
+
+def document(told: Story) -> dict[str, Any]:
+    """A story for programs: all its moments, and which log files were read."""
+    files = told.reading.files if told.reading else []
+    moments = [_fields(moment) for moment in told.moments]
+    return {"id": told.wanted, "moments": moments, "failures": told.failures, "cut": told.cut, "log_files": files}
+
+
+def _fields(moment: Moment) -> dict[str, Any]:
+    about = moment.about
+    return {
+        "at": moment.at.isoformat(timespec="milliseconds"), "chapter": moment.chapter, "sort": moment.sort,
+        "what": moment.what, "note": moment.note, "failed": moment.failed, "seconds": moment.seconds,
+        "node": moment.node, "exit": moment.exit, "level": moment.level, "diff": list(moment.diff),
+        "about": None if about is None else f"{about._meta.model_name}:{about.pk}",
+    }  # fmt: skip
 
 
 def is_id(wanted: str) -> bool:
