@@ -53,7 +53,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         _("Nodes and operations"),
         (
             ("health", _("Health"), "monitor", "", ""),
-            ("performance", _("Performance"), "clock", "", ""),
+            ("performance", _("Performance"), "activity", "", ""),
             ("observability_incident_changelist", _("Incidents"), "triangle-alert", "incidents", "bad"),
             ("hosting_node_changelist", _("Nodes"), "server", "", ""),
             ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
