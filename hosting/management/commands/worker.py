@@ -156,6 +156,7 @@ class Worker:
             (retention.run_due, RETENTION_SECONDS),
             (watch.seal_here, SEAL_SECONDS),
             (watch.look, LOOK_SECONDS),
+            (watch.prove_here, LOOK_SECONDS),
         ]
 
     def _every(self, chore: Any, seconds: float) -> None:
