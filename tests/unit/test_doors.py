@@ -47,7 +47,7 @@ NO_USE_CASE = {
     "hosting.services.drift.scan_node": "needs the worker's key: manage.py drift; doors ask for node.scan",
     "hosting.services.holds.extend_holds": "the worker's chore, and a customer's deletion",
     "hosting.services.holds.hold_customer": "the console's page of legal holds, with fresh proof; manage.py audit_hold",
-    "hosting.services.holds.place_hold": "likewise",
+    "hosting.services.holds.place_hold": "likewise: people who answer to a court place holds",
     "hosting.services.holds.release_hold": "likewise: whoever has a stolen token must not let evidence go",
     "hosting.services.incidents.acknowledge": "operators on call, on the incident's page; nothing on a server changes",
     "hosting.services.incidents.note": "operators on call, on the incident's page",
