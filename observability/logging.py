@@ -7,8 +7,7 @@ import logging.config
 import logging.handlers
 import sys
 import traceback
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -59,13 +58,6 @@ def get_logger(operation: str = "", *, service: str = "") -> Any:
     if service:
         fields["service"] = service
     return structlog.stdlib.get_logger(**fields)
-
-
-@contextmanager
-def bind_fields(**fields: Any) -> Iterator[None]:
-    """Put ``fields`` (tenant_id, user_id, actor_id, actor_role, …) on every line that the block logs."""
-    with structlog.contextvars.bound_contextvars(**fields):
-        yield
 
 
 def configure(

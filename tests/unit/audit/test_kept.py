@@ -146,8 +146,9 @@ def test_without_its_triggers_nothing_goes(history: list[Event]) -> None:
 
 def test_what_was_made_for_somebody_comes_first_and_once(happen: Callable[..., Event]) -> None:
     mentioned = happen(target=Target("service", "3", "x"), after={"note": "for Ada Ltd"})
-    made = happen(verb="operation.service_create", target=Target("service", "4", "y"), after={"customer": "Ada Ltd"})
+    creation: dict[str, Any] = {"verb": "operation.service_create", "after": {"customer": "Ada Ltd"}}
+    made = happen(target=Target("service", "4", "y"), **creation)
     named = happen(target=Target("accounts.customer", "9", "Ada Ltd"))
-    both = happen(verb="operation.service_create", target=Target("service", "5", "Ada Ltd"), after={"customer": "Ada Ltd"})
+    both = happen(target=Target("service", "5", "Ada Ltd"), **creation)
     lines = [line["context"]["uid"].replace("-", "") for _source, line in found(names=("Ada Ltd",))]
     assert lines == [event.uid.hex for event in (named, both, made, mentioned)]
