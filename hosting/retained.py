@@ -14,12 +14,14 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
+from audit.retained import owned_by
 from hosting.choices import FINAL_STATES, OperationKind, OperationState, ServiceState
 from hosting.models import JournalEntry, Operation
-from hosting.verbs import RETENTION_RUN
+from hosting.verbs import OPERATION_VERBS, RETENTION_RUN
+from observability.batches import Batch, InBatches
 from observability.models.retention import RetentionRun, RunState
 from observability.redaction import Limits, redact
-from observability.retained import Batch, Kind, register_kind
+from observability.retained import register_kind
 from observability.retention import on_run
 
 _STATUS = {
@@ -48,7 +50,7 @@ _NAMED = (
 _PILLARS = (OperationKind.DELETE, OperationKind.ROLLBACK)
 
 
-class Operations(Kind):
+class Operations(InBatches):
     """Ended operations with plan, commands, journal and confirmation.
 
     Those that changed something for a service that is still there stay: a rollback and a purge need them.
@@ -196,4 +198,5 @@ def _audit(run: RetentionRun, actor: Actor | None) -> None:
 def register() -> None:
     """Hand the operations and the audit to observability."""
     register_kind(Operations())
+    owned_by(OPERATION_VERBS[OperationKind.CREATE], "customer")
     on_run(_audit)

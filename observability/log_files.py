@@ -10,13 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from observability.retained import Batch, Kind
+from observability.batches import Batch, InBatches
 
 _LONGEST_LINE = 1 << 20
 _SLACK = datetime.timedelta(minutes=1)
 
 
-class LogFiles(Kind):
+class LogFiles(InBatches):
     """The files ``*.log`` of NPANEL_LOG_DIR, and what was turned over: ``NAME.log.YYYY-MM-DD``."""
 
     name = "app"

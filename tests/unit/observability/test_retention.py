@@ -20,11 +20,11 @@ from audit.errors import AuditWriteFailed
 from audit.models import Event
 from observability import retention
 from observability.archive import ArchiveCorrupt, ArchiveStore, Manifest
+from observability.batches import Batch
 from observability.log_files import LogFiles
 from observability.log_search import Reading, Wanted, search
 from observability.models import RetentionRun
-from observability.retained import Batch
-from observability.retention import RetentionRefused
+from observability.retained import RetentionRefused
 from tests.unit.audit.refusal import events_refused
 
 pytestmark = pytest.mark.django_db
@@ -203,7 +203,7 @@ def test_a_clock_that_jumped_is_not_believed(folder: Path, monkeypatch: pytest.M
 
 
 def test_two_runs_at_once_are_one_too_many(folder: Path) -> None:
-    with retention._alone(), pytest.raises(RetentionRefused, match="under way"):
+    with retention._alone(LogFiles()), pytest.raises(RetentionRefused, match="under way"):
         retention.run(LogFiles())
 
 

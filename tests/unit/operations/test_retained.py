@@ -19,8 +19,8 @@ from hosting.retained import Operations
 from hosting.services.customers import delete_customer
 from observability import retention
 from observability.archive import ArchiveStore
+from observability.batches import Batch
 from observability.log_search import Reading, Wanted, search
-from observability.retained import Batch
 from tests.factories import make_customer, make_operation, make_service
 
 pytestmark = pytest.mark.django_db
