@@ -40,8 +40,8 @@ _SECRET_NAMES = frozenset(
     "pass pwd pw auth dsn otp totp pin jwt bearer sessionid session_id session_key database_url broker_url redis_url "
     "identity_file_content id_rsa id_ed25519 key_pem pem".split()
 )
-# Facts about a secret, not the secret: `token_id`, `password_changed_at`, the operation's fencing token.
 _SECRET_ENDS = ("_pass", "_pwd", "_pw", "_otp", "_totp", "_jwt", "_dsn")
+# Facts about a secret, not the secret: `token_id`, `password_changed_at`, the operation's fencing token.
 _HARMLESS_NAMES = frozenset({"fencing_token", "tokens_total", "csrf_trusted_origins", "proxy_pass", "fastcgi_pass"})
 _HARMLESS_ENDS = (
     "_id", "_at", "_count", "_prefix", "_expires", "_expiry", "_digest", "_fingerprint", "_length", "_policy",
@@ -54,7 +54,8 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PREFIX = r"(?:[a-z0-9]{1,30}[_-]){0,4}"
 _AFTER = r"(?:[a-z0-9]{1,30}[_-]){1,4}"
 _WORD = (
-    rf"passphrase|passcode|pass(?=\s*=)|pwd|(?!(?:proxy|fastcgi|grpc)_){_AFTER}(?:pass|pw)|secret(?:[_-]?key)?|{_PREFIX}(?:password|passwd|secret|token)"
+    rf"passphrase|passcode|pass(?=\s*=)|pwd|(?!(?:proxy|fastcgi|grpc)_){_AFTER}(?:pass|pw)"
+    rf"|secret(?:[_-]?key)?|{_PREFIX}(?:password|passwd|secret|token)"
     r"|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|signing[_-]?key|sessionid|csrftoken"
     r"|csrfmiddlewaretoken|t?otp|credentials?|(?:recovery|backup)[_-]?codes?"
 )

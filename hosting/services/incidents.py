@@ -99,7 +99,7 @@ def receive(*, actor: Actor, alert: Alert) -> Incident | None:
 
 def _open(actor: Actor, alert: Alert) -> Incident | None:
     last = Incident.objects.select_for_update().filter(fingerprint=alert.fingerprint).first()
-    if last is not None and (not last.is_resolved or last.started_at == alert.started_at):
+    if last is not None and _is_known(last, alert):
         return None
     if last is not None and last.ended_at is not None and alert.started_at - last.ended_at < _AGAIN:
         return _reopen(actor, last, alert)
@@ -111,6 +111,14 @@ def _open(actor: Actor, alert: Alert) -> Incident | None:
     )  # fmt: skip
     _record(verbs.INCIDENT_OPEN, actor, incident)
     return incident
+
+
+def _is_known(incident: Incident, alert: Alert) -> bool:
+    """Whether an alert is not news: it began before its incident, which it may have opened again, was over."""
+    ended = incident.ended_at
+    return (
+        not incident.is_resolved or incident.started_at == alert.started_at or bool(ended and ended > alert.started_at)
+    )
 
 
 def _reopen(actor: Actor, incident: Incident, alert: Alert) -> Incident:
