@@ -230,4 +230,7 @@ def _redact_leaf(value: Any, limits: Limits) -> Any:
         return f"[{len(value)} bytes]"
     if isinstance(value, uuid.UUID | decimal.Decimal | datetime.timedelta):
         return str(value)
-    return redact_text(str(value), limits.text)
+    try:
+        return redact_text(str(value), limits.text)
+    except Exception as error:  # noqa: BLE001 - a row that can't be read now, say; the rest of the line must be told
+        return f"…[{type(value).__name__}: {type(error).__name__}]"

@@ -173,6 +173,16 @@ def test_size_and_depth_are_bounded() -> None:
     assert small["text"].startswith("y" * 20 + "…")
 
 
+def test_what_can_not_be_printed_does_not_take_the_rest_with_it() -> None:
+    """The text of a row may need a database that is away just then."""
+
+    class Row:
+        def __str__(self) -> str:
+            raise ConnectionError("gone away")
+
+    assert redact({"row": Row(), "node": "web1"}) == {"row": "…[Row: ConnectionError]", "node": "web1"}
+
+
 def test_a_loop_ends() -> None:
     loop: dict[str, Any] = {}
     loop["self"] = loop
