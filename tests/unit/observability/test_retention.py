@@ -254,3 +254,60 @@ def test_periods_that_would_delete_before_archiving_are_refused() -> None:
     )
     assert done.returncode != 0
     assert "NPANEL_RETENTION_APP_DELETE_DAYS" in done.stderr
+
+
+def test_what_a_person_put_among_logs_and_archives_stops_nothing(folder: Path, settings: Any) -> None:
+    """Names that no archive can have, folders, days that no calendar has."""
+    fill(folder, 20)
+    day = TODAY - datetime.timedelta(days=30)
+    for name in (f"my copy.log.{day}", f"-.log.{day}", "npanel-admin.log.2026-02-30"):
+        (folder / name).write_text(line(day, 1) + "\n")
+    (folder / "old.log").mkdir()
+    (folder / f"old.log.{day}").mkdir()
+    archives = Path(settings.STORAGES["archive"]["OPTIONS"]["location"]) / "app"
+    (archives / "Copy of 2026").mkdir(parents=True)
+    (archives / "Copy of 2026" / "x.json").write_text("{}")
+    (archives / "Notes.json").write_text("{}")
+    assert retention.run(LogFiles()).archived == 1
+    assert sum(everything().values()) == 20
+    assert retention.run(LogFiles()).state == "succeeded"
+
+
+def test_a_file_that_is_moved_while_it_is_looked_for_is_no_error(folder: Path) -> None:
+    """Retention turns files over at any moment."""
+    fill(folder, 3)
+    (folder / "npanel-portal.log").write_text(line(TODAY, 1) + "\n")
+    lines = LogFiles().hot_lines({})
+    next(lines)
+    (folder / "npanel-portal.log").unlink()
+    assert len(list(lines)) == 19
+
+
+def test_a_damaged_archive_hides_nothing_else(folder: Path, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither what is hot nor the other archives; the search says that it could not read all."""
+    fill(folder, 20), fill(folder, 19), fill(folder, 18), fill(folder, 3)
+    retention.run(LogFiles())
+    archives = Path(settings.STORAGES["archive"]["OPTIONS"]["location"])
+    first, second, _third = sorted(archives.rglob("*.json"))
+    first.write_text("{}")
+    second.with_suffix(".jsonl.gz").write_bytes(b"")
+    with pytest.raises(CommandError, match=r"(?s)manifest.*checksum"):
+        call_command("log_search", "--kind", "app", "--json")
+    assert len(capsys.readouterr().out.splitlines()) == 40
+    settings.STORAGES = settings.STORAGES | {"archive": {"BACKEND": "django.core.files.storage.memory.InMemoryStorage"}}
+    storages._storages.pop("archive", None)
+    storages["archive"].listdir = lambda _path: (_ for _ in ()).throw(OSError("the bucket is away"))  # type: ignore[method-assign]
+    with pytest.raises(CommandError, match="storage failed"):
+        call_command("log_search", "--kind", "app", "--json")
+    assert len(capsys.readouterr().out.splitlines()) == 20
+
+
+def test_a_name_is_found_at_the_beginning_of_a_line_within_a_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What commands print has line breaks and tabs, which JSON writes as letters."""
+    fill(folder, 3, count=1, message="refused:\nacme\n")
+    fill(folder, 2, count=1, message="refused:\tacme")
+    fill(folder, 1, count=1, message="refused: macme")
+    call_command("log_search", "--name", "acme", "--kind", "app", "--json")
+    assert len(capsys.readouterr().out.splitlines()) == 2
