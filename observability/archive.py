@@ -213,10 +213,7 @@ class ArchiveStore:
         """All archives whose name begins with the folder ``prefix``, in the order of their names.
 
         Args:
-            broken: where to put what is said of a manifest that can't be read, instead of raising it.
-
-        Raises:
-            ArchiveError: the storage refused, or a manifest can't be read.
+            broken: where to say which manifests can't be read, instead of raising it.
         """
         with self._storage_errors(prefix):
             try:
