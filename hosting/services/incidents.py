@@ -1,5 +1,6 @@
 """Incidents: made and ended by alerts, acknowledged, noted, resolved and reported by people."""
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -188,13 +189,30 @@ def resolve(*, actor: Actor, incident: Incident, reason: str = "") -> Incident:
 
 
 @transaction.atomic
-def write_report(*, actor: Actor, incident: Incident, text: str) -> Incident:
-    """Replace the report."""
+def write_report(*, actor: Actor, incident: Incident, text: str, seen: str = "") -> Incident:
+    """Replace the report.
+
+    Args:
+        seen: the digest of the report that the new text began with; left out, whatever is there is replaced.
+
+    Raises:
+        HostingError: ``stale_report`` (somebody has changed it since).
+    """
     locked = _locked(incident)
+    if seen and seen != digest(locked.report):
+        raise HostingError(
+            N_("Somebody else has changed the report since you opened it."),
+            hint=N_("Keep your text, open the report again and put both together."), code="stale_report", field="text",
+        )  # fmt: skip
     before, locked.report = locked.report, text[:60_000]
     locked.save(update_fields=["report"])
     _record(verbs.INCIDENT_REPORT, actor, locked, before={"report": before}, after={"report": locked.report})
     return locked
+
+
+def digest(report: str) -> str:
+    """Tells one text of a report from another."""
+    return hashlib.sha256(report.encode()).hexdigest()
 
 
 def _locked(incident: Incident) -> Incident:

@@ -1,6 +1,7 @@
 """Alerts become incidents, and people deal with them in the console."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -135,6 +136,17 @@ def test_an_operator_deals_with_an_incident(admin_client: Client) -> None:
     assert "web1" in words(admin_client.get("/admin/observability/incident/"))
     verbs = set(Event.objects.filter(actor_type="user").values_list("verb", flat=True))
     assert verbs >= {f"incident.{verb}" for verb in ("acknowledge", "note", "report", "resolve")}
+
+
+def test_two_who_write_the_report_do_not_lose_each_others_words(admin_client: Client) -> None:
+    """The second is told, and keeps the text that was typed."""
+    tell(alert())
+    page = f"/admin/observability/incident/{Incident.objects.get().pk}/report/"
+    (seen,) = re.findall(r'name="seen" value="(\w{64})"', admin_client.get(page).content.decode())
+    admin_client.post(page, {"text": "The first one's", "seen": seen})
+    answer = admin_client.post(page, {"text": "The second one's", "seen": seen})
+    assert "Somebody else has changed the report" in words(answer) and "The second one" in words(answer)
+    assert Incident.objects.get().report == "The first one's"
 
 
 def test_support_reads_and_strangers_do_not(support_client: Client, stranger_client: Client) -> None:
