@@ -31,11 +31,11 @@ def check_retention() -> Result:
 
 
 def _late(kind: str) -> str:
-    runs = RetentionRun.objects.filter(kind=kind)
+    runs = RetentionRun.objects.filter(kind=kind).order_by("-pk")  # not by time: the clock may have been wrong
     newest, good = runs.first(), runs.filter(state=RunState.SUCCEEDED).first()
     if newest is None:
         return ""  # the worker of a new panel has it before it
-    since = good.started_at if good else runs.order_by("started_at").values_list("started_at", flat=True)[0]
+    since = good.started_at if good else runs.order_by("pk").values_list("started_at", flat=True)[0]
     if timezone.now() - since < LATE_AFTER:
         return ""
     said = f" ({newest.error})" if newest.error else ""

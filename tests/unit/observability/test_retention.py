@@ -175,6 +175,17 @@ def test_a_clock_that_jumped_is_not_believed(folder: Path, monkeypatch: pytest.M
     assert not path.exists() or days < 0
 
 
+def test_a_clock_that_was_put_right_is_believed_once_somebody_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only for the one run: the last one is the one made last, whatever the clock said before."""
+    with monkeypatch.context() as ahead:
+        ahead.setattr(timezone, "now", lambda: NOW + datetime.timedelta(days=400))
+        retention.run(LogFiles())
+    retention.run(LogFiles(), trust_clock=True)
+    assert retention.run(LogFiles()).state == "succeeded"
+
+
 def test_two_runs_at_once_are_one_too_many(folder: Path) -> None:
     with retention._alone(), pytest.raises(RetentionRefused, match="under way"):
         retention.run(LogFiles())
