@@ -59,13 +59,13 @@ def on_run(reporter: Reporter) -> None:
 
 
 def steps(kind: Kind, store: ArchiveStore, now: datetime.datetime) -> Iterator[Step]:
-    """What a run over ``kind`` would archive and delete, in its order; changes nothing."""
+    """What a run over ``kind`` would delete and archive, in its order; changes nothing."""
     today = now.astimezone(datetime.UTC).date()
+    for manifest in expired(kind, store, today):
+        yield Step(kind.name, "delete", manifest.name, _day(manifest), manifest.lines, manifest.stored_bytes)
     for batch in kind.batches(today - datetime.timedelta(days=kind.periods.hot)):
         count = sum(1 for _line in kind.lines(batch))
         yield Step(kind.name, "archive", batch.name, batch.day, count, batch.bytes)
-    for manifest in expired(kind, store, today):
-        yield Step(kind.name, "delete", manifest.name, _day(manifest), manifest.lines, manifest.stored_bytes)
 
 
 def expired(kind: Kind, store: ArchiveStore, today: datetime.date) -> Iterator[Manifest]:
@@ -121,6 +121,12 @@ def run(kind: Kind, *, actor: Any = None, store: ArchiveStore | None = None, tru
 def _carry_out(kind: Kind, store: ArchiveStore, row: RetentionRun) -> None:
     today = row.started_at.astimezone(datetime.UTC).date()
     kind.prepare(today)
+    # What may go goes first: on a full disk it makes the room that an archive needs.
+    for manifest in expired(kind, store, today):
+        _note(row, at=manifest.name)
+        store.delete(manifest.name)
+        _note(row, deleted=F("deleted") + 1)
+        log.info("archive deleted", kind=kind.name, archive=manifest.name, lines=manifest.lines, status="success")
     for batch in kind.batches(today - datetime.timedelta(days=kind.periods.hot)):
         _note(row, at=batch.name)
         manifest = archive(kind, batch, store)
@@ -128,11 +134,6 @@ def _carry_out(kind: Kind, store: ArchiveStore, row: RetentionRun) -> None:
         counts = {"archived": F("archived") + 1, "lines": F("lines") + manifest.lines}
         _note(row, **counts, bytes=F("bytes") + manifest.bytes)
         log.info("archived", kind=kind.name, archive=manifest.name, lines=manifest.lines, status="success")
-    for manifest in expired(kind, store, today):
-        _note(row, at=manifest.name)
-        store.delete(manifest.name)
-        _note(row, deleted=F("deleted") + 1)
-        log.info("archive deleted", kind=kind.name, archive=manifest.name, lines=manifest.lines, status="success")
 
 
 def archive(kind: Kind, batch: Batch, store: ArchiveStore) -> Manifest:

@@ -1,6 +1,7 @@
 """Retention of log files: turned over, archived, deleted; nothing is lost and nothing is there twice."""
 
 import datetime
+import errno
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ from django.utils import timezone
 
 from audit.models import Event
 from observability import retention
-from observability.archive import ArchiveCorrupt, ArchiveStore
+from observability.archive import ArchiveCorrupt, ArchiveError, ArchiveStore
 from observability.log_files import LogFiles
 from observability.log_search import Reading, Wanted, search
 from observability.models import RetentionRun
@@ -56,8 +57,8 @@ def fill(folder: Path, age: int, count: int = 20, **fields: Any) -> Path:
     return path
 
 
-def everything() -> Counter[str]:
-    return Counter(found["trace_id"] for _source, found in search(Wanted(kinds=("app",)), Reading()))
+def everything(hot: bool = True) -> Counter[str]:
+    return Counter(found["trace_id"] for _source, found in search(Wanted(kinds=("app",), hot=hot), Reading()))
 
 
 def test_old_files_go_into_archives_and_stay_to_be_found(folder: Path) -> None:
@@ -82,6 +83,19 @@ def test_an_archive_past_its_day_is_deleted(folder: Path, monkeypatch: pytest.Mo
 
     assert run.deleted == 1
     assert list(ArchiveStore().manifests("app")) == []
+
+
+def test_a_full_disk_does_not_keep_what_may_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleting makes the room without which nothing can be archived."""
+    fill(folder, 20)
+    retention.run(LogFiles())
+    fill(folder, 15)
+    monkeypatch.setattr(timezone, "now", lambda: NOW + datetime.timedelta(days=40))
+    with monkeypatch.context() as full, pytest.raises(ArchiveError, match="OSError"):
+        full.setattr("os.fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no room")))
+        retention.run(LogFiles(), trust_clock=True)
+    assert not everything(hot=False)
+    assert sum(everything().values()) == 20
 
 
 def test_what_was_archived_late_is_not_deleted_at_once(folder: Path) -> None:
