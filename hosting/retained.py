@@ -64,13 +64,13 @@ class Operations(Kind):
         limit = datetime.datetime.combine(before, datetime.time(), datetime.UTC)
         for moment in _removable().filter(finished_at__lt=limit).datetimes("finished_at", "day"):
             day = moment.date()
-            size = sum(len(line) + 1 for line in map(_line, _of_day(day).iterator(chunk_size=_AT_ONCE)))
+            size = sum(len(line) + 1 for line in _lines(_of_day(day)))
             end = moment + datetime.timedelta(days=1)
             yield Batch(f"{self.name}/{day.year}/{day}", day, size, moment.isoformat(), end.isoformat())
 
     def lines(self, batch: Batch) -> Iterator[bytes]:
         """One line for each operation, in the order in which they ended."""
-        return map(_line, _of_day(batch.day).iterator(chunk_size=_AT_ONCE))
+        return _lines(_of_day(batch.day))
 
     @transaction.atomic
     def remove(self, batch: Batch, lines: int) -> None:
@@ -83,7 +83,7 @@ class Operations(Kind):
 
     def hot_lines(self, narrowed: Mapping[str, Any]) -> Iterator[bytes]:
         """Ended operations, oldest first; a name is looked up by its index."""
-        return map(_line, _narrowed(narrowed).order_by("finished_at", "pk").iterator(chunk_size=_AT_ONCE))
+        return _lines(_narrowed(narrowed).order_by("finished_at", "pk"))
 
     def bytes_by_day(self) -> dict[datetime.date, int]:
         """How long the texts of each day's operations and journals are in the database, counted there."""
@@ -142,6 +142,13 @@ def _joined(columns: tuple[str, ...]) -> Lower:
             *(Coalesce(Cast(column, TextField()), Value("", TextField())) for column in columns), Value("", TextField())
         )
     )
+
+
+def _lines(rows: QuerySet[Operation]) -> Iterator[bytes]:
+    for operation in rows.iterator(chunk_size=_AT_ONCE):
+        yield _line(operation)
+        # Its journal points back to it: without this both stay in memory until the collector comes by.
+        vars(operation).pop("_prefetched_objects_cache", None)
 
 
 def _line(operation: Operation) -> bytes:
