@@ -66,12 +66,12 @@ class AuditEvents(Kind):
         except SealerBusy as error:
             raise RetentionRefused(str(error)) from error
 
-    def archives(self, store: ArchiveStore) -> Iterator[Manifest]:
+    def archives(self, store: ArchiveStore, broken: list[str] | None = None) -> Iterator[Manifest]:
         """Those whose events have left the database: others are copies of what is hot."""
         hot = Seal.objects.order_by("seq").values_list("seq", flat=True).first()
         gone = Segment.objects.all() if hot is None else Segment.objects.filter(last_seq__lt=hot)
         names = set(gone.values_list("archive", flat=True))
-        return (manifest for manifest in super().archives(store) if manifest.name in names)
+        return (manifest for manifest in super().archives(store, broken) if manifest.name in names)
 
     def archived_lines(self, manifest: Manifest, store: ArchiveStore) -> Iterator[bytes]:
         """The events of a segment as log lines, each proved by its seal."""

@@ -61,7 +61,7 @@ def steps(
     work = _Work(moment.astimezone(datetime.UTC).date(), store or ArchiveStore(), using, dry_run, begin)
     done: Counter[str] = Counter()
     try:
-        for part in (_archive_days, _remove_hot, _delete_archives):
+        for part in (_delete_archives, _archive_days, _remove_hot):
             for step in part(work):
                 done[step.action] += step.lines
                 yield step

@@ -33,6 +33,8 @@ _STATUS = {
 _OUTCOMES = {RunState.RUNNING: Outcome.REQUESTED, RunState.SUCCEEDED: Outcome.SUCCEEDED}
 #: An archive keeps whole plans and journals; only what no page would show either is cut.
 _LIMITS = Limits(depth=20, items=100_000, text=1_000_000)
+#: Operations in memory at a time.
+_AT_ONCE = 200
 _NAMED = (
     "target_label",
     "target_key",
@@ -64,13 +66,13 @@ class Operations(InBatches):
         limit = datetime.datetime.combine(before, datetime.time(), datetime.UTC)
         for moment in _removable().filter(finished_at__lt=limit).datetimes("finished_at", "day"):
             day = moment.date()
-            size = sum(len(line) + 1 for line in map(_line, _of_day(day)))
+            size = sum(len(line) + 1 for line in _lines(_of_day(day)))
             end = moment + datetime.timedelta(days=1)
             yield Batch(f"{self.name}/{day.year}/{day}", day, size, moment.isoformat(), end.isoformat())
 
     def lines(self, batch: Batch) -> Iterator[bytes]:
         """One line for each operation, in the order in which they ended."""
-        return map(_line, _of_day(batch.day).iterator(chunk_size=200))
+        return _lines(_of_day(batch.day))
 
     @transaction.atomic
     def remove(self, batch: Batch, lines: int) -> None:
@@ -83,7 +85,7 @@ class Operations(InBatches):
 
     def hot_lines(self, narrowed: Mapping[str, Any]) -> Iterator[bytes]:
         """Ended operations, oldest first; a name is looked up by its index."""
-        return map(_line, _narrowed(narrowed).order_by("finished_at", "pk").iterator(chunk_size=200))
+        return _lines(_narrowed(narrowed).order_by("finished_at", "pk"))
 
     def bytes_by_day(self) -> dict[datetime.date, int]:
         """How long the texts of each day's operations and journals are in the database, counted there."""
@@ -113,7 +115,7 @@ def _removable() -> QuerySet[Operation]:
 def _of_day(day: datetime.date) -> QuerySet[Operation]:
     start = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
     rows = _removable().filter(finished_at__gte=start, finished_at__lt=start + datetime.timedelta(days=1))
-    return rows.order_by("finished_at", "pk").prefetch_related("journal")
+    return rows.order_by("finished_at", "pk").select_related("intent").prefetch_related("journal")
 
 
 def _narrowed(wanted: Mapping[str, Any]) -> QuerySet[Operation]:
@@ -144,6 +146,13 @@ def _joined(columns: tuple[str, ...]) -> Lower:
     )
 
 
+def _lines(rows: QuerySet[Operation]) -> Iterator[bytes]:
+    for operation in rows.iterator(chunk_size=_AT_ONCE):
+        yield _line(operation)
+        # Its journal points back to it: without this both stay in memory until the collector comes by.
+        vars(operation).pop("_prefetched_objects_cache", None)
+
+
 def _line(operation: Operation) -> bytes:
     """An operation as one line, with the fields of a log line and the rest under ``context``."""
     ended, error = operation.finished_at, operation.error or {}
@@ -151,7 +160,7 @@ def _line(operation: Operation) -> bytes:
         raise ValueError("an operation that has not ended is not retained")
     line = {
         "timestamp": ended.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "level": "info" if operation.state == OperationState.SUCCEEDED else "error",
+        "level": "error" if _STATUS.get(OperationState(operation.state)) == "failed" else "info",
         "service": "hosting",
         "operation": "operation_apply",
         "trace_id": operation.trace_id,

@@ -44,27 +44,28 @@ class InBatches(Kind):
         """Remove a batch that is archived with ``lines`` lines; all of it or nothing."""
 
     def plan(self, store: ArchiveStore, now: datetime.datetime) -> Iterator[Step]:
-        """What a run would archive and delete, in its order."""
+        """What a run would delete and archive, in its order."""
         today = now.astimezone(datetime.UTC).date()
+        for manifest in self.expired(store, today):
+            yield _deletion(manifest)
         for batch in self.batches(today - datetime.timedelta(days=self.periods.hot)):
             count = sum(1 for _line in self.lines(batch))
             yield Step(self.name, "archive", batch.name, batch.day, count, batch.bytes)
-        for manifest in self.expired(store, today):
-            yield _deletion(manifest)
 
     def carry_out(self, store: ArchiveStore, now: datetime.datetime, begin: Callable[[str], None]) -> Iterator[Step]:
-        """Archive batch by batch, then delete archives that are old enough."""
+        """Delete archives that are old enough, then archive batch by batch."""
         today = now.astimezone(datetime.UTC).date()
         self.prepare(today)
+        # What may go goes first: on a full disk it makes the room that an archive needs.
+        for manifest in self.expired(store, today):
+            begin(manifest.name)
+            store.delete(manifest.name)
+            yield _deletion(manifest)
         for batch in self.batches(today - datetime.timedelta(days=self.periods.hot)):
             begin(batch.name)
             manifest = self.archive(batch, store)
             self.remove(batch, manifest.lines)
             yield Step(self.name, "archive", manifest.name, batch.day, manifest.lines, manifest.bytes)
-        for manifest in self.expired(store, today):
-            begin(manifest.name)
-            store.delete(manifest.name)
-            yield _deletion(manifest)
 
     def expired(self, store: ArchiveStore, today: datetime.date) -> Iterator[Manifest]:
         """Archives past their day; what was archived late stays in the archive as long as what was not."""

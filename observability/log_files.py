@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from observability.batches import Batch, InBatches
 
 _LONGEST_LINE = 1 << 20
 _SLACK = datetime.timedelta(minutes=1)
+#: Names that an archive can have, in any case: a file that a person put there must not stop those after it.
+_TURNED_OVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}\.log\.(\d{4}-\d\d-\d\d)")
 
 
 class LogFiles(InBatches):
@@ -62,8 +65,11 @@ class LogFiles(InBatches):
         since: datetime.datetime | None = narrowed.get("since")
         turned = [path for _day, path in sorted(_turned_over(self._folder()))]
         for path in [*turned, *_live(self._folder())]:
-            if since is None or path.stat().st_mtime >= (since - _SLACK).timestamp():
-                yield from _lines(path)
+            try:
+                if since is None or path.stat().st_mtime >= (since - _SLACK).timestamp():
+                    yield from _lines(path)
+            except FileNotFoundError:
+                continue  # retention has just archived it or turned it over; what it held is found there
 
     def bytes_by_day(self) -> dict[datetime.date, int]:
         """The bytes of the turned-over files, by their day."""
@@ -87,15 +93,17 @@ class LogFiles(InBatches):
 
 
 def _live(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.log"))
+    return sorted(path for path in folder.glob("*.log") if path.is_file())
 
 
 def _turned_over(folder: Path) -> Iterable[tuple[datetime.date, Path]]:
     for path in folder.glob("*.log.*"):
+        named = _TURNED_OVER.fullmatch(path.name)
         try:
-            yield datetime.date.fromisoformat(path.name.rpartition(".")[2]), path
+            if named and path.is_file():
+                yield datetime.date.fromisoformat(named[1]), path
         except ValueError:
-            continue  # somebody else's, such as logrotate's
+            continue  # no day of the calendar; as what has another name it is somebody else's, such as logrotate's
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from observability.archive import ArchiveLocked, ArchiveStore, Manifest
+from observability.archive import ArchiveError, ArchiveLocked, ArchiveStore, Manifest
 from observability.retained import Kind, kinds
+
+#: Where a word begins in a line of JSON: also after the letter of an escaped line break or tab.
+_BEFORE = rb"(?:(?<![\w-])|(?<=\\[nrt]))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,11 @@ class Wanted:
 
 @dataclass(slots=True)
 class Reading:
-    """What a search has read so far: the archives by name, those it has no keys to, and how many lines."""
+    """What a search has read so far: archives by name, those it has no keys to, why some can't be read, and lines."""
 
     archives: list[str] = field(default_factory=list)
     locked: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     passed_over: int = 0
     lines: int = 0
 
@@ -46,8 +50,7 @@ def search(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Matching lines with where they are from (a kind, or an archive's name): archives first, they are older.
 
-    Raises:
-        ArchiveError: an archive that has to be read is damaged, or encrypted and there is no key.
+    An archive that is damaged, or encrypted and there is no key, is named in ``reading.broken``; the others are read.
     """
     test = _test(wanted)
     for kind in kinds():
@@ -66,7 +69,7 @@ def _sources(
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     if wanted.archived:
         place = store or ArchiveStore()
-        for manifest in list(kind.archives(place)):
+        for manifest in _manifests(kind, place, reading):
             if not _may_hold(manifest, wanted):
                 reading.passed_over += 1
                 continue
@@ -78,9 +81,24 @@ def _sources(
             reading.archives.append(manifest.name)
             if on_archive is not None:
                 on_archive(manifest.name)
-            yield manifest.name, lines
+            yield manifest.name, _readable(lines, reading)
     if wanted.hot:
         yield kind.name, kind.hot_lines(asdict(wanted))
+
+
+def _manifests(kind: Kind, store: ArchiveStore, reading: Reading) -> list[Manifest]:
+    try:
+        return list(kind.archives(store, reading.broken))
+    except ArchiveError as error:  # the storage is away; what is hot must be found all the same
+        reading.broken.append(str(error))
+        return []
+
+
+def _readable(lines: Iterator[bytes], reading: Reading) -> Iterator[bytes]:
+    try:
+        yield from lines
+    except ArchiveError as error:
+        reading.broken.append(str(error))
 
 
 def _may_hold(manifest: Manifest, wanted: Wanted) -> bool:
@@ -101,7 +119,7 @@ def _test(wanted: Wanted) -> Callable[[bytes], dict[str, Any] | None]:
              "operation": wanted.operation}  # fmt: skip
     asked = {name: value for name, value in exact.items() if value}
     text = _escaped(wanted.text)
-    patterns = [re.compile(rb"(?<![\w-])" + re.escape(_escaped(name)) + rb"(?![\w-])") for name in wanted.names]
+    patterns = [re.compile(_BEFORE + re.escape(_escaped(name)) + rb"(?![\w-])") for name in wanted.names]
 
     def test(raw: bytes) -> dict[str, Any] | None:
         lowered = raw.lower()

@@ -40,8 +40,9 @@ _SECRET_NAMES = frozenset(
     "pass pwd pw auth dsn otp totp pin jwt bearer sessionid session_id session_key database_url broker_url redis_url "
     "identity_file_content id_rsa id_ed25519 key_pem pem".split()
 )
+_SECRET_ENDS = ("_pass", "_pwd", "_pw", "_otp", "_totp", "_jwt", "_dsn")
 # Facts about a secret, not the secret: `token_id`, `password_changed_at`, the operation's fencing token.
-_HARMLESS_NAMES = frozenset({"fencing_token", "tokens_total", "csrf_trusted_origins"})
+_HARMLESS_NAMES = frozenset({"fencing_token", "tokens_total", "csrf_trusted_origins", "proxy_pass", "fastcgi_pass"})
 _HARMLESS_ENDS = (
     "_id", "_at", "_count", "_prefix", "_expires", "_expiry", "_digest", "_fingerprint", "_length", "_policy",
     "_required", "_changed", "_set", "_scheme", "_type", "_version", "_name", "_age", "_scopes",
@@ -51,12 +52,19 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 # Repetitions are bounded: text comes from strangers, and an unbounded prefix would make matching quadratic.
 _PREFIX = r"(?:[a-z0-9]{1,30}[_-]){0,4}"
+_AFTER = r"(?:[a-z0-9]{1,30}[_-]){1,4}"
 _WORD = (
-    rf"passphrase|passcode|pass(?=\s*=)|pwd|secret(?:[_-]?key)?|{_PREFIX}(?:password|passwd|secret|token)"
+    rf"passphrase|passcode|pass(?=\s*=)|pwd|(?!(?:proxy|fastcgi|grpc)_){_AFTER}(?:pass|pw)"
+    rf"|secret(?:[_-]?key)?|{_PREFIX}(?:password|passwd|secret|token)"
     r"|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|signing[_-]?key|sessionid|csrftoken"
     r"|csrfmiddlewaretoken|t?otp|credentials?|(?:recovery|backup)[_-]?codes?"
 )
-_QUOTED = r"\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.|'')*'"
+_QUOTED = (
+    r"[bBuUrR]{0,2}(?:\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\[\s\S])*\"|'(?:[^'\\]|\\[\s\S]|'')*'"
+    # A quote that nothing closes is cut text: all that follows on its line may be the secret.
+    r"|\\*[\"'][^\r\n]*)"
+)
+_LISTED = r"\[[^\]\r\n]*\]?|\([^)\r\n]*\)?|\{[^}\r\n]*\}?"
 
 _PEM = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
 # Of a long text often only the end is kept: then the first line of a key is gone. A run of its letters is read once.
@@ -85,7 +93,7 @@ _VENDOR_KEY = (
 )
 _ASSIGNED = (
     rf"(?<![A-Za-z0-9])((?:{_WORD})(?:\\?[\"'])?\]?(?:\s*(?:=>|[=:])\s*|>))"
-    rf"(?!\[REDACTED\])(?:{_QUOTED}|[^\s&,;\"'<>}}\)\]]+)"
+    rf"(?!\[REDACTED\])(?:{_QUOTED}|{_LISTED}|[^\s&,;\"'<>}}\)\]]+)"
 )
 _ASKED = r"((?:passphrase|password) for [^\r\n]{1,300}?['\"]?:\s{0,8})(?!\[REDACTED\])[^\s:]\S*"
 _SSHPASS = r"(\bsshpass\s+-[pP]\s*)(?!\[REDACTED\])\S+"
@@ -121,7 +129,7 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[
     (("eyj",), re.compile(_JWT), REDACTED),
     (("gh", "akia", "sk_", "np", "xox", "whsec_"), re.compile(_VENDOR_KEY), REDACTED),
     (
-        ("pass", "pwd", "secret", "token", "key", "sessionid", "otp", "credential", "recovery", "backup"),
+        ("pass", "pw", "secret", "token", "key", "sessionid", "otp", "credential", "recovery", "backup"),
         re.compile(_ASSIGNED, re.I),
         rf"\1{REDACTED}",
     ),
@@ -143,7 +151,7 @@ def is_sensitive_key(key: str) -> bool:
         return True
     if name in _HARMLESS_NAMES or name.endswith(_HARMLESS_ENDS):
         return False
-    return any(word in name for word in _SECRET_WORDS)
+    return name.endswith(_SECRET_ENDS) or any(word in name for word in _SECRET_WORDS)
 
 
 def redact_text(text: str, limit: int = LOG_LIMITS.text) -> str:
@@ -230,4 +238,7 @@ def _redact_leaf(value: Any, limits: Limits) -> Any:
         return f"[{len(value)} bytes]"
     if isinstance(value, uuid.UUID | decimal.Decimal | datetime.timedelta):
         return str(value)
-    return redact_text(str(value), limits.text)
+    try:
+        return redact_text(str(value), limits.text)
+    except Exception as error:  # noqa: BLE001 - a row that can't be read now, say; the rest of the line must be told
+        return f"…[{type(value).__name__}: {type(error).__name__}]"

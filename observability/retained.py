@@ -85,9 +85,13 @@ class Kind(ABC):
         """Whether the schedule of this process runs it."""
         return True
 
-    def archives(self, store: ArchiveStore) -> Iterator[Manifest]:
-        """The archives of what is not hot any more."""
-        return (manifest for manifest in store.manifests(self.name) if not manifest.deleted_at)
+    def archives(self, store: ArchiveStore, broken: list[str] | None = None) -> Iterator[Manifest]:
+        """The archives of what is not hot any more.
+
+        Args:
+            broken: where to say which can't be read, instead of raising it.
+        """
+        return (manifest for manifest in store.manifests(self.name, broken) if not manifest.deleted_at)
 
     def archived_lines(self, manifest: Manifest, store: ArchiveStore) -> Iterator[bytes]:
         """An archive's lines as a reader of logs needs them.

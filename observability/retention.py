@@ -51,7 +51,7 @@ def run_due(actor: Any = None) -> None:
 
 def run_if_due(kind: Kind, *, actor: Any = None) -> None:
     """Run a kind whose last run is long enough ago; what refuses or fails is logged, so that others go on."""
-    last = RetentionRun.objects.filter(kind=kind.name).first()
+    last = _last(kind)
     if last is not None and datetime.timedelta(0) <= timezone.now() - last.started_at < EVERY:
         return
     try:
@@ -99,8 +99,13 @@ def _carry_out(kind: Kind, store: ArchiveStore, row: RetentionRun) -> None:
         log.info(_SAID[step.action], kind=kind.name, archive=step.name, lines=step.lines, status="success")
 
 
+def _last(kind: Kind) -> RetentionRun | None:
+    """The run that was made last, whatever the clock said then."""
+    return RetentionRun.objects.filter(kind=kind.name).order_by("-pk").first()
+
+
 def _check_clock(kind: Kind, trust_clock: bool) -> None:
-    last = RetentionRun.objects.filter(kind=kind.name).first()
+    last = _last(kind)
     if last is None or trust_clock:
         return
     gap = timezone.now() - last.started_at

@@ -1,6 +1,7 @@
 """Retention of log files: turned over, archived, deleted; nothing is lost and nothing is there twice."""
 
 import datetime
+import errno
 import json
 import logging
 import os
@@ -19,7 +20,7 @@ from django.utils import timezone
 from audit.errors import AuditWriteFailed
 from audit.models import Event
 from observability import retention
-from observability.archive import ArchiveCorrupt, ArchiveStore, Manifest
+from observability.archive import ArchiveCorrupt, ArchiveError, ArchiveStore, Manifest
 from observability.batches import Batch
 from observability.log_files import LogFiles
 from observability.log_search import Reading, Wanted, search
@@ -59,8 +60,8 @@ def fill(folder: Path, age: int, count: int = 20, **fields: Any) -> Path:
     return path
 
 
-def everything() -> Counter[str]:
-    return Counter(found["trace_id"] for _source, found in search(Wanted(kinds=("app",)), Reading()))
+def everything(hot: bool = True) -> Counter[str]:
+    return Counter(found["trace_id"] for _source, found in search(Wanted(kinds=("app",), hot=hot), Reading()))
 
 
 def test_old_files_go_into_archives_and_stay_to_be_found(folder: Path) -> None:
@@ -85,6 +86,19 @@ def test_an_archive_past_its_day_is_deleted(folder: Path, monkeypatch: pytest.Mo
 
     assert run.deleted == 1
     assert list(ArchiveStore().manifests("app")) == []
+
+
+def test_a_full_disk_does_not_keep_what_may_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleting makes the room without which nothing can be archived."""
+    fill(folder, 20)
+    retention.run(LogFiles())
+    fill(folder, 15)
+    monkeypatch.setattr(timezone, "now", lambda: NOW + datetime.timedelta(days=40))
+    with monkeypatch.context() as full, pytest.raises(ArchiveError, match="OSError"):
+        full.setattr("os.fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no room")))
+        retention.run(LogFiles(), trust_clock=True)
+    assert not everything(hot=False)
+    assert sum(everything().values()) == 20
 
 
 def test_what_was_archived_late_is_not_deleted_at_once(folder: Path) -> None:
@@ -202,6 +216,17 @@ def test_a_clock_that_jumped_is_not_believed(folder: Path, monkeypatch: pytest.M
     assert not path.exists() or days < 0
 
 
+def test_a_clock_that_was_put_right_is_believed_once_somebody_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only for the one run: the last one is the one made last, whatever the clock said before."""
+    with monkeypatch.context() as ahead:
+        ahead.setattr(timezone, "now", lambda: NOW + datetime.timedelta(days=400))
+        retention.run(LogFiles())
+    retention.run(LogFiles(), trust_clock=True)
+    assert retention.run(LogFiles()).state == "succeeded"
+
+
 def test_two_runs_at_once_are_one_too_many(folder: Path) -> None:
     with retention._alone(LogFiles()), pytest.raises(RetentionRefused, match="under way"):
         retention.run(LogFiles())
@@ -281,3 +306,60 @@ def test_periods_that_would_delete_before_archiving_are_refused() -> None:
     )
     assert done.returncode != 0
     assert "NPANEL_RETENTION_APP_DELETE_DAYS" in done.stderr
+
+
+def test_what_a_person_put_among_logs_and_archives_stops_nothing(folder: Path, settings: Any) -> None:
+    """Names that no archive can have, folders, days that no calendar has."""
+    fill(folder, 20)
+    day = TODAY - datetime.timedelta(days=30)
+    for name in (f"my copy.log.{day}", f"-.log.{day}", "npanel-admin.log.2026-02-30"):
+        (folder / name).write_text(line(day, 1) + "\n")
+    (folder / "old.log").mkdir()
+    (folder / f"old.log.{day}").mkdir()
+    archives = Path(settings.STORAGES["archive"]["OPTIONS"]["location"]) / "app"
+    (archives / "Copy of 2026").mkdir(parents=True)
+    (archives / "Copy of 2026" / "x.json").write_text("{}")
+    (archives / "Notes.json").write_text("{}")
+    assert retention.run(LogFiles()).archived == 1
+    assert sum(everything().values()) == 20
+    assert retention.run(LogFiles()).state == "succeeded"
+
+
+def test_a_file_that_is_moved_while_it_is_looked_for_is_no_error(folder: Path) -> None:
+    """Retention turns files over at any moment."""
+    fill(folder, 3)
+    (folder / "npanel-portal.log").write_text(line(TODAY, 1) + "\n")
+    lines = LogFiles().hot_lines({})
+    next(lines)
+    (folder / "npanel-portal.log").unlink()
+    assert len(list(lines)) == 19
+
+
+def test_a_damaged_archive_hides_nothing_else(folder: Path, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither what is hot nor the other archives; the search says that it could not read all."""
+    fill(folder, 20), fill(folder, 19), fill(folder, 18), fill(folder, 3)
+    retention.run(LogFiles())
+    archives = Path(settings.STORAGES["archive"]["OPTIONS"]["location"])
+    first, second, _third = sorted(archives.rglob("*.json"))
+    first.write_text("{}")
+    second.with_suffix(".jsonl.gz").write_bytes(b"")
+    with pytest.raises(CommandError, match=r"(?s)manifest.*checksum"):
+        call_command("log_search", "--kind", "app", "--json")
+    assert len(capsys.readouterr().out.splitlines()) == 40
+    settings.STORAGES = settings.STORAGES | {"archive": {"BACKEND": "django.core.files.storage.memory.InMemoryStorage"}}
+    storages._storages.pop("archive", None)
+    storages["archive"].listdir = lambda _path: (_ for _ in ()).throw(OSError("the bucket is away"))  # type: ignore[method-assign]
+    with pytest.raises(CommandError, match="storage failed"):
+        call_command("log_search", "--kind", "app", "--json")
+    assert len(capsys.readouterr().out.splitlines()) == 20
+
+
+def test_a_name_is_found_at_the_beginning_of_a_line_within_a_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What commands print has line breaks and tabs, which JSON writes as letters."""
+    fill(folder, 3, count=1, message="refused:\nacme\n")
+    fill(folder, 2, count=1, message="refused:\tacme")
+    fill(folder, 1, count=1, message="refused: macme")
+    call_command("log_search", "--name", "acme", "--kind", "app", "--json")
+    assert len(capsys.readouterr().out.splitlines()) == 2

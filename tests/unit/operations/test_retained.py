@@ -2,7 +2,10 @@
 
 import datetime
 import json
+import tracemalloc
+import uuid
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +95,28 @@ def test_an_archive_tells_the_whole_story_without_secrets() -> None:
     assert line["context"]["commands"][0]["argv"] == ["nginx", "-t"]
     assert line["context"]["journal"][0]["key"] == "/etc/nginx/x.conf"
     assert b"planted-in-a-journal" not in raw
+
+
+def test_what_somebody_called_off_is_no_error() -> None:
+    operation = ended(terminated(), 40)
+    Operation.objects.filter(pk=operation.pk).update(state=OperationState.CANCELLED)
+    retention.run(Operations())
+    (_source, line), *_none = search(Wanted(kinds=("operations",)), Reading())
+    assert (line["level"], "status" in line) == ("info", False)
+
+
+def test_a_day_with_many_operations_is_not_held_in_memory() -> None:
+    first = ended(None, 40)
+    first.refresh_from_db()
+    rows = [copy(first) for _ in range(2_000)]
+    for row in rows:
+        row.pk, row.result = uuid.uuid4(), {"text": "x" * 20_000}
+    Operation.objects.bulk_create(rows, batch_size=50)
+    del rows
+    tracemalloc.start()
+    (batch,) = Operations().batches(timezone.now().date())
+    assert tracemalloc.get_traced_memory()[1] < batch.bytes
+    tracemalloc.stop()
 
 
 def test_what_a_rollback_or_a_purge_needs_stays() -> None:
