@@ -61,6 +61,7 @@ def steps(
     work = _Work(moment.astimezone(datetime.UTC).date(), store or ArchiveStore(), using, dry_run, begin)
     done: Counter[str] = Counter()
     try:
+        # What may go goes first: on a full disk it makes the room that an archive needs.
         for part in (_delete_archives, _archive_days, _remove_hot):
             for step in part(work):
                 done[step.action] += step.lines

@@ -116,7 +116,7 @@ def test_a_hold_of_a_time_keeps_its_archives(happen: Callable[..., Event], store
     hold = holds.place(actor=ALICE, reason="Tax", since=NOW - days(500), until=NOW + days(1))
     assert {step.action for step in retain(store=store)} == {"archive", "held"}
     holds.release(actor=ALICE, hold=hold, reason="done")
-    assert {step.action for step in retain(store=store)} == {"remove", "delete"}
+    assert [{step.action for step in retain(store=store)} for _run in range(2)] == [{"remove"}, {"delete"}]
     assert store.manifest(Segment.objects.get().archive).deleted_at
     assert verify(store=store).bad is None
 
