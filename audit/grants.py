@@ -43,6 +43,7 @@ _RETENTION = {
     "audit_subjectkey": "SELECT, DELETE",
     "audit_legalhold": "SELECT",
     "observability_retentionrun": "SELECT, INSERT, UPDATE",
+    "accounts_belonging": "SELECT, DELETE",
 }
 TRAIL_ROLES = {"audit": _SEALER, "retention": _RETENTION}
 #: Rights that let an account change or remove events, or the triggers that protect them.

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from observability.archive import ArchiveStore, Manifest
+from observability.names import Known, as_in_line, known
 from observability.retained import Kind, kinds
 
 
@@ -15,7 +16,8 @@ from observability.retained import Kind, kinds
 class Wanted:
     """What is looked for; what is empty matters not.
 
-    ``names`` are names or ids of customers, services, people: each must stand in the line as a whole word.
+    ``names`` are names or ids of customers, services, people: each must stand in the line as a whole word, or the line
+    be about what the name is known to stand for (:mod:`observability.names`).
     """
 
     trace: str = ""
@@ -48,11 +50,13 @@ def search(
     Raises:
         ArchiveError: an archive that has to be read is damaged, or encrypted and there is no key.
     """
-    test = _test(wanted)
+    names = [known(name) for name in wanted.names]
+    test = _test(wanted, names)
+    narrowed = {**asdict(wanted), "known": names}
     for kind in kinds():
         if wanted.kinds and kind.name not in wanted.kinds:
             continue
-        for source, lines in _sources(kind, wanted, reading, store, on_archive):
+        for source, lines in _sources(kind, narrowed, wanted, reading, store, on_archive):
             for raw in lines:
                 reading.lines += 1
                 line = test(raw)
@@ -61,8 +65,9 @@ def search(
 
 
 def _sources(
-    kind: Kind, wanted: Wanted, reading: Reading, store: ArchiveStore | None, on_archive: Callable[[str], None] | None
-) -> Iterator[tuple[str, Iterator[bytes]]]:
+    kind: Kind, narrowed: dict[str, Any], wanted: Wanted, reading: Reading, store: ArchiveStore | None,
+    on_archive: Callable[[str], None] | None,
+) -> Iterator[tuple[str, Iterator[bytes]]]:  # fmt: skip
     if wanted.archived:
         place = store or ArchiveStore()
         for manifest in list(place.manifests(kind.name)):
@@ -74,7 +79,7 @@ def _sources(
                 on_archive(manifest.name)
             yield manifest.name, place.lines(manifest.name)
     if wanted.hot:
-        yield kind.name, kind.hot_lines(asdict(wanted))
+        yield kind.name, kind.hot_lines(narrowed)
 
 
 def _may_hold(manifest: Manifest, wanted: Wanted) -> bool:
@@ -89,13 +94,13 @@ def _moment(text: str) -> datetime.datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
-def _test(wanted: Wanted) -> Callable[[bytes], dict[str, Any] | None]:
+def _test(wanted: Wanted, names: list[Known]) -> Callable[[bytes], dict[str, Any] | None]:
     """Look at the raw line first: most lines are told apart without reading them as JSON."""
     exact = {"trace_id": wanted.trace, "correlation_id": wanted.correlation, "level": wanted.level,
              "operation": wanted.operation}  # fmt: skip
     asked = {name: value for name, value in exact.items() if value}
-    text = _escaped(wanted.text)
-    patterns = [re.compile(rb"(?<![\w-])" + re.escape(_escaped(name)) + rb"(?![\w-])") for name in wanted.names]
+    text = as_in_line(wanted.text)
+    patterns = [_pattern(name) for name in names]
 
     def test(raw: bytes) -> dict[str, Any] | None:
         lowered = raw.lower()
@@ -112,9 +117,11 @@ def _test(wanted: Wanted) -> Callable[[bytes], dict[str, Any] | None]:
     return test
 
 
-def _escaped(text: str) -> bytes:
-    """How a text stands in a line of JSON, in lower case (lines are written in ASCII)."""
-    return json.dumps(text)[1:-1].lower().encode()
+def _pattern(name: Known) -> re.Pattern[bytes]:
+    """A name as a whole word, or what else tells that a line is about it."""
+    words = b"|".join(map(re.escape, name.words))
+    marks = b"".join(b"|" + re.escape(mark) for mark in name.marks)
+    return re.compile(rb"(?<![\w-])(?:" + words + rb")(?![\w-])" + marks)
 
 
 def _in_time(line: dict[str, Any], wanted: Wanted) -> bool:

@@ -2,16 +2,20 @@
 
 from django.db import transaction
 
+from accounts.belongings import keep
 from accounts.models import Customer, Reseller
 from accounts.services.customers import create_customer as _create
 from accounts.services.customers import delete_customer as _delete
 from audit.actor import Actor
+from hosting.belongings import SERVICE
 from hosting.choices import FINAL_STATES, ServiceState
 from hosting.errors import HostingError
+from hosting.models import Webhook
 from hosting.services.limits import check_reseller_limit
 from hosting.services.sites import forget_terminated
 from hosting.services.validation import validated
 from hosting.texts import N_, NN_
+from observability.logging import bind_to_request
 
 
 @transaction.atomic
@@ -26,7 +30,9 @@ def create_customer(
     if reseller is not None:
         check_reseller_limit(reseller, "max_customers", lambda row: row.customers.count())
     with validated():
-        return _create(actor=actor, name=name, email=email, notes=notes, reseller=reseller)
+        customer = _create(actor=actor, name=name, email=email, notes=notes, reseller=reseller)
+    bind_to_request(tenant_id=str(customer.pk))
+    return customer
 
 
 @transaction.atomic
@@ -36,6 +42,7 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
     Raises:
         HostingError: ``customer_in_use``.
     """
+    bind_to_request(tenant_id=str(customer.pk))
     live = customer.services.exclude(state=ServiceState.TERMINATED).count()
     if live:
         raise HostingError(
@@ -66,6 +73,8 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
                 hint=N_("Wait for it, or cancel it."),
             )
         forget_terminated(service)
+        keep(customer.pk, SERVICE, [service.pk])
         service.delete()
+    keep(customer.pk, Webhook._meta.label_lower, customer.webhooks.values_list("pk", flat=True))
     with validated():
         _delete(actor=actor, customer=customer)

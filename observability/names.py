@@ -1,0 +1,63 @@
+"""What a name stands for: an app that knows says under which ids logs, operations and audit events have it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a name is known to stand for; the name alone where nobody knows more.
+
+    Args:
+        names: all names that it goes or went by, as they were written, the one that was asked for first.
+        tenants: customers' ids, as lines have them under ``tenant_id``.
+        targets: ids by type, as audit events have them.
+        people: ids of people, as lines have them under ``user_id``.
+    """
+
+    names: tuple[str, ...]
+    tenants: tuple[str, ...] = ()
+    targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    people: tuple[str, ...] = ()
+
+    @property
+    def target_keys(self) -> list[str]:
+        """The targets as ``type:id``."""
+        return [f"{kind}:{key}" for kind, keys in self.targets.items() for key in keys]
+
+    @property
+    def words(self) -> list[bytes]:
+        """How the names stand in a line of JSON, in lower case (lines are written in ASCII)."""
+        return [as_in_line(name) for name in dict.fromkeys(name.lower() for name in self.names)]
+
+    @property
+    def marks(self) -> list[bytes]:
+        """What else stands in lines that are about it, in lower case."""
+        tenants = (f'"tenant_id":{json.dumps(tenant)}' for tenant in self.tenants)
+        people = (f'"user_id":{json.dumps(person)}' for person in self.people)
+        return [mark.lower().encode() for mark in (*tenants, *people, *map(json.dumps, self.target_keys))]
+
+
+Resolver = Callable[[str], Known | None]
+_resolvers: list[Resolver] = []
+
+
+def register_names(resolver: Resolver) -> None:
+    """Have ``resolver(name)`` say what a name stands for (None: it does not know it)."""
+    if resolver not in _resolvers:
+        _resolvers.append(resolver)
+
+
+def known(name: str) -> Known:
+    """What a name stands for."""
+    for resolver in _resolvers:
+        found = resolver(name)
+        if found is not None:
+            return found
+    return Known((name,))
+
+
+def as_in_line(text: str) -> bytes:
+    """How a text stands in a line of JSON, in lower case."""
+    return json.dumps(text)[1:-1].lower().encode()
