@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from observability.archive import ArchiveStore, Manifest
-from observability.names import Known, as_in_line, known
+from observability.names import Known, as_in_line, holds, known
 from observability.retained import Kind, kinds
 
 
@@ -100,11 +100,13 @@ def _test(wanted: Wanted, names: list[Known]) -> Callable[[bytes], dict[str, Any
              "operation": wanted.operation}  # fmt: skip
     asked = {name: value for name, value in exact.items() if value}
     text = as_in_line(wanted.text)
-    patterns = [_pattern(name) for name in names]
+    patterns, needles = [_pattern(name) for name in names], [name.needles for name in names]
 
     def test(raw: bytes) -> dict[str, Any] | None:
         lowered = raw.lower()
-        if text not in lowered or not all(pattern.search(lowered) for pattern in patterns):
+        if text not in lowered or not holds(lowered, needles):
+            return None
+        if not all(pattern.search(lowered) for pattern in patterns):
             return None
         try:
             line = json.loads(raw)

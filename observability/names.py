@@ -1,7 +1,7 @@
 """What a name stands for: an app that knows says under which ids logs, operations and audit events have it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -38,7 +38,13 @@ class Known:
         people = (f'"user_id":{json.dumps(person)}' for person in self.people)
         return [mark.lower().encode() for mark in (*tenants, *people, *map(json.dumps, self.target_keys))]
 
+    @property
+    def needles(self) -> list[bytes]:
+        """One of these stands in each line that may be about it."""
+        return [*self.words, *self.marks]
 
+
+Needles = Sequence[Sequence[bytes]]
 Resolver = Callable[[str], Known | None]
 _resolvers: list[Resolver] = []
 
@@ -61,3 +67,8 @@ def known(name: str) -> Known:
 def as_in_line(text: str) -> bytes:
     """How a text stands in a line of JSON, in lower case."""
     return json.dumps(text)[1:-1].lower().encode()
+
+
+def holds(lowered: bytes, needles: Needles) -> bool:
+    """Whether a text in lower case holds one of each group of needles: much faster than the pattern that decides."""
+    return all(any(needle in lowered for needle in group) for group in needles)
