@@ -2,20 +2,19 @@
 
 import json
 import re
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from audit.choices import OUTCOME_COLOURS, Outcome
 from audit.models import Event
+from audit.named import about
 from audit.verbs import registered_verbs
 from observability.names import known
 
@@ -172,9 +171,9 @@ def search(queryset: QuerySet[Event], term: str) -> QuerySet[Event]:
     first: asking MariaDB for prefixes of several columns at once, ordered by id, reads the whole table. The name of a
     customer, also of one who is gone, stands for all that is or was theirs.
     """
-    about = _about(term.strip())
-    if about is not None:
-        return queryset.filter(about)
+    theirs = about(known(term.strip()))
+    if theirs is not None:
+        return queryset.filter(theirs)
     word, colon, rest = term.strip().partition(":")
     columns: tuple[str, ...] = _SEARCHES.get(word.lower(), ()) if colon else ()
     text = rest.strip() if columns else term.strip()
@@ -189,15 +188,6 @@ def search(queryset: QuerySet[Event], term: str) -> QuerySet[Event]:
         span = {f"{column}__gte": text, f"{column}__lt": text + _LAST_CHARACTER}
         ids.update(Event.objects.filter(**span).order_by().values_list("id", flat=True)[:_PREFIX_MATCHES])
     return queryset.filter(id__in=sorted(ids)[-_PREFIX_MATCHES:])
-
-
-def _about(name: str) -> Q | None:
-    """The events about all that a name is known to stand for, such as a customer's services; None: nobody knows it."""
-    targets = known(name).targets
-    if not targets:
-        return None
-    wanted = (Q(target_type=kind, target_id__in=keys) for kind, keys in targets.items())
-    return reduce(or_, wanted)
 
 
 def _pretty(state: Any) -> str:

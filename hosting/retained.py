@@ -18,10 +18,11 @@ from audit.record import Target, record
 from hosting.choices import FINAL_STATES, OperationKind, OperationState, ServiceState
 from hosting.models import JournalEntry, Operation
 from hosting.verbs import RETENTION_RUN
+from observability.batches import Batch, InBatches
 from observability.models.retention import RetentionRun, RunState
 from observability.names import Known
 from observability.redaction import Limits, redact
-from observability.retained import Batch, Kind, register_kind
+from observability.retained import register_kind
 from observability.retention import on_run
 
 _STATUS = {
@@ -50,7 +51,7 @@ _NAMED = (
 _PILLARS = (OperationKind.DELETE, OperationKind.ROLLBACK)
 
 
-class Operations(Kind):
+class Operations(InBatches):
     """Ended operations with plan, commands, journal and confirmation.
 
     Those that changed something for a service that is still there stay: a rollback and a purge need them.

@@ -46,6 +46,10 @@ class ArchiveCorrupt(ArchiveError):
     """What is stored is not what was written."""
 
 
+class ArchiveLocked(ArchiveError):
+    """This process has not the keys that read it."""
+
+
 class ArchiveConflict(ArchiveError):
     """Another content is already kept under the name."""
 

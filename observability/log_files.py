@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from observability.batches import Batch, InBatches
 from observability.names import Needles, holds
-from observability.retained import Batch, Kind
 
 _LONGEST_LINE = 1 << 20
 _BLOCK = 1 << 14
@@ -20,7 +20,7 @@ _MOST_NEEDLES = 200
 _SLACK = datetime.timedelta(minutes=1)
 
 
-class LogFiles(Kind):
+class LogFiles(InBatches):
     """The files ``*.log`` of NPANEL_LOG_DIR, and what was turned over: ``NAME.log.YYYY-MM-DD``."""
 
     name = "app"

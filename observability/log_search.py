@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from observability.archive import ArchiveStore, Manifest
+from observability.archive import ArchiveLocked, ArchiveStore, Manifest
 from observability.names import Known, as_in_line, holds, known
 from observability.retained import Kind, kinds
 
@@ -35,9 +35,10 @@ class Wanted:
 
 @dataclass(slots=True)
 class Reading:
-    """What a search has read so far: the archives by name, and how many lines."""
+    """What a search has read so far: the archives by name, those it has no keys to, and how many lines."""
 
     archives: list[str] = field(default_factory=list)
+    locked: list[str] = field(default_factory=list)
     passed_over: int = 0
     lines: int = 0
 
@@ -70,14 +71,19 @@ def _sources(
 ) -> Iterator[tuple[str, Iterator[bytes]]]:  # fmt: skip
     if wanted.archived:
         place = store or ArchiveStore()
-        for manifest in list(place.manifests(kind.name)):
-            if manifest.deleted_at or not _may_hold(manifest, wanted):
+        for manifest in list(kind.archives(place)):
+            if not _may_hold(manifest, wanted):
                 reading.passed_over += 1
+                continue
+            try:
+                lines = kind.archived_lines(manifest, place)
+            except ArchiveLocked:
+                reading.locked.append(manifest.name)
                 continue
             reading.archives.append(manifest.name)
             if on_archive is not None:
                 on_archive(manifest.name)
-            yield manifest.name, place.lines(manifest.name)
+            yield manifest.name, lines
     if wanted.hot:
         yield kind.name, kind.hot_lines(narrowed)
 

@@ -130,14 +130,13 @@ def _console() -> float:
 
 def _retain() -> None:
     """Archive what is due of every kind."""
-    from audit import segments
     from observability import retention
     from observability.retained import kinds
 
     for kind in kinds():
-        if kind.name != "audit":
-            retention.run(kind)
-    segments.retain()
+        began = time.perf_counter()
+        retention.run(kind)
+        _say(f"archived {kind.name}", began)
 
 
 def _archived(expected: Counter[str]) -> dict[str, float]:

@@ -52,6 +52,11 @@ class Command(BaseCommand):
             f"{count} found in {reading.lines} lines; {len(reading.archives)} archives read, "
             f"{reading.passed_over} passed over by their time."
         )
+        if reading.locked:
+            self.stderr.write(
+                f"{len(reading.locked)} archives were left out, {reading.locked[0]} the first: this database account "
+                "has not the keys of what is in them. Search with the account that seals."
+            )
         if not count:
             raise SystemExit(2)
 

@@ -21,12 +21,12 @@ from audit.manifests import check_manifests
 from audit.models import Event, Seal, Segment, SubjectKey
 from audit.record import Target
 from audit.sealing import seal_pending
-from audit.segments import RetentionRefused, retain
 from audit.verifying import verify
 from observability.archive import ArchiveCorrupt, ArchiveStore
+from observability.retained import RetentionRefused
 
 from .conftest import ALICE
-from .trail import intruder, own_keys
+from .trail import intruder, own_keys, retain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PERSON = Target("accounts.user", "7", "alice@example.test")

@@ -22,7 +22,7 @@ from observability.archive import ArchiveCorrupt, ArchiveStore
 from observability.log_files import LogFiles
 from observability.log_search import Reading, Wanted, search
 from observability.models import RetentionRun
-from observability.retention import RetentionRefused
+from observability.retained import RetentionRefused
 
 pytestmark = pytest.mark.django_db
 
@@ -176,7 +176,7 @@ def test_a_clock_that_jumped_is_not_believed(folder: Path, monkeypatch: pytest.M
 
 
 def test_two_runs_at_once_are_one_too_many(folder: Path) -> None:
-    with retention._alone(), pytest.raises(RetentionRefused, match="under way"):
+    with retention._alone(LogFiles()), pytest.raises(RetentionRefused, match="under way"):
         retention.run(LogFiles())
 
 
