@@ -64,7 +64,7 @@ class LogFiles(InBatches):
     def hot_lines(self, narrowed: Mapping[str, Any]) -> Iterator[bytes]:
         """All lines, oldest file first; files that end before the time asked for are left out."""
         since: datetime.datetime | None = narrowed.get("since")
-        needles = [name.needles for name in narrowed.get("known") or ()]
+        needles = [name.log_needles for name in narrowed.get("known") or ()]
         turned = [path for _day, path in sorted(_turned_over(self._folder()))]
         for path in [*turned, *_live(self._folder())]:
             if since is None or path.stat().st_mtime >= (since - _SLACK).timestamp():

@@ -15,7 +15,6 @@ from hosting.services.limits import check_reseller_limit
 from hosting.services.sites import forget_terminated
 from hosting.services.validation import validated
 from hosting.texts import N_, NN_
-from observability.logging import bind_to_request
 
 
 @transaction.atomic
@@ -30,9 +29,7 @@ def create_customer(
     if reseller is not None:
         check_reseller_limit(reseller, "max_customers", lambda row: row.customers.count())
     with validated():
-        customer = _create(actor=actor, name=name, email=email, notes=notes, reseller=reseller)
-    bind_to_request(tenant_id=str(customer.pk))
-    return customer
+        return _create(actor=actor, name=name, email=email, notes=notes, reseller=reseller)
 
 
 @transaction.atomic
@@ -42,7 +39,6 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
     Raises:
         HostingError: ``customer_in_use``.
     """
-    bind_to_request(tenant_id=str(customer.pk))
     live = customer.services.exclude(state=ServiceState.TERMINATED).count()
     if live:
         raise HostingError(

@@ -1,9 +1,10 @@
 """Acceptance of "by name": a customer with a year of history is deleted, and everything about them is looked for.
 
 On MariaDB, in a process of its own. A tenth of the year's size unless ``FULL=1``: then 1,000,000 audit events, 200,000
-operations (those of the last 30 days with journals) and 600,000 log lines, all hot at first. ``history.hot_s`` is one
-``log_search --name`` over all of it. Then retention archives what is due, and ``history.archive_s`` is the same
-command over the archives, in a process whose memory is measured. ``*_missed`` counts what was not found.
+operations (those of the last 30 days with journals) and 600,000 log lines of 30 days, of which retention leaves 14 hot.
+``history.hot_s`` is one ``log_search --name`` over what is hot, all events and operations with it. Then retention
+archives those too, and ``history.archive_s`` is the same command over the archives, in a process whose memory is
+measured. ``*_missed`` counts what was not found; a line that is not the customer's ends the bench.
 """
 
 import io
@@ -40,12 +41,13 @@ def measured() -> dict[str, float]:
     began = time.perf_counter()
     made = year.fill(Path(settings.NPANEL_LOG_DIR))
     _say("filled", began)
+    _retain("app")
     expected = _truth(made.logged)
     found = {"history.things": float(sum(expected.values())), **_hot(expected), "history.console_s": _console()}
     began = time.perf_counter()
-    _retain()
+    _retain("operations", "audit")
     _say("archived", began)
-    return found | {"history.retention_s": time.perf_counter() - began} | _archived(_archived_of(expected))
+    return found | {"history.retention_s": time.perf_counter() - began} | _archived(expected - _search("--hot")[0])
 
 
 def _truth(logged: int) -> Counter[str]:
@@ -61,11 +63,6 @@ def _truth(logged: int) -> Counter[str]:
     return Counter({kind.name: known[kind.name] for kind in kinds()})
 
 
-def _archived_of(all_of_it: Counter[str]) -> Counter[str]:
-    """What must be in the archives now: all that is not hot any more."""
-    return all_of_it - _search("--hot")[0]
-
-
 def _hot(expected: Counter[str]) -> dict[str, float]:
     """The best of three, as a second look at what is at hand is what an operator has."""
     tries = [_search("--hot") for _ in range(3)]
@@ -75,7 +72,7 @@ def _hot(expected: Counter[str]) -> dict[str, float]:
         print(f"    hot {kind}: {counts[kind]} of {expected[kind]}, {one:.3f} s", file=sys.stderr)
     return {
         "history.hot_s": min(seconds for _counts, seconds in tries),
-        "history.hot_missed": float((expected - counts).total()),
+        "history.hot_missed": float((expected - counts - _search("--archived", "--kind", "app")[0]).total()),
     }
 
 
@@ -128,15 +125,15 @@ def _console() -> float:
     return sorted(took)[1]
 
 
-def _retain() -> None:
-    """Archive what is due of every kind."""
+def _retain(*names: str) -> None:
+    """Archive what is due of these kinds."""
     from observability import retention
-    from observability.retained import kinds
+    from observability.retained import get_kind
 
-    for kind in kinds():
+    for name in names:
         began = time.perf_counter()
-        retention.run(kind)
-        _say(f"archived {kind.name}", began)
+        retention.run(get_kind(name))
+        _say(f"archived {name}", began)
 
 
 def _archived(expected: Counter[str]) -> dict[str, float]:

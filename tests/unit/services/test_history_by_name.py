@@ -21,6 +21,8 @@ from accounts.models import Belonging, Customer, Membership, User
 from accounts.services.members import add_member, remove_member
 from accounts.services.people import delete_person
 from audit.models import Event
+from audit.record import record
+from audit.sealing import seal_pending
 from hosting.choices import WebhookEvent
 from hosting.models import Domain, HostingService, Operation, Webhook
 from hosting.services.customers import create_customer, delete_customer
@@ -29,10 +31,13 @@ from hosting.services.dns import add_record
 from hosting.services.webhooks import create_webhook, delete_webhook
 from observability import logging as npanel_logging
 from observability import retention
+from observability.archive import ArchiveStore
 from observability.context import bind_trace
 from observability.names import known
 from observability.retained import get_kind
 from tests import people
+from tests.people import operator
+from tests.unit.audit.trail import own_keys
 from tests.unit.services.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,6 +58,7 @@ def folder(settings: Any, tmp_path: Path) -> Iterator[Path]:
         },
     }
     storages._storages.clear()  # type: ignore[attr-defined]
+    own_keys(settings, tmp_path)
     settings.NPANEL_LOG_DIR.mkdir()
     npanel_logging.configure(service="npanel-worker", stream=None, file=tmp_path / "log" / "worker.log")
     yield tmp_path
@@ -103,7 +109,8 @@ def had_by(world: World, customer: Customer) -> None:
 def rename(customer: Customer) -> None:
     """In the console, as an operator would."""
     client = Client(headers={"X-Correlation-Id": CORRELATION})
-    client.force_login(people.admin())
+    with bind_trace(correlation_id="the-operator-signs-in"):
+        client.force_login(people.admin())
     address = f"/admin/accounts/customer/{customer.pk}/edit/"
     answer = client.post(address, {"name": NAME, "email": customer.email, "notes": ""})
     assert answer.status_code == 302, answer.content
@@ -128,7 +135,7 @@ def logged(folder: Path) -> set[str]:
     return {line for line in lines if json.loads(line).get("correlation_id") == CORRELATION}
 
 
-@pytest.mark.parametrize("name", [NAME, NAME.upper(), FORMER])
+@pytest.mark.parametrize("name", [NAME, NAME.lower(), FORMER])
 def test_each_event_is_found_in_the_console(gone: int, name: str) -> None:
     from audit.admin import search
 
@@ -157,19 +164,34 @@ def test_each_operation_and_line_is_found_hot(
 def test_each_operation_and_line_is_found_archived(gone: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     theirs, lines = Operation.objects.filter(correlation_id=CORRELATION), len(logged(folder))
     count = theirs.count()
-    assert lines > 20
+    assert lines > 10
     theirs.update(finished_at=timezone.now() - AGO)
     turned = folder / "log" / f"worker.log.{timezone.now() - AGO:%Y-%m-%d}"
     (folder / "log" / "worker.log").rename(turned)
     os.utime(turned, ((timezone.now() - AGO).timestamp(),) * 2)
     for kind in ("operations", "app"):
         for batch in list(get_kind(kind).batches(timezone.now().date() - datetime.timedelta(days=30))):
-            manifest = retention.archive(get_kind(kind), batch, retention.ArchiveStore())
+            manifest = get_kind(kind).archive(batch, ArchiveStore())
             get_kind(kind).remove(batch, manifest.lines)
     assert not theirs.exists() and not turned.exists()
     for name in (NAME, FORMER):
         assert len(found(capsys, "--name", name, "--kind", "operations", "--archived")) == count
         assert len(found(capsys, "--name", name, "--kind", "app", "--archived")) == lines
+
+
+def test_each_event_is_found_hot_and_archived(gone: int, capsys: pytest.CaptureFixture[str]) -> None:
+    theirs = {uid.hex for uid in Event.objects.filter(correlation_id=CORRELATION).values_list("uid", flat=True)}
+    for name in (NAME, FORMER):
+        rows = found(capsys, "--name", name, "--kind", "audit", "--hot")
+        assert {row["context"]["uid"].replace("-", "") for row in rows} == theirs
+    seal_pending(now=timezone.now() - AGO)
+    record(verb="audit.retain", actor=operator(), target=("node", "1", "node"), outcome="succeeded")
+    seal_pending()
+    retention.run(get_kind("audit"))
+    assert not Event.objects.filter(correlation_id=CORRELATION).exists()
+    for name in (NAME, FORMER):
+        rows = found(capsys, "--name", name, "--kind", "audit", "--archived")
+        assert {row["context"]["uid"].replace("-", "") for row in rows} == theirs
 
 
 def test_a_name_that_was_erased_finds_nothing_any_more(gone: int, capsys: pytest.CaptureFixture[str]) -> None:
