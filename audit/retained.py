@@ -135,6 +135,8 @@ def _narrowed(wanted: Mapping[str, Any]) -> list[QuerySet[Event]]:
     names = []
     for name in wanted.get("known") or ():
         theirs = about(name)
+        if theirs is not None and len(wanted["known"]) == 1:
+            return [rows.filter(theirs), rows.filter(target_label__in=name.names).exclude(theirs)]
         rows = rows if theirs is None else rows.filter(theirs)
         names += [name.names[0]] if theirs is None else []
     if not names:
