@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+
 from accounts.models import Belonging, Customer, Membership, User
 from hosting.models import HostingService, Webhook
 from observability.names import Known, register_names
@@ -31,9 +34,13 @@ def _ids(name: str) -> list[int]:
     digits = name.removeprefix(_ID)
     if digits != name and digits.isascii() and digits.isdigit() and len(digits) < 19:
         return [int(digits)]
-    live = Customer.objects.filter(name__iexact=name).values_list("pk", flat=True)
-    gone = Belonging.objects.filter(kind=Belonging.NAME, key__iexact=name).values_list("customer_id", flat=True)
-    return sorted({*live, *gone})
+    live, gone = Customer.objects.all(), Belonging.objects.filter(kind=Belonging.NAME)
+    found = {*live.filter(name=name).values_list("pk", flat=True)}
+    found.update(gone.filter(key=name).values_list("customer_id", flat=True))
+    if not found:  # the databases' own rules for capitals differ, and no index knows them
+        found.update(live.filter(Exact(Lower("name"), name.lower())).values_list("pk", flat=True))
+        found.update(gone.filter(Exact(Lower("key"), name.lower())).values_list("customer_id", flat=True))
+    return sorted(found)
 
 
 def _names(ids: list[int]) -> Iterable[str]:
