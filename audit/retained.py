@@ -16,7 +16,7 @@ from audit import segments
 from audit.archives import decoded
 from audit.canonical import COLUMNS, stored
 from audit.choices import Outcome
-from audit.grants import effective_rights
+from audit.grants import FORBIDDEN, effective_rights
 from audit.models import Event, Seal, Segment, SubjectKey
 from audit.named import about
 from audit.sealing import SealerBusy
@@ -99,7 +99,8 @@ def _may(right: str, table: str) -> bool:
     if connection.vendor != "mysql":
         return True
     with connection.cursor() as cursor:
-        return not effective_rights(cursor, table).isdisjoint({right, "ALL PRIVILEGES"})
+        rights = effective_rights(cursor, table)
+    return right in rights or rights >= FORBIDDEN  # as ALL PRIVILEGES reads
 
 
 def line_of(row: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from accounts.actors import user_id
 from accounts.choices import Role
 from accounts.models import ApiToken, Customer, Membership, Reseller, User
 from audit.actor import Actor
-from audit.models import Event
+from audit.models import Event, LegalHold
 from hosting.models import (
     BulkItem,
     BulkRun,
@@ -184,6 +184,11 @@ def events(actor: Actor) -> QuerySet[Event]:
 def incidents(actor: Actor) -> QuerySet[Incident]:
     """Incidents, newest first; only operators see any."""
     return Incident.objects.all() if sees_all(actor) else Incident.objects.none()
+
+
+def legal_holds(actor: Actor) -> QuerySet[LegalHold]:
+    """Legal holds on the audit log, newest first, without the parts of others; only operators see any."""
+    return LegalHold.objects.filter(part_of=None) if sees_all(actor) else LegalHold.objects.none()
 
 
 def _events_of(kind: str, rows: QuerySet[Any]) -> Q:

@@ -67,6 +67,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
             ("audit_event_changelist", _("Audit"), "scroll-text", "", ""),
             ("runbook", _("Runbook"), "wrench", "", ""),
             ("kept", _("What is kept"), "layers", "", ""),
+            ("audit_legalhold_changelist", _("Legal holds"), "lock", "", ""),
             ("hosting_hostingplan_changelist", _("Plans"), "layers", "", ""),
             ("accounts_user_changelist", _("People"), "user", "", ""),
         ),

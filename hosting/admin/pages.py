@@ -117,12 +117,12 @@ class ObjectAdmin(ConsoleAdmin):
 
     def action_view(self, request: HttpRequest, action: Action, obj: Any) -> HttpResponse:
         """Ask (GET) or do (POST), with fresh proof where the action wants it."""
+        if not OperatorPolicy(request.user).may_act:  # before anybody is asked for proof
+            raise PermissionDenied
         answer = fresh_proof(self._ask_or_do) if action.fresh else self._ask_or_do
         return cast(HttpResponse, answer(request, action, obj))
 
     def _ask_or_do(self, request: HttpRequest, action: Action, obj: Any) -> HttpResponse:
-        if not OperatorPolicy(request.user).may_act:
-            raise PermissionDenied
         form = action.form(
             request.POST if request.method == "POST" else None, subject=obj, initial=request.GET.dict() or None
         )

@@ -11,6 +11,7 @@ from hosting.belongings import SERVICE
 from hosting.choices import FINAL_STATES, ServiceState
 from hosting.errors import HostingError
 from hosting.models import Webhook
+from hosting.services.holds import extend_holds
 from hosting.services.limits import check_reseller_limit
 from hosting.services.sites import forget_terminated
 from hosting.services.validation import validated
@@ -51,6 +52,7 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
             code="customer_in_use",
             hint=N_("Delete those first; what they leave in the audit log stays."),
         )
+    extend_holds(actor=actor)  # what is theirs can't be told any more afterwards
     for service in customer.services.all():
         if service.archive_until is not None:
             raise HostingError(
