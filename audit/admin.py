@@ -171,14 +171,14 @@ def search(queryset: QuerySet[Event], term: str) -> QuerySet[Event]:
     first: asking MariaDB for prefixes of several columns at once, ordered by id, reads the whole table. The name of a
     customer, also of one who is gone, stands for all that is or was theirs.
     """
-    theirs = about(known(term.strip()))
-    if theirs is not None:
-        return queryset.filter(theirs)
     word, colon, rest = term.strip().partition(":")
     columns: tuple[str, ...] = _SEARCHES.get(word.lower(), ()) if colon else ()
     text = rest.strip() if columns else term.strip()
     if _HEX_32.fullmatch(text.lower()) and not columns:
         columns, text = ("trace_id",), text.lower()
+    theirs = None if columns else about(known(text))
+    if theirs is not None:
+        return queryset.filter(theirs)
     columns = columns or _EVERYWHERE
     for column in columns:
         if Event.objects.filter(**{column: text}).exists():

@@ -79,7 +79,7 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A former name still finds the customer's history."""
         if "name" in form.changed_data:
             keep(obj.pk, Belonging.NAME, [form.initial["name"]])
