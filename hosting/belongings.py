@@ -44,18 +44,21 @@ def _ids(name: str) -> list[int]:
 
 
 def _names(ids: list[int]) -> Iterable[str]:
-    yield from Customer.objects.filter(pk__in=ids).values_list("name", flat=True)
+    yield from Customer.objects.filter(pk__in=ids).order_by().values_list("name", flat=True)
     former = Belonging.objects.filter(customer_id__in=ids, kind=Belonging.NAME)
     yield from former.order_by("pk").values_list("key", flat=True)
 
 
 def _targets(ids: list[int]) -> dict[str, set[str]]:
+    hooks = Webhook.objects.filter(customer__in=ids).order_by().values_list("pk", flat=True)
     found: dict[str, set[str]] = {
         _CUSTOMER: {str(pk) for pk in ids},
         "audit.subject": {f"{_ID}{pk}" for pk in ids},
-        _USER: _texts(Membership.objects.filter(customer__in=ids).values_list("user", flat=True)),
-        SERVICE: _texts(HostingService.objects.filter(customer__in=ids).values_list("pk", flat=True)),
-        Webhook._meta.label_lower: _texts(Webhook.objects.filter(customer__in=ids).values_list("pk", flat=True)),
+        _USER: _texts(Membership.objects.filter(customer__in=ids).order_by().values_list("user", flat=True)),
+        SERVICE: _texts(HostingService.objects.filter(customer__in=ids).order_by().values_list("pk", flat=True)),
+        Webhook._meta.label_lower: _texts(
+            Webhook.objects.filter(customer__in=ids).order_by().values_list("pk", flat=True)
+        ),
     }
     former = Belonging.objects.filter(customer_id__in=ids).exclude(kind=Belonging.NAME)
     for kind, key in former.values_list("kind", "key"):
