@@ -56,9 +56,7 @@ def _targets(ids: list[int]) -> dict[str, set[str]]:
         "audit.subject": {f"{_ID}{pk}" for pk in ids},
         _USER: _texts(Membership.objects.filter(customer__in=ids).order_by().values_list("user", flat=True)),
         SERVICE: _texts(HostingService.objects.filter(customer__in=ids).order_by().values_list("pk", flat=True)),
-        Webhook._meta.label_lower: _texts(
-            Webhook.objects.filter(customer__in=ids).order_by().values_list("pk", flat=True)
-        ),
+        Webhook._meta.label_lower: _texts(hooks),
     }
     former = Belonging.objects.filter(customer_id__in=ids).exclude(kind=Belonging.NAME)
     for kind, key in former.values_list("kind", "key"):
