@@ -20,6 +20,7 @@ from audit.grants import FORBIDDEN, effective_rights
 from audit.models import Event, Seal, Segment, SubjectKey
 from audit.named import about
 from audit.sealing import SealerBusy
+from audit.verbs import Verb
 from observability.archive import ArchiveLocked, ArchiveStore, Manifest
 from observability.operations import AUDIT_WRITE
 from observability.retained import Kind, Periods, RetentionRefused, Step, register_kind
@@ -29,6 +30,9 @@ _STATES = ("before", "after")
 _STATUS = {Outcome.SUCCEEDED.value: "success", Outcome.FAILED.value: "failed", Outcome.ROLLED_BACK.value: "failed"}
 _OPTIONAL = ("correlation_id", "request_id", "actor_id", "actor_role")
 _LEFT_OUT = frozenset({*_OPTIONAL, "trace_id", "occurred_at"})
+#: The part of what :func:`_narrowed` gives that :func:`_made_for` finds.
+_MADE = 1
+_owners: dict[str, str] = {}
 #: Where a name may be mentioned.
 _MENTIONED = ("target_label", "target_id", "actor_id", "actor_login", "impersonator_id", "impersonator_login", "node",
               "operation_id", "reason", "before", "after")  # fmt: skip
@@ -78,10 +82,17 @@ class AuditEvents(Kind):
         return map(line_of, decoded(segment, store))
 
     def hot_lines(self, narrowed: Mapping[str, Any]) -> Iterator[bytes]:
-        """Events as the database finds them: those that are named exactly so first, then those that mention a name."""
-        if narrowed.get("operation") in (None, "", AUDIT_WRITE):
-            for rows in _narrowed(narrowed):
-                yield from map(line_of, rows.order_by("id").values(*COLUMNS).iterator(2_000))
+        """Events as the database finds them: what indexes know of a name at once, then those that mention it."""
+        if narrowed.get("operation") not in (None, "", AUDIT_WRITE):
+            return
+        made: set[int] = set()
+        for number, rows in enumerate(_narrowed(narrowed)):
+            for row in rows.order_by("id").values(*COLUMNS).iterator(2_000):
+                if row["id"] in made:
+                    continue
+                if number == _MADE:
+                    made.add(row["id"])
+                yield line_of(row)
 
     def bytes_by_day(self) -> dict[datetime.date, int]:
         """How long each day's events are in the database, without its indexes, counted there."""
@@ -124,8 +135,9 @@ def line_of(row: Mapping[str, Any]) -> bytes:
 
 
 def _narrowed(wanted: Mapping[str, Any]) -> list[QuerySet[Event]]:
-    """The rows that may hold what is wanted, in two parts where names are: exactly so named, and the others.
+    """The rows that may hold what is wanted; where names are: exactly so named, made for one so named, the others.
 
+    The second part is few, and is left out of the third by who reads them.
     A name that is known to stand for targets needs no look at texts.
     """
     rows = Event.objects.all()
@@ -148,13 +160,25 @@ def _narrowed(wanted: Mapping[str, Any]) -> list[QuerySet[Event]]:
         escaped = json.dumps(name)[1:-1]  # how JSON columns have it
         found = Q(text__contains=name)
         mentioning = mentioning.filter(found if escaped == name else found | Q(text__contains=escaped))
-    return [rows.filter(named), mentioning.exclude(named)]
+    return [rows.filter(named), rows.filter(_made_for(names[0])).exclude(named), mentioning.exclude(named)]
 
 
 def _named(name: str) -> Q:
     """Events that an index finds: of the target, of the actor or of the operation that is called so."""
     kinds = list(Event.objects.order_by("target_type").values_list("target_type", flat=True).distinct())
     return Q(target_label=name) | Q(actor_login=name) | Q(operation_id=name) | Q(target_type__in=kinds, target_id=name)
+
+
+def owned_by(verb: Verb, key: str) -> None:
+    """Say that events of a verb name in ``after[key]`` whose the thing is: they are found by that name at once."""
+    _owners[verb.name] = key
+
+
+def _made_for(name: str) -> Q:
+    found = Q(pk__in=[])
+    for verb, key in _owners.items():
+        found |= Q(verb=verb, **{f"after__{key}": name})
+    return found
 
 
 class _Joined(Func):

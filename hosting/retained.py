@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
+from audit.retained import owned_by
 from hosting.choices import FINAL_STATES, OperationKind, OperationState, ServiceState
 from hosting.models import JournalEntry, Operation
-from hosting.verbs import RETENTION_RUN
+from hosting.verbs import OPERATION_VERBS, RETENTION_RUN
 from observability.batches import Batch, InBatches
 from observability.models.retention import RetentionRun, RunState
 from observability.names import Known
@@ -211,4 +212,5 @@ def _audit(run: RetentionRun, actor: Actor | None) -> None:
 def register() -> None:
     """Hand the operations and the audit to observability."""
     register_kind(Operations())
+    owned_by(OPERATION_VERBS[OperationKind.CREATE], "customer")
     on_run(_audit)

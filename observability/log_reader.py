@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 
-_PACKED = (".gz", ".xz", ".zst", ".age")
 _BLOCK = 64 * 1024
 #: A longer line is no line of ours: it is passed over, so that memory stays small.
 _LONGEST = 1024 * 1024

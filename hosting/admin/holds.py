@@ -70,7 +70,9 @@ def _place(actor: Actor, subject: None, data: dict[str, Any]) -> LegalHold:
 
 
 def _start(day: datetime.date | None, after: int = 0) -> datetime.datetime | None:
-    return day and datetime.datetime.combine(day + datetime.timedelta(days=after), datetime.time(), datetime.UTC)
+    if day is None:
+        return None
+    return datetime.datetime.combine(day + datetime.timedelta(days=after), datetime.time(), datetime.UTC)
 
 
 def _release(actor: Actor, hold: LegalHold, data: dict[str, Any]) -> LegalHold:

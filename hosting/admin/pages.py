@@ -172,8 +172,3 @@ def live_services(column: str) -> Coalesce:
 def open_drift() -> Coalesce:
     """How many differences are open on each node."""
     return counted(DriftItem.objects.filter(state=DriftState.OPEN), "node")
-
-
-def without_empty(data: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Only these values of a form, and only those that say something."""
-    return {name: data[name] for name in names if data.get(name) not in (None, "")}

@@ -109,12 +109,13 @@ def _theirs(hold: LegalHold) -> Targets:
 
     Zones, databases, mailboxes and files need no mention: their events are about their service.
     """
-    services = set(HostingService.objects.filter(customer=hold.target_id).values_list("pk", flat=True))
+    customer = int(hold.target_id)
+    services = set(HostingService.objects.filter(customer=customer).values_list("pk", flat=True))
     keys = {f"service:{pk}" for pk in services} | set(_services_that_were(hold.target_label))
     for key in keys:
         identity = key.partition(":")[2]
         yield from (("service", identity), ("hosting.hostingservice", identity))
-    yield from _named("hosting.webhook", Webhook.objects.filter(customer=hold.target_id).values_list("pk", flat=True))
+    yield from _named("hosting.webhook", Webhook.objects.filter(customer=customer).values_list("pk", flat=True))
     people = (
         Customer.objects.filter(pk=hold.target_id).exclude(memberships=None).values_list("memberships__user", flat=True)
     )

@@ -1,17 +1,19 @@
 """Alerts become incidents, and people deal with them in the console."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
 from audit.models import Event
 from observability.models import HealthPeriod, Incident
 from tests import factories, people
+from tests.unit.audit.refusal import events_refused, table_away
 from tests.web.pages import words
 from tests.web.portal import signed_in
 
@@ -83,14 +85,14 @@ def test_labels_are_bounded_and_never_believed() -> None:
     assert max(len(value) for value in incident.labels.values()) <= 200
 
 
-def test_without_a_database_alertmanager_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """503, so that nothing is lost."""
-
-    def gone(*args: Any, **kwargs: Any) -> Any:
-        raise DatabaseError("gone away")
-
-    monkeypatch.setattr("hosting.services.incidents._open", gone)
-    assert tell(alert()) == 503
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fault", [events_refused, partial(table_away, "observability_incident")])
+def test_what_the_database_refuses_alertmanager_tells_again(fault: Callable[[], Any]) -> None:
+    """503, so that nothing is lost; and nothing is half there."""
+    with fault():
+        assert tell(alert()) == 503
+    assert not Incident.objects.exists() and not Event.objects.exists()
+    assert tell(alert()) == 200 and Incident.objects.exists()
 
 
 def test_an_operator_deals_with_an_incident(admin_client: Client) -> None:

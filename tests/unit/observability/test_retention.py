@@ -16,13 +16,16 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from audit.errors import AuditWriteFailed
 from audit.models import Event
 from observability import retention
-from observability.archive import ArchiveCorrupt, ArchiveStore
+from observability.archive import ArchiveCorrupt, ArchiveStore, Manifest
+from observability.batches import Batch
 from observability.log_files import LogFiles
 from observability.log_search import Reading, Wanted, search
 from observability.models import RetentionRun
 from observability.retained import RetentionRefused
+from tests.unit.audit.refusal import events_refused
 
 pytestmark = pytest.mark.django_db
 
@@ -92,26 +95,51 @@ def test_what_was_archived_late_is_not_deleted_at_once(folder: Path) -> None:
     assert sum(everything().values()) == 20
 
 
-@pytest.mark.parametrize("step", ["after the archive", "before the manifest", "after the removal"])
-def test_a_run_that_was_killed_is_run_again(folder: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+class KilledBeforeTheRemoval(LogFiles):
+    """Log files whose run somebody ends once the archive is there."""
+
+    def remove(self, batch: Batch, lines: int) -> None:
+        raise KeyboardInterrupt
+
+
+class KilledAfterTheRemoval(LogFiles):
+    """Log files whose run somebody ends once they are gone."""
+
+    def remove(self, batch: Batch, lines: int) -> None:
+        super().remove(batch, lines)
+        raise KeyboardInterrupt
+
+
+class KilledWhileTheyAreRead(LogFiles):
+    """Log files whose run somebody ends while the archive is written."""
+
+    def lines(self, batch: Batch) -> Iterator[bytes]:
+        yield next(super().lines(batch))
+        raise KeyboardInterrupt
+
+
+class KilledBeforeTheManifest(ArchiveStore):
+    """A store that somebody ends between an archive and what says that it is whole."""
+
+    def _put_manifest(self, manifest: Manifest) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("kind", "store"),
+    [
+        (KilledBeforeTheRemoval, ArchiveStore),
+        (KilledAfterTheRemoval, ArchiveStore),
+        (KilledWhileTheyAreRead, ArchiveStore),
+        (LogFiles, KilledBeforeTheManifest),
+    ],
+)
+def test_a_run_that_was_killed_is_run_again(folder: Path, kind: type[LogFiles], store: type[ArchiveStore]) -> None:
     for age in (20, 21, 22):
         fill(folder, age)
     before = everything()
-    place, name = {
-        "after the archive": (LogFiles, "remove"),
-        "before the manifest": (ArchiveStore, "_put_manifest"),
-        "after the removal": (LogFiles, "remove"),
-    }[step]
-    real = getattr(place, name)
-
-    def killed(*args: Any, **kwargs: Any) -> None:
-        if step == "after the removal":
-            real(*args, **kwargs)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(place, name, killed)
-        retention.run(LogFiles())
+    with pytest.raises(KeyboardInterrupt):
+        retention.run(kind(), store=store())
     assert RetentionRun.objects.get().state == "running"
 
     retention.run(LogFiles())
@@ -122,11 +150,10 @@ def test_a_run_that_was_killed_is_run_again(folder: Path, monkeypatch: pytest.Mo
     assert len(list(ArchiveStore().manifests("app"))) == 3
 
 
-def test_a_damaged_archive_keeps_the_hot_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_archive_keeps_the_hot_file(folder: Path) -> None:
     path = fill(folder, 20)
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(LogFiles, "remove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        retention.run(LogFiles())
+    with pytest.raises(KeyboardInterrupt):
+        retention.run(KilledBeforeTheRemoval())
     stored = next((folder.parent / "archive").rglob("*.gz"))
     stored.write_bytes(stored.read_bytes()[:-9] + b"corrupted")
 
@@ -180,10 +207,10 @@ def test_two_runs_at_once_are_one_too_many(folder: Path) -> None:
         retention.run(LogFiles())
 
 
-def test_each_run_is_audited_and_an_unaudited_one_does_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_each_run_is_audited_and_an_unaudited_one_does_nothing(folder: Path) -> None:
     path = fill(folder, 20)
-    with monkeypatch.context() as patched, pytest.raises(OSError, match="no audit"):
-        patched.setattr(retention, "_reporters", [lambda *_: (_ for _ in ()).throw(OSError("no audit"))])
+    with events_refused(), pytest.raises(AuditWriteFailed):
         retention.run(LogFiles())
     assert path.exists()
     assert not RetentionRun.objects.exists()
