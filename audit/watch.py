@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.doctor import examine
@@ -52,7 +53,13 @@ def latest_looks() -> list[Verification]:
     return [look for look in newest.values() if look is not None]
 
 
-@health_check("audit", timeout=5.0)
+@health_check(
+    "audit",
+    timeout=5.0,
+    title=_("Audit log"),
+    means=_("What was done could be changed afterwards without anybody noticing. Everything else goes on."),
+    runbook="audit-broken",
+)
 def audit_health() -> Result:
     """Sealing goes on, and the latest looks at the record found nothing wrong."""
     bad = [look for look in latest_looks() if not look.ok]

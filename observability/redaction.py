@@ -59,6 +59,8 @@ _WORD = (
 _QUOTED = r"\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.|'')*'"
 
 _PEM = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
+# Of a long text often only the end is kept: then the first line of a key is gone. A run of its letters is read once.
+_PEM_END = r"(?<![A-Za-z0-9+/=\s\\])[A-Za-z0-9+/=\s\\]*+-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
 _SSH_KEY = r"(ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-[a-z0-9]+|sk-[a-z0-9-]+@openssh\.com) +(AAAA[A-Za-z0-9+/=]+)"
 _HEADER = r"\b((?:proxy-)?authorization|set-cookie|cookie|x-api-key|x-auth-token)(['\"]?\s*[:=]\s*)([^\r\n]+)"
 _SCHEME = r"\b((?i:Bearer|Basic|Negotiate)|Token)\s+(?=[^\s\"']*[0-9A-Z+/=_-])[A-Za-z0-9._~+/=-]{8,}"
@@ -78,12 +80,15 @@ _JWT = r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-
 _SIGNED = r"(?<![\w.-])\.?[\w-]{1,400}:[0-9A-Za-z]{6}:[\w-]{43}(?![\w-])"
 _VENDOR_KEY = (
     r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|sk_(?:live|test)_[A-Za-z0-9]{8,}"
-    r"|np[a-z]{0,6}_[A-Za-z0-9_-]{20,}|xox[a-z]-[A-Za-z0-9-]{10,})"
+    r"|np[a-z]{0,6}_[A-Za-z0-9_-]{20,}|xox[a-z]-[A-Za-z0-9-]{10,}"
+    r"|whsec_[A-Za-z0-9_-]{10,})"
 )
 _ASSIGNED = (
     rf"(?<![A-Za-z0-9])((?:{_WORD})(?:\\?[\"'])?\]?(?:\s*(?:=>|[=:])\s*|>))"
     rf"(?!\[REDACTED\])(?:{_QUOTED}|[^\s&,;\"'<>}}\)\]]+)"
 )
+_ASKED = r"((?:passphrase|password) for [^\r\n]{1,300}?['\"]?:\s{0,8})(?!\[REDACTED\])[^\s:]\S*"
+_SSHPASS = r"(\bsshpass\s+-[pP]\s*)(?!\[REDACTED\])\S+"
 _OPTION = rf"(--?(?:{_WORD})\s+)(?!\[REDACTED\])(?:{_QUOTED}|[^\s-]\S*)"
 
 
@@ -101,6 +106,7 @@ def _fingerprint(match: re.Match[str]) -> str:
 _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     # An unterminated block is cut text: everything after its first line may still be key material.
     (("private key",), re.compile(_PEM, re.S), REDACTED),
+    (("private key",), re.compile(_PEM_END), REDACTED),
     (("putty-user-key-file",), re.compile(r"PuTTY-User-Key-File-\d.*?(?:Private-MAC: [0-9a-f]+|\Z)", re.S), REDACTED),
     (("ssh-", "ecdsa-sha2-", "@openssh.com"), re.compile(_SSH_KEY), _fingerprint),
     (("identified",), re.compile(_SQL, re.I), rf"\1'{REDACTED}'"),
@@ -113,7 +119,7 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[
     (("*",), re.compile(_MARIADB_HASH), REDACTED),
     ((":",), re.compile(_SIGNED), REDACTED),
     (("eyj",), re.compile(_JWT), REDACTED),
-    (("gh", "akia", "sk_", "np", "xox"), re.compile(_VENDOR_KEY), REDACTED),
+    (("gh", "akia", "sk_", "np", "xox", "whsec_"), re.compile(_VENDOR_KEY), REDACTED),
     (
         ("pass", "pwd", "secret", "token", "key", "sessionid", "otp", "credential", "recovery", "backup"),
         re.compile(_ASSIGNED, re.I),
@@ -124,6 +130,8 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[
         re.compile(r"(/password/reset/key/|/portal/preview/)[^\s?'\"<>]+"),
         rf"\1{REDACTED}",
     ),
+    (("passphrase for", "password for"), re.compile(_ASKED, re.I), rf"\1{REDACTED}"),
+    (("sshpass",), re.compile(_SSHPASS), rf"\1{REDACTED}"),
     (("--",), re.compile(_OPTION, re.I), rf"\1{REDACTED}"),
 )
 

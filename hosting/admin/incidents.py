@@ -34,7 +34,7 @@ class ReportForm(AskForm):
     """The report, as it was."""
 
     reason = None  # type: ignore[assignment]
-    text = forms.CharField(label=_("Report"), max_length=60_000, required=False, widget=forms.Textarea)
+    text = forms.CharField(label=_("Report"), max_length=60_000, required=False, widget=forms.Textarea({"rows": 24}))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -54,15 +54,22 @@ def fill() -> dict[str, str]:
     shots_performance.performance()
     drift = rows.drift(services[3])
     rows.drift(services[4])
+    incident = shots_incident.incident()
     return {
         "start": "/admin/",
         "health": reverse("admin:health"),
         "performance": reverse("admin:performance"),
-        "incident": shots_incident.incident(),
+        "incident": incident,
+        "incident-de": incident,
+        "incident-report-de": incident.replace("change", "report"),
         "incidents": reverse("admin:observability_incident_changelist"),
+        "incidents-de": reverse("admin:observability_incident_changelist"),
         "palette": "/admin/hosting/hostingservice/",
         "search": reverse("admin:search"),
         "timeline": reverse("admin:timeline", args=(_told().trace_id,)),
+        "kept": reverse("admin:kept"),
+        "runbook": reverse("admin:runbook"),
+        "runbook-page": reverse("admin:runbook_page", args=("disk-full",)),
         "search-found": reverse("admin:search") + "?q=b",
         "search-nothing": reverse("admin:search") + "?q=quark",
         "services": reverse("admin:hosting_hostingservice_changelist"),
@@ -227,9 +234,13 @@ def _running(service: HostingService) -> Operation:
 
 
 def _failed(service: HostingService, state: str, error: dict[str, object]) -> Operation:
+    at = timezone.now() - timedelta(minutes=37)
+    ran = [
+        {**command, "at": (at + timedelta(milliseconds=240 + 90 * n)).isoformat()}
+        for n, command in enumerate(_COMMANDS)
+    ]
     return rows.operation(
-        service, state=state, begun=4, error=error, kind=OperationKind.APPLY, at=timezone.now() - timedelta(minutes=37),
-        commands=_COMMANDS,
+        service, state=state, begun=4, error=error, kind=OperationKind.APPLY, at=at, commands=ran
     )  # fmt: skip
 
 

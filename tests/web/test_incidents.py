@@ -141,6 +141,15 @@ def test_the_page_shows_runbook_and_what_ran_around_it() -> None:
     assert "&lt;b&gt;bold" in page and "<script>does" not in page
 
 
+@pytest.mark.parametrize(("node", "shown"), [("fra-web-2", "fra-web-2"), ("x; reboot", "web1"), ("", "web1")])
+def test_the_commands_beside_an_incident_are_about_its_node(admin_client: Client, node: str, shown: str) -> None:
+    """They can be pasted as they stand; what is no name stands in none of them."""
+    assert tell(alert(node=node)) == 200
+    page = admin_client.get(f"/admin/observability/incident/{Incident.objects.get().pk}/change/").content.decode()
+    assert f"export NODE={shown}<" in page
+    assert "export NODE=web1<" in admin_client.get("/admin/runbook/node-down/").content.decode()
+
+
 def test_an_incident_without_a_runbook_page_has_none_beside_it() -> None:
     """A page that does not exist is left out, not an error."""
     told = alert()
