@@ -18,6 +18,7 @@ from audit.canonical import COLUMNS, stored
 from audit.choices import Outcome
 from audit.grants import FORBIDDEN, effective_rights
 from audit.models import Event, Seal, Segment, SubjectKey
+from audit.named import about
 from audit.sealing import SealerBusy
 from audit.verbs import Verb
 from observability.archive import ArchiveLocked, ArchiveStore, Manifest
@@ -117,6 +118,7 @@ def line_of(row: Mapping[str, Any]) -> bytes:
     """An event's row as one line with the fields of a log line, and the event under ``context``."""
     states = {name: json.loads(row[name]) if isinstance(row[name], str) else row[name] for name in _STATES}
     event = {name: value for name, value in {**row, **states}.items() if name not in _LEFT_OUT}
+    event["target"] = f"{row['target_type']}:{row['target_id']}"  # as the search by name knows it
     line = {
         "timestamp": f"{stored(row['occurred_at'])}Z",
         "level": _LEVELS.get(row["outcome"], "info"),
@@ -136,13 +138,20 @@ def _narrowed(wanted: Mapping[str, Any]) -> list[QuerySet[Event]]:
     """The rows that may hold what is wanted; where names are: exactly so named, made for one so named, the others.
 
     The second part is few, and is left out of the third by who reads them.
+    A name that is known to stand for targets needs no look at texts.
     """
     rows = Event.objects.all()
     for key, column in (("since", "occurred_at__gte"), ("until", "occurred_at__lt"), ("trace", "trace_id"),
                         ("correlation", "correlation_id")):  # fmt: skip
         if wanted.get(key):
             rows = rows.filter(**{column: wanted[key]})
-    names = [str(name) for name in wanted.get("names") or ()]
+    names = []
+    for name in wanted.get("known") or ():
+        theirs = about(name)
+        if theirs is not None and len(wanted["known"]) == 1:
+            return [rows.filter(theirs), rows.filter(target_label__in=name.names).exclude(theirs)]
+        rows = rows if theirs is None else rows.filter(theirs)
+        names += [name.names[0]] if theirs is None else []
     if not names:
         return [rows]
     named = _named(names[0])

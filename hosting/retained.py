@@ -4,6 +4,7 @@ import datetime
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum, TextField, Value
@@ -20,6 +21,7 @@ from hosting.models import JournalEntry, Operation
 from hosting.verbs import OPERATION_VERBS, RETENTION_RUN
 from observability.batches import Batch, InBatches
 from observability.models.retention import RetentionRun, RunState
+from observability.names import Known
 from observability.redaction import Limits, redact
 from observability.retained import register_kind
 from observability.retention import on_run
@@ -84,7 +86,7 @@ class Operations(InBatches):
         Operation.objects.filter(pk__in=ids).delete()
 
     def hot_lines(self, narrowed: Mapping[str, Any]) -> Iterator[bytes]:
-        """Ended operations, oldest first; a name is looked up by its index."""
+        """Ended operations, oldest first; indexes tell whose a name is, and only a name of none is sought in texts."""
         return _lines(_narrowed(narrowed).order_by("finished_at", "pk"))
 
     def bytes_by_day(self) -> dict[datetime.date, int]:
@@ -124,12 +126,24 @@ def _narrowed(wanted: Mapping[str, Any]) -> QuerySet[Operation]:
                         ("correlation", "correlation_id")):  # fmt: skip
         if wanted.get(key):
             rows = rows.filter(**{column: wanted[key]})
-    for name in wanted.get("names") or ():
-        rows = rows.filter(_naming(str(name).lower()))
+    for name in wanted.get("known") or ():
+        ids = _ids_of(name)
+        rows = rows.filter(pk__in=ids) if ids else rows.filter(_mentioning(name.names[0].lower()))
     return rows.select_related("intent")
 
 
-def _naming(name: str) -> Exists | Q:
+def _ids_of(name: Known) -> set[UUID]:
+    """Operations of a customer, a service or an actor of that name: one index each, asked alone."""
+    conditions = (
+        Q(customer_name__in=name.names), Q(target_label__in=name.names), Q(actor_login__in=name.names),
+        Q(target_key__in=name.target_keys),
+    )  # fmt: skip
+    return {
+        pk for wanted in conditions for pk in Operation.objects.filter(wanted).order_by().values_list("pk", flat=True)
+    }
+
+
+def _mentioning(name: str) -> Exists | Q:
     """Rows that hold a name anywhere, found by the database: many times faster than reading them all as lines."""
     escaped = json.dumps(name)[1:-1]  # how JSON columns have it
     texts = Operation.objects.annotate(text=_joined(_NAMED)).filter(Q(text__contains=name) | Q(text__contains=escaped))

@@ -7,7 +7,8 @@ import logging.config
 import logging.handlers
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -58,6 +59,19 @@ def get_logger(operation: str = "", *, service: str = "") -> Any:
     if service:
         fields["service"] = service
     return structlog.stdlib.get_logger(**fields)
+
+
+@contextmanager
+def bind_fields(**fields: Any) -> Iterator[None]:
+    """Put ``fields`` (tenant_id, user_id, actor_id, actor_role, …) on every line that the block logs."""
+    with structlog.contextvars.bound_contextvars(**fields):
+        yield
+
+
+def bind_to_request(**fields: Any) -> None:
+    """Put ``fields`` on all further lines of the HTTP request that this is; elsewhere nothing would take them off."""
+    if "ip" in structlog.contextvars.get_contextvars():  # the request middleware put it there, and clears all
+        structlog.contextvars.bind_contextvars(**fields)
 
 
 def configure(

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from accounts.belongings import keep
 from accounts.models import Customer, Reseller
 from audit.actor import Actor
 from audit.choices import Outcome
@@ -115,6 +116,8 @@ def delete_webhook(*, actor: Actor, webhook: Webhook) -> None:
     """
     row = reread(webhook, lock=True)
     target, before = Target.of(row), _shown(row)
+    if row.customer_id is not None:
+        keep(row.customer_id, target.type, [target.id])
     row.delete()
     record(verb=WEBHOOK_DELETE, actor=actor, target=target, outcome=Outcome.SUCCEEDED, before=before)
 

@@ -77,7 +77,7 @@ COUNTS = {
     "observability/incident/{incident}/note/": 8,
     "observability/incident/{incident}/report/": 8,
     "audit/event/": 8,
-    "audit/event/?q=anna": 20,
+    "audit/event/?q=anna": 24,
 }
 
 

@@ -10,6 +10,8 @@ from django.core.files.storage import FileSystemStorage
 from django.core.management import call_command
 from django.db import connection
 
+from accounts.belongings import forget_names
+from accounts.models import Belonging
 from audit.models import Event, Segment
 from audit.sealing import SealerBusy, seal_pending
 from audit.triggers import _mariadb_triggers, expected_triggers
@@ -17,7 +19,10 @@ from audit.verifying import verify
 from observability import retention
 from observability.archive import ArchiveError, ArchiveStore
 from observability.log_search import Reading, Wanted, search
+from observability.names import known
 from observability.retained import get_kind
+from tests.factories import make_customer, make_service
+from tests.people import member
 
 from .trail import own_keys
 
@@ -175,3 +180,15 @@ def test_an_account_without_the_keys_is_told_what_it_does_not_see(
     for role in ("audit", "retention"):
         with acting_as(role), pytest.raises((ArchiveError, KeyError)):
             list(search(Wanted(kinds=("audit",)), Reading(), store))
+
+
+def test_the_accounts_that_read_archives_know_whose_a_name_is(accounts: Callable[[str], Any]) -> None:
+    service = make_service(customer=make_customer(name="Wanderlust"))
+    Belonging.objects.create(customer_id=service.customer.pk, kind=Belonging.NAME, key="Wanderlust GbR")
+    member(service.customer)
+    for role in ROLES:
+        with acting_as(role):
+            for name in ("Wanderlust", "wanderlust", "Wanderlust GbR"):
+                assert known(name).targets["service"] == (str(service.pk),), role
+    with acting_as("retention"):
+        forget_names(service.customer.pk)
