@@ -61,8 +61,7 @@ def make_checkpoint(using: str = "default", *, now: datetime.datetime | None = N
     young = datetime.timedelta(seconds=settings.NPANEL_AUDIT_CHECKPOINT_SECONDS)
     if newest is not None and not at_once and moment - newest.made_at < young:
         return
-    key_id = settings.NPANEL_AUDIT_PRIVATE_KEYS.read_text().splitlines()[-1].split()[0]
-    _key, signature = keys.sign(payload(last.seq, last.hash, stored(moment), key_id))
+    key_id, signature = keys.sign(lambda key: payload(last.seq, last.hash, stored(moment), key))
     Checkpoint.objects.using(using).create(
         size=last.seq, head_hash=last.hash, made_at=moment, key_id=key_id, signature=signature
     )

@@ -7,13 +7,16 @@ from django.conf import settings
 from django.utils import timezone
 
 from audit.doctor import examine
-from audit.models import Seal, Verification
-from audit.sealing import LOOK_BACK, SealerBusy, seal_pending
+from audit.look_back import LookBack
+from audit.looks import is_forged, keep, newest
+from audit.models import Verification
+from audit.sealing import SealerBusy, last_sealed_id, seal_pending
 from audit.verifying import oldest_unsealed, verify
 from observability.health.base import Result, health_check
 from observability.metrics import GaugeSample, register_gauge_provider
 
 EVERY = datetime.timedelta(hours=1)
+_looks = LookBack()
 _KINDS = ("doctor", "worker", "incremental", "full")
 
 
@@ -32,18 +35,20 @@ def gauges() -> Iterator[GaugeSample]:
 
 def unsealed_age() -> float:
     """Seconds since the oldest event without a seal happened; 0 when all are sealed."""
-    last = Seal.objects.order_by("-event_id").values_list("event_id", flat=True).first() or 0
-    found = oldest_unsealed(floor=max(0, last - LOOK_BACK))
+    last = last_sealed_id()
+    found = oldest_unsealed(floor=_looks.floor(last))
+    if found is None:
+        _looks.saw(last)
     return max(0.0, (timezone.now() - found[1]).total_seconds()) if found else 0.0
 
 
 def latest_looks() -> list[Verification]:
     """The newest result of each kind; a full verification is over a finding that an incremental one had before."""
-    newest = {kind: Verification.objects.filter(kind=kind).first() for kind in _KINDS}
-    full, part = newest["full"], newest["incremental"]
+    latest = {kind: newest(kind) for kind in _KINDS}
+    full, part = latest["full"], latest["incremental"]
     if full is not None and part is not None and full.at >= part.at:
-        newest["incremental"] = None
-    return [look for look in newest.values() if look is not None]
+        latest["incremental"] = None
+    return [look for look in latest.values() if look is not None]
 
 
 @health_check("audit", timeout=5.0)
@@ -87,8 +92,8 @@ def look_now() -> None:
 
 
 def _is_due(kind: str) -> bool:
-    last = Verification.objects.filter(kind=kind).first()
-    return last is None or not datetime.timedelta(0) <= timezone.now() - last.at < EVERY
+    last = newest(kind)
+    return last is None or is_forged(last) or not datetime.timedelta(0) <= timezone.now() - last.at < EVERY
 
 
 def examine_and_keep(using: str = "default", kind: str = "doctor") -> bool:
@@ -97,5 +102,5 @@ def examine_and_keep(using: str = "default", kind: str = "doctor") -> bool:
     text = " ".join(finding.message for finding in found)
     codes = [finding.code for finding in found]
     finding = {"text": text, "codes": codes} if found else None
-    Verification.objects.using(using).create(kind=kind, ok=not found, finding=finding)
+    keep(using, kind=kind, ok=not found, finding=finding)
     return not found

@@ -131,7 +131,9 @@ def test_an_event_put_in_later_is_found(sealed: list[Event], happen: Callable[..
     assert audit_health().status is Status.DOWN
 
 
-@pytest.mark.parametrize("table", ["audit_event", "audit_seal", "audit_checkpoint", "audit_segment", "audit_erasure"])
+@pytest.mark.parametrize(
+    "table", ["audit_event", "audit_seal", "audit_checkpoint", "audit_segment", "audit_erasure", "audit_erasureproof"]
+)
 def test_a_dropped_trigger_is_found(sealed: list[Event], table: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TRIGGER {table}_no_delete")
