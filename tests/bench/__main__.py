@@ -40,10 +40,12 @@ TARGETS = {
     "auth.session_p95_ms": 100,
     "metrics.scrape_10k_ms": 100,
     "metrics.scrape_growth": 1.05,
+    "audit.bypasses_undetected": 0,
     "audit.cost_ratio": 1.1,
     "audit.seal_lag_s": 2.0,
     "audit.verify_1m_s": 60,
     "audit.verify_peak_mb": 64,
+    "audit.verify_peak_growth": 1.1,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
