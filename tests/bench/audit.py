@@ -1,8 +1,8 @@
 """What the audit record costs: in business transactions, to seal, and to verify; and what gets past unseen.
 
-The cost, and the passes of sealer and scrape, are measured on MariaDB (:mod:`tests.bench.audited` says how, and what the
-mix of transactions is); chain and memory on SQLite. ``audit.bypasses_undetected`` counts, on both databases, the ways
-around the record that tests try (SECURITY §2) and that were neither refused nor found.
+The cost, and the passes of sealer and scrape, are measured on MariaDB (:mod:`tests.bench.audited` says how, and what
+the mix of transactions is); chain and memory on SQLite. ``audit.bypasses_undetected`` counts, on both databases, the
+ways around the record that tests try (SECURITY §2) and that were neither refused nor found.
 """
 
 import json

@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from audit.erasure import NotSealed, erase
-from audit.models import Erasure, Event, LegalHold, Seal, Segment, SubjectKey
+from audit.models import Erasure, Event, LegalHold, Seal, Segment, SubjectKey, Verification
 from audit.record import Target
 from audit.sealing import seal_pending
 from audit.verifying import verify
+from audit.watch import look_now
 
 from .accounts import acting_as, made
 from .conftest import ALICE
@@ -67,6 +69,8 @@ def test_the_sealer_seals_and_verifies() -> None:
         assert call("audit_verify").startswith("sound: 3 events")
         assert call("audit_verify", "--incremental").startswith("sound: 0 events")
         call("audit_doctor")
+        look_now()
+    assert set(Verification.objects.filter(ok=True).values_list("kind", flat=True)) == {"full", "incremental", "doctor"}
 
 
 @pytest.mark.parametrize("role", OTHERS["seal"])
@@ -92,6 +96,18 @@ def test_retention_archives_removes_and_deletes() -> None:
     assert Event.objects.filter(verb="audit.retain").count() == 1
     seal()
     assert verify().bad is None
+
+
+def test_retention_reads_archived_days_and_the_panel_hot_ones() -> None:
+    with acting_as("web"):
+        assert len(call("audit_export", "--target", "accounts.user:7").splitlines()) == 3
+    seal()
+    with acting_as("retention"):
+        call("audit_retention")
+        found = call("audit_export", "--target", "accounts.user:7").splitlines()
+    assert [json.loads(line)["reason"] for line in found] == ["40 days ago", "today"]
+    with acting_as("web"), pytest.raises(DatabaseError, match="denied"):
+        call("audit_export", "--target", "accounts.user:7")
 
 
 @pytest.mark.parametrize("role", OTHERS["retention"])
