@@ -6,6 +6,7 @@ sealed before. The proof stays when that event has left for an archive, or for g
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -35,7 +36,7 @@ def prove_stated(sealed: Iterable[tuple[int, dict[str, Any]]], using: str) -> No
     for seq, subject in stated:
         if not Erasure.objects.using(using).filter(pk=subject).exists():
             continue
-        key_id, signature = keys.sign(lambda key, seq=seq, subject=subject: _payload(seq, subject, key))
+        key_id, signature = keys.sign(partial(_payload, seq, subject))
         ErasureProof.objects.using(using).create(seq=seq, subject=subject, key_id=key_id, signature=signature)
 
 
