@@ -81,7 +81,7 @@ def test_a_signature_is_of_one_result(sealed: list[Event], happen: Callable[...,
     fresh = happen()
     seal_pending()
     tamper(fresh)
-    claim(at=signed.at, kind=signed.kind, key_id=signed.key_id, signature=signed.signature)
+    claim(at=signed.at + HOUR, kind=signed.kind, key_id=signed.key_id, signature=signed.signature)
     assert what(incremental=True) == "changed"
 
 
@@ -132,13 +132,13 @@ def test_whoever_can_not_sign_keeps_no_good_result(sealed: list[Event], tmp_path
 
 
 def blank(events: list[Event]) -> None:
-    """What whoever has retention's account can do, triggers in place: forge an erasure and blank what it names."""
+    """What whoever has retention's account can do, triggers in place: forge an erasure and blank all that it names."""
     Erasure.objects.create(subject="user:7")
+    quote = connection.ops.quote_name
+    words = ("actor_login", "actor_ip", "session_digest", "target_label", "reason")
+    sets = ", ".join([*(f"{name} = 'erased'" for name in words), *(f"{quote(n)} = NULL" for n in ("before", "after"))])
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE audit_event SET actor_login = 'erased', actor_ip = 'erased', session_digest = 'erased'"
-            " WHERE actor_id = '7'"
-        )
+        cursor.execute(f"UPDATE audit_event SET {sets} WHERE actor_id = '7'")  # noqa: S608 - constants
     SubjectKey.objects.filter(pk="user:7").delete()
 
 
