@@ -19,6 +19,7 @@ TRAIL_RIGHTS = {
     "audit_segment": "SELECT",
     "audit_verification": "SELECT, INSERT",
     "audit_erasure": "SELECT",
+    "audit_erasureproof": "SELECT",
     "audit_subjectkey": "",
     "audit_legalhold": "SELECT, INSERT, UPDATE (released_by, released_at)",
 }
@@ -38,6 +39,7 @@ _SEALER = {
     "audit_segment": "SELECT",
     "audit_verification": "SELECT, INSERT",
     "audit_erasure": "SELECT",
+    "audit_erasureproof": "SELECT, INSERT",
     "audit_subjectkey": "SELECT, INSERT",
     "audit_legalhold": "SELECT",
 }
@@ -50,6 +52,7 @@ _RETENTION = {
     "audit_segment": "SELECT, INSERT",
     "audit_verification": "SELECT",
     "audit_erasure": "SELECT, INSERT",
+    "audit_erasureproof": "SELECT",
     "audit_subjectkey": "SELECT, DELETE",
     "audit_legalhold": "SELECT",
     "observability_retentionrun": "SELECT, INSERT, UPDATE",

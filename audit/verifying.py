@@ -15,8 +15,9 @@ from audit import checkpoints
 from audit.canonical import PERSONAL, ZERO, commitment, is_erased, link, row_of, subjects
 from audit.checkpoints import Statement
 from audit.keys import Signatures
+from audit.looks import keep, last_proven
 from audit.manifests import check_manifests, why_not_proven
-from audit.models import Checkpoint, Seal, Segment, Verification
+from audit.models import Checkpoint, Seal, Segment
 from audit.sealing import columns
 from audit.subject_keys import SubjectKeys
 from observability.archive import ArchiveStore
@@ -78,9 +79,10 @@ def verify(
     except _Found as found:
         bad = found.bad
     verdict = Verdict("incremental" if incremental else "full", walk.events, walk.seq, walk.hash, bad)
-    Verification.objects.using(using).create(
-        kind=verdict.kind, ok=bad is None, size=walk.seq, head_hash=walk.hash, finding=asdict(bad) if bad else None
-    )
+    keep(
+        using, kind=verdict.kind, ok=bad is None, size=walk.seq, head_hash=walk.hash,
+        finding=asdict(bad) if bad else None,
+    )  # fmt: skip
     get_logger(AUDIT_VERIFY).log(
         40 if bad else 20, "audit verified", status="failed" if bad else "success", count=walk.events,
         finding=bad.what if bad else "", error_message=bad.text if bad else "",
@@ -116,7 +118,7 @@ class _Walk:
         self._end()
 
     def _resume(self) -> None:
-        last = Verification.objects.using(self.using).filter(kind__in=("full", "incremental"), ok=True).first()
+        last = last_proven(self.using, self.signatures)
         if last is None or last.size == 0:
             return
         self.seq, self.hash = last.size, last.head_hash
@@ -176,7 +178,7 @@ class _Walk:
             key = self.keys.key(whose[group])
             if key is not None and commitment(row, group, key) == wanted:
                 continue
-            if is_erased(row, group) and whose[group] and self.keys.is_erased(whose[group]):
+            if is_erased(row, group) and whose[group] and self.keys.is_erased(whose[group], seq):
                 continue
             self._wrong(seq, row, row["uid"], "changed", f"was changed after it was sealed (its {group})")
 

@@ -9,9 +9,11 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.doctor import examine
+from audit.look_back import LookBack
+from audit.looks import is_forged, keep, newest
 from audit.models import Seal, Verification
 from audit.retained import may_remove
-from audit.sealing import LOOK_BACK, SealerBusy, seal_pending
+from audit.sealing import SealerBusy, last_sealed_id, seal_pending
 from audit.verifying import oldest_unsealed, verify
 from observability.health.base import Result, health_check
 from observability.metrics import GaugeSample, register_gauge_provider
@@ -21,6 +23,7 @@ from observability.retention import run_if_due
 EVERY = datetime.timedelta(hours=1)
 #: Seconds of rest after each few thousand events of a full verification that nobody waits for.
 PAUSE = 0.1
+_looks = LookBack()
 _KINDS = ("doctor", "worker", "incremental", "full")
 
 
@@ -39,18 +42,20 @@ def gauges() -> Iterator[GaugeSample]:
 
 def unsealed_age() -> float:
     """Seconds since the oldest event without a seal happened; 0 when all are sealed."""
-    last = Seal.objects.order_by("-event_id").values_list("event_id", flat=True).first() or 0
-    found = oldest_unsealed(floor=max(0, last - LOOK_BACK))
+    last = last_sealed_id()
+    found = oldest_unsealed(floor=_looks.floor(last))
+    if found is None:
+        _looks.saw(last)
     return max(0.0, (timezone.now() - found[1]).total_seconds()) if found else 0.0
 
 
 def latest_looks() -> list[Verification]:
     """The newest result of each kind; a full verification is over a finding that an incremental one had before."""
-    newest = {kind: Verification.objects.filter(kind=kind).first() for kind in _KINDS}
-    full, part = newest["full"], newest["incremental"]
+    latest = {kind: newest(kind) for kind in _KINDS}
+    full, part = latest["full"], latest["incremental"]
     if full is not None and part is not None and full.at >= part.at:
-        newest["incremental"] = None
-    return [look for look in newest.values() if look is not None]
+        latest["incremental"] = None
+    return [look for look in latest.values() if look is not None]
 
 
 @health_check(
@@ -80,7 +85,7 @@ def audit_health() -> Result:
 def days_unproved() -> int:
     """For how many days nobody verified the whole record, where that is more than twice as long as it should be."""
     every = settings.NPANEL_AUDIT_FULL_VERIFY_DAYS
-    full = Verification.objects.filter(kind="full").first()
+    full = newest("full")
     began = full.at if full else Seal.objects.order_by("seq").values_list("sealed_at", flat=True).first()
     days = (timezone.now() - began).days if began else 0
     return days if every and days >= 2 * every else 0
@@ -134,8 +139,8 @@ def keep_here() -> None:
 
 
 def _is_due(kind: str, every: datetime.timedelta = EVERY) -> bool:
-    last = Verification.objects.filter(kind=kind).first()
-    return last is None or not datetime.timedelta(0) <= timezone.now() - last.at < every
+    last = newest(kind)
+    return last is None or is_forged(last) or not datetime.timedelta(0) <= timezone.now() - last.at < every
 
 
 def examine_and_keep(using: str = "default", kind: str = "doctor") -> bool:
@@ -144,5 +149,5 @@ def examine_and_keep(using: str = "default", kind: str = "doctor") -> bool:
     text = " ".join(finding.message for finding in found)
     codes = [finding.code for finding in found]
     finding = {"text": text, "codes": codes} if found else None
-    Verification.objects.using(using).create(kind=kind, ok=not found, finding=finding)
+    keep(using, kind=kind, ok=not found, finding=finding)
     return not found

@@ -107,7 +107,7 @@ class LegalHold(models.Model):
 
 
 class Verification(models.Model):
-    """What a look at the record found: the chain's verifier or the doctor; served as metric and health."""
+    """What a look at the record found: the chain's verifier or the doctor; see :mod:`audit.looks` for what counts."""
 
     at = models.DateTimeField(_("time"), default=timezone.now)
     kind = models.CharField(_("kind"), max_length=16)
@@ -115,13 +115,15 @@ class Verification(models.Model):
     size = models.BigIntegerField(_("seals"), default=0)
     head_hash = models.CharField(_("head"), max_length=64, blank=True, default="")
     finding: Any = models.JSONField(_("finding"), null=True, blank=True)
+    key_id = models.CharField(_("key"), max_length=32, blank=True, default="")
+    signature = models.CharField(_("signature"), max_length=128, blank=True, default="")
 
     class Meta:
         default_permissions = ()
         verbose_name = _("audit verification")
         verbose_name_plural = _("audit verifications")
         ordering = ("-id",)
-        indexes = [models.Index(fields=["kind", "-id"], name="audit_verified")]
+        indexes = [models.Index(fields=["kind", "-at"], name="audit_looked")]
 
     def __str__(self) -> str:
         return f"{self.kind} {'sound' if self.ok else 'not sound'}"
@@ -155,3 +157,20 @@ class Erasure(AppendOnlyModel):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class ErasureProof(AppendOnlyModel):
+    """The sealer's signed word that the chain states an erasure at seal ``seq``; else blanked fields are damage."""
+
+    seq = models.BigIntegerField(_("number"), primary_key=True)
+    subject = models.CharField(_("subject"), max_length=96, db_index=True)
+    key_id = models.CharField(_("key"), max_length=32)
+    signature = models.CharField(_("signature"), max_length=128)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("proof of an erasure")
+        verbose_name_plural = _("proofs of erasures")
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.subject}"

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.actors import actor_from_terminal
 from accounts.belongings import forget_names
-from audit.erasure import erase
+from audit.erasure import NotSealed, erase
 from audit.sealing import SealerBusy
 
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             raise CommandError("This can't be undone. Add --yes to do it.")
         try:
             count = erase(actor=actor_from_terminal(), subject=options["subject"], reason=options["reason"])
-        except (ValueError, SealerBusy, OSError) as error:
+        except (ValueError, SealerBusy, NotSealed, OSError) as error:
             raise CommandError(str(error)) from error
         kind, _colon, identity = options["subject"].partition(":")
         if kind == "customer":

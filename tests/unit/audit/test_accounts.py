@@ -1,13 +1,11 @@
 """On MariaDB with the real grants: what each account can do to the record, and what none can."""
 
 import contextlib
-import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
-from django.core.management import call_command
 from django.db import connection
 
 from accounts.belongings import forget_names
@@ -24,12 +22,12 @@ from observability.retained import get_kind
 from tests.factories import make_customer, make_service
 from tests.people import member
 
+from .accounts import ROLES, link_as, made
 from .trail import own_keys
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PASSWORD = "only-for-this-test"
-ROLES = ("web", "worker", "audit", "retention")
-TABLES = ("audit_event", "audit_seal", "audit_checkpoint", "audit_segment", "audit_erasure", "audit_subjectkey")
+TABLES = ("audit_event", "audit_seal", "audit_checkpoint", "audit_segment", "audit_erasure", "audit_erasureproof",
+          "audit_subjectkey")  # fmt: skip
 REFUSED = (1142, 1143, 1044, 1227, 1370, 1644)
 ATTACKS = {
     "update": "UPDATE {table} SET {column} = {column}",
@@ -48,33 +46,21 @@ MAY = {("retention", "delete", "audit_subjectkey")}
 
 @pytest.fixture
 def accounts(settings: Any, tmp_path: Any, happen: Callable[..., Event]) -> Iterator[Callable[[str], Any]]:
-    """The four accounts as ``database_grants --apply`` makes them, with a sealed event in the table."""
-    if connection.vendor != "mysql":
-        pytest.skip("SQLite has no accounts")
-    import MySQLdb
-
-    own_keys(settings, tmp_path)
-    happen()
-    seal_pending()
+    """Connects as one of the four accounts; a sealed event is in the table."""
     links = []
 
     def connect(role: str) -> Any:
-        where = connection.get_connection_params()
-        address = {name: where[name] for name in ("unix_socket", "host", "port") if name in where}
-        links.append(MySQLdb.connect(user=f"nptest_{role}", password=PASSWORD, database=where["database"], **address))
+        links.append(link_as(role))
         return links[-1]
 
-    with connection.cursor() as cursor:
-        for role in ROLES:
-            cursor.execute(f"CREATE OR REPLACE USER 'nptest_{role}'@'%' IDENTIFIED BY '{PASSWORD}'")
-        roles = [word for role in ROLES for word in ("--role", role)]
-        call_command("database_grants", "--apply", "--prefix", "nptest", "--host", "%", *roles, stdout=io.StringIO())
+    with made():
+        own_keys(settings, tmp_path)
+        happen()
+        seal_pending()
         yield connect
         for link in links:
             with contextlib.suppress(link.Error):  # a test may have closed it
                 link.close()
-        for role in ROLES:
-            cursor.execute(f"DROP USER 'nptest_{role}'@'%'")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -110,6 +96,10 @@ def test_the_web_account_can_not_seal_or_read_keys(accounts: Callable[[str], Any
         "SELECT * FROM audit_subjectkey",
         "INSERT INTO audit_segment (day) VALUES ('2020-01-01')",
         "INSERT INTO audit_erasure VALUES ('user:7', NOW())",
+        "INSERT INTO audit_erasureproof VALUES (1, 'user:7', 'a1', 'x')",
+        "INSERT INTO audit_verification (at, kind, ok, size, head_hash, key_id, signature)"
+        " VALUES (NOW(), 'full', 1, 1, '', '', '')",
+        "UPDATE audit_verification SET ok = 1",
     ):
         with pytest.raises(link.Error) as refused:
             link.cursor().execute(statement)
