@@ -21,6 +21,7 @@ from hosting.state.resources import (
     SystemUser,
     VirtualHost,
 )
+from hosting.state.tls import TlsCertificate
 
 __all__ = [
     "Action",
@@ -44,6 +45,7 @@ __all__ = [
     "Resource",
     "Secret",
     "SystemUser",
+    "TlsCertificate",
     "VirtualHost",
     "decode",
     "encode",
