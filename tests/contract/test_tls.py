@@ -96,16 +96,19 @@ def test_a_site_is_served_by_name_and_a_new_certificate_takes_its_place(
     sent = visit(node, NAME, "/some/page?a=1")
     assert (sent.status, sent.headers["Location"]) == (301, f"https://{NAME}/some/page?a=1")
     assert visit(node, NAME, "/.well-known/acme-challenge/x").status == 404
-    with pytest.raises(OSError, match="(?i)unrecognized|handshake|alert"):
+    with pytest.raises(OSError, match=r"(?i)unrecognized|handshake|alert"):
         shown(node, "somebody-else.test")
     change(connection, (first, secure), (second, secure))
     assert shown(node, NAME)[0] == fingerprint(second.chain)
     assert perform(connection, adapters()["tls"].probe(second, facts)).startswith("served by name")
     with pytest.raises(ProbeFailed):
         perform(connection, adapters()["tls"].probe(first, facts))
-    assert node.exec(["stat", "-c", "%a %U", f"/etc/npanel/tls/{OWNER}.{NAME}.pem"]).stdout.split() == ["600", "root"]
+    assert node.exec(["stat", "-c", "%a %U", f"/etc/nginx/npanel/tls/{OWNER}.{NAME}.pem"]).stdout.split() == [
+        "600",
+        "root",
+    ]
     change(connection, (second, secure), ())
-    with pytest.raises(OSError, match="(?i)unrecognized|handshake|alert"):
+    with pytest.raises(OSError, match=r"(?i)unrecognized|handshake|alert"):
         shown(node, NAME)
 
 

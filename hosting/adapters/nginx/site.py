@@ -58,17 +58,10 @@ def render(site: VirtualHost) -> str:
         raise UnsafeValue(
             N_("the document root %(root)s does not lie in %(owner)s's home", root=repr(site.root), owner=site.owner)
         )
-    socket = f"/run/npanel/php/{site.owner}.sock"
+    socket, pem = f"/run/npanel/php/{site.owner}.sock", pem_path(site.owner, site.name)
     if (site.redirect or site.hsts) and not site.https:
         raise UnsafeValue(N_("%(name)s can't be sent to TLS without a certificate", name=site.name))
-    return text_of(
-        "site.conf",
-        site=site,
-        logs=logs_of(site),
-        socket=socket,
-        ping_path=PING_PATH,
-        pem=pem_path(site.owner, site.name),
-    )
+    return text_of("site.conf", site=site, logs=logs_of(site), socket=socket, ping_path=PING_PATH, pem=pem)
 
 
 def parse_site(owner: str, name: str, text: str) -> VirtualHost:

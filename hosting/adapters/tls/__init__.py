@@ -21,7 +21,7 @@ _PAUSE = Run(("/usr/bin/sleep", "0.2"))
 
 @register
 class TlsAdapter(Adapter):
-    """Files ``/etc/npanel/tls/OWNER.DOMAIN.pem``: the key, then the chain."""
+    """Files ``/etc/nginx/npanel/tls/OWNER.DOMAIN.pem``: the key, then the chain."""
 
     kind = "tls"
     handles = (TlsCertificate,)

@@ -12,7 +12,7 @@ from hosting.state import Secret, TlsCertificate
 from hosting.texts import N_
 
 #: Root's alone: nginx's master reads the keys before it gives its rights up.
-ROOT = "/etc/npanel/tls"
+ROOT = "/etc/nginx/npanel/tls"
 _BASE64 = r"(?:[A-Za-z0-9+/=]{1,76}\n)+"
 _KEY = re.compile(rf"-----BEGIN PRIVATE KEY-----\n{_BASE64}-----END PRIVATE KEY-----\n")
 _CERTIFICATE = rf"-----BEGIN CERTIFICATE-----\n{_BASE64}-----END CERTIFICATE-----\n"

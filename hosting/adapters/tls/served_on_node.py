@@ -19,6 +19,6 @@ def served(address: str, name: str) -> str:
 
 if __name__ == "__main__":
     try:
-        print(served(sys.argv[2], sys.argv[3]))
+        sys.stdout.write(served(sys.argv[2], sys.argv[3]))
     except OSError as error:
-        print(f"{type(error).__name__}: {error}"[:200])
+        sys.stdout.write(f"{type(error).__name__}: {error}"[:200])

@@ -39,7 +39,7 @@ def second(authority: Authority, tmp_path: Path) -> TlsCertificate:
 
 def test_text_and_back(first: TlsCertificate) -> None:
     assert parse("al", "a.test", render(first)) == first
-    assert pem_path("al", "a.test") == "/etc/npanel/tls/al.a.test.pem"
+    assert pem_path("al", "a.test") == "/etc/nginx/npanel/tls/al.a.test.pem"
     assert first.key_pem.value not in repr(first)
 
 
