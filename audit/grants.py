@@ -22,8 +22,9 @@ TRAIL_RIGHTS = {
     "audit_subjectkey": "",
     "audit_legalhold": "SELECT, INSERT, UPDATE (released_by, released_at)",
 }
+#: The sealer inserts one kind of event: that a break was looked into, which it signs (:mod:`audit.breaks`).
 _SEALER = {
-    "audit_event": "SELECT",
+    "audit_event": "SELECT, INSERT",
     "audit_seal": "SELECT, INSERT",
     "audit_checkpoint": "SELECT, INSERT",
     "audit_segment": "SELECT",
