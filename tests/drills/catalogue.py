@@ -2,8 +2,10 @@
 
 from tests.drills import faults
 from tests.drills.faults import Drill, Held, kill_unit, node_drill, start_unit, stop_unit
+from tests.drills.in_flight import InFlight
 
 _held = Held()
+_flight = InFlight()
 
 DRILLS: tuple[Drill, ...] = (
     Drill("routine", "maintenance", (), lambda stack: None),
@@ -25,7 +27,9 @@ DRILLS: tuple[Drill, ...] = (
     node_drill("node-mariadb-down", "HostingDaemonDown"),
     node_drill("dns-down", "DnsFailure", also=("HostingDaemonDown",)),
     Drill("resolver-down", "dns-failure", ("DnsFailure",), stop_unit("unbound"), start_unit("unbound")),
-    node_drill("ssh-hang", "NodeDown"),
+    Drill(
+        "ssh-hang", "hosting-operation-timeouts", ("NodeDown",), _flight.hang, _flight.land, after=_flight.look,
+    ),
     node_drill("node-down", "NodeDown", between=faults.power_on, also=("HostingDaemonDown", "DnsFailure")),
     Drill(
         "certificate-expired", "certificate-expiring", ("CertificateExpiring",), faults.expire_certificate,

@@ -21,7 +21,7 @@ QUIET_S = 420.0
 #: Others who work on the same machine raise these; they count as background while its load is above its processors.
 OF_THE_MACHINE = frozenset({"CpuHigh"})
 #: A check that is not as told yet is repeated, as a person would.
-AGAIN_S = 90.0
+AGAIN_S = 330.0
 
 
 @dataclass

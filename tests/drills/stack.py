@@ -201,6 +201,13 @@ class Stack:
         assert done.returncode == expect, f"{argv[0]} gave {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def begin(self, *argv: str) -> "subprocess.Popen[str]":
+        """Start a command of the panel, and do not wait for it."""
+        return subprocess.Popen(
+            [sys.executable, "manage.py", *argv], cwd=ROOT, env=_kept() | self.environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
     def systemctl(self, *argv: str) -> None:
         """The stand-in, as the runbook calls it."""
         self._write_programs()
