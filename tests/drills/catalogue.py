@@ -3,9 +3,11 @@
 from tests.drills import faults
 from tests.drills.faults import Drill, Held, kill_unit, node_drill, start_unit, stop_unit
 from tests.drills.in_flight import InFlight
+from tests.drills.intruder import Intruder
 
 _held = Held()
 _flight = InFlight()
+_intruder = Intruder()
 
 DRILLS: tuple[Drill, ...] = (
     Drill("routine", "maintenance", (), lambda stack: None),
@@ -39,6 +41,13 @@ DRILLS: tuple[Drill, ...] = (
     node_drill("drift", "Drift", hard=False),
     Drill(
         "audit-trigger-dropped", "audit-broken", ("AuditBroken",), faults.drop_trigger, faults.repair_triggers,
+        hard=False,
+    ),
+    Drill(
+        "audit-row-changed", "audit-broken", ("AuditBroken",), _intruder.change, _intruder.undo, hard=False,
+    ),
+    Drill(
+        "audit-unsealed", "audit-broken", ("AuditUnsealed",), faults.stop_sealing, start_unit("npanel-sealer"),
         hard=False,
     ),
     Drill("missing-logs", "missing-logs-after-a-deletion", (), faults.delete_gone),

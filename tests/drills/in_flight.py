@@ -19,21 +19,21 @@ class InFlight:
         """Somebody asks for a service; the first changes are made when the node falls silent."""
         where = ("--customer", "Customer late", "--node", NODE, "--plan", "Basic", "--username", SERVICE)
         self._command = stack.begin("service_create", "late.test", *where, "--yes")
-        stack.wait(lambda: self._begun(stack), "the first change on the node")
+        stack.wait(lambda: self._begun(stack), "the first change on the node", pause=0.02)
         NODE_FAULTS["ssh-hang"].inject(stack.node)
         assert self._state(stack) == "running", "the operation was over before the node fell silent"
 
     def _begun(self, stack: Stack) -> bool:
         done = stack.rows(
             "SELECT COUNT(*) AS n FROM hosting_journalentry j JOIN hosting_operation o ON o.id = j.operation_id"
-            " WHERE o.target_label = 'late.test'"
+            " WHERE o.target_label = 'late'"
         )
         return bool(done[0]["n"])
 
     @staticmethod
     def _state(stack: Stack) -> str:
         found = stack.rows(
-            "SELECT state FROM hosting_operation WHERE kind = 'service_create' AND target_label = 'late.test'"
+            "SELECT state FROM hosting_operation WHERE kind = 'service_create' AND target_label = 'late'"
         )
         return str(found[0]["state"])
 
