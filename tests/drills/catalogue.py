@@ -2,16 +2,19 @@
 
 from tests.drills import faults
 from tests.drills.faults import Drill, Held, kill_unit, node_drill, start_unit, stop_unit
+from tests.drills.half_upgraded import HalfUpgraded
 from tests.drills.in_flight import InFlight
 from tests.drills.intruder import Intruder
 
 _held = Held()
 _flight = InFlight()
 _intruder = Intruder()
+_half = HalfUpgraded()
 
 DRILLS: tuple[Drill, ...] = (
     Drill("routine", "maintenance", (), lambda stack: None),
     Drill("panel-down", "system-down", ("PanelDown",), stop_unit("npanel-admin"), start_unit("npanel-admin")),
+    Drill("half-upgraded", "system-down", ("ErrorRateHigh",), _half.inject, _half.undo, after=_half.look),
     Drill(
         "database-down", "database-connection-failure", ("DatabaseDown",), stop_unit("mariadb"), start_unit("mariadb"),
         also=("ErrorRateHigh", "QueueStalled"),
