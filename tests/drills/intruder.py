@@ -7,7 +7,7 @@ from tests.drills.stack import Stack
 TRIGGER = "audit_event_no_update"
 _EVENT = (
     "SELECT e.id, e.actor_login, e.verb FROM audit_event e JOIN audit_seal s ON s.event_id = e.id"
-    " WHERE e.verb LIKE 'service.%%' AND s.sealed_at < UTC_TIMESTAMP() - INTERVAL 75 SECOND"
+    " WHERE e.verb = 'operation.service_create' AND s.sealed_at < UTC_TIMESTAMP() - INTERVAL 75 SECOND"
     " ORDER BY e.id DESC LIMIT 1"
 )
 
