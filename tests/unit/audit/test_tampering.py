@@ -15,7 +15,7 @@ from audit.doctor import examine
 from audit.models import Checkpoint, Event, Seal, Verification
 from audit.sealing import SealerBusy, one_sealer, seal_pending
 from audit.verifying import verify
-from audit.watch import audit_health, examine_and_keep, gauges
+from audit.watch import audit_health, examine_and_keep, gauges, look_now
 from observability.health.base import Status
 
 from .trail import intruder, own_keys
@@ -211,6 +211,18 @@ def test_the_same_finding_is_kept_once_and_a_proof_or_a_new_finding_at_once(seal
     verify()
     verify()
     assert Verification.objects.filter(ok=False).count() == 3
+
+
+def test_a_process_looks_once_a_minute(sealed: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audit.watch._looked", {})
+    look_now()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER audit_event_no_delete")
+    look_now()
+    assert {sample.name: sample.value for sample in gauges()}["npanel_audit_verify_ok"] == 1.0
+    monkeypatch.setattr("audit.watch.EVERY_S", 0.0)
+    look_now()
+    assert {sample.name: sample.value for sample in gauges()}["npanel_audit_verify_ok"] == 0.0
 
 
 def test_a_record_that_can_not_be_asked_is_not_a_broken_one(db: None) -> None:
