@@ -14,12 +14,12 @@ from audit.canonical import COLUMNS, ERASED, PERSONAL, PLAIN, commitment, link, 
 from audit.models import Segment
 from audit.sealing import columns
 from audit.subject_keys import SubjectKeys
-from observability.archive import ArchiveStore
+from observability.archive import ArchiveCorrupt, ArchiveStore
 
 _PAGE = 2_000
 
 
-class SegmentDamaged(Exception):
+class SegmentDamaged(ArchiveCorrupt):
     """A segment is not what was sealed; the text says where."""
 
 

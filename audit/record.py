@@ -17,10 +17,12 @@ from audit.errors import AuditWriteFailed
 from audit.models import Event
 from audit.verbs import Verb, get_verb
 from observability import context, metrics
-from observability.logging import get_logger
+from observability.logging import bind_to_request, get_logger
 from observability.operations import AUDIT_WRITE
 from observability.redaction import AUDIT_LIMITS, redact, redact_text
 
+#: The request's own line names the customer whom it was about, for the search by their name.
+_CUSTOMER = "accounts.customer"
 _MAX_STATE_BYTES = 262_144
 _MAX_REASON = 4_000
 
@@ -79,6 +81,8 @@ def record(
         operation_id=operation_id, node=node,
     )  # fmt: skip
     _insert(event, using)
+    if event.target_type == _CUSTOMER:
+        bind_to_request(tenant_id=event.target_id)
     return event
 
 

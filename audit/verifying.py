@@ -2,6 +2,7 @@
 
 import datetime
 import heapq
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -66,14 +67,17 @@ class _Found(Exception):
         self.bad = bad
 
 
-def verify(*, using: str = "default", incremental: bool = False, store: ArchiveStore | None = None) -> Verdict:
+def verify(
+    *, using: str = "default", incremental: bool = False, store: ArchiveStore | None = None, pause: float = 0.0
+) -> Verdict:
     """Verify the chain and keep the result for metrics and health.
 
     Args:
         incremental: begin :data:`audit.looks.RECENT` seals before the last verification that found nothing wrong ended.
         store: where archived segments are read.
+        pause: seconds to rest after each page of events.
     """
-    walk = _Walk(using, incremental=incremental, store=store or ArchiveStore())
+    walk = _Walk(using, incremental=incremental, store=store or ArchiveStore(), pause=pause)
     bad = None
     try:
         walk.run()
@@ -93,12 +97,12 @@ def verify(*, using: str = "default", incremental: bool = False, store: ArchiveS
 class _Walk:
     """One pass: the place reached, and the checkpoints still to come."""
 
-    def __init__(self, using: str, *, incremental: bool, store: ArchiveStore) -> None:
+    def __init__(self, using: str, *, incremental: bool, store: ArchiveStore, pause: float) -> None:
         self.using, self.store, self.signed_day = using, store, ""
         self.events, self.seq, self.hash, self.known = 0, 0, ZERO, 0
         self.keys, self.signatures = SubjectKeys(using), Signatures()
         self.acknowledged = Acknowledged(using, self.signatures)
-        self.incremental = incremental
+        self.incremental, self.pause = incremental, pause
         self._statements: Iterator[Statement] = iter(())
         self._next: Statement | None = None
 
@@ -167,6 +171,7 @@ class _Walk:
                 return
             yield from rows
             reached = rows[-1][0]
+            time.sleep(self.pause)
 
     def _seal(self, values: tuple[Any, ...]) -> None:
         seq, _event, uid, commitments, previous, hashed, sealed_at, *event = values

@@ -1,22 +1,30 @@
-"""What the record says of itself: gauges, health, and the look at it that the sealer takes every minute."""
+"""What the record says of itself: gauges, health, and what the sealer looks at, every minute and every week."""
 
+import datetime
 import time
 from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from audit.actor import Actor
 from audit.doctor import examine
 from audit.looks import keep
 from audit.models import Seal, Verification
+from audit.retained import may_remove
 from audit.sealing import LOOK_BACK, SealerBusy, seal_pending
 from audit.verifying import oldest_unsealed, verify
 from observability.health.base import Result, health_check
 from observability.metrics import GaugeSample, register_gauge_provider
+from observability.retained import get_kind
+from observability.retention import run_if_due
 
 #: Whatever a look can find is told of within five minutes (OPERATIONS, section 6).
 EVERY_S = 60.0
+#: Seconds of rest after each few thousand events of a full verification that nobody waits for.
+PAUSE = 0.1
 _KINDS = ("doctor", "worker", "incremental", "full")
 _looked: dict[str, float] = {}
 
@@ -50,7 +58,13 @@ def latest_looks() -> list[Verification]:
     return [look for look in newest.values() if look is not None]
 
 
-@health_check("audit", timeout=5.0)
+@health_check(
+    "audit",
+    timeout=5.0,
+    title=_("Audit log"),
+    means=_("What was done could be changed afterwards without anybody noticing. Everything else goes on."),
+    runbook="audit-broken",
+)
 def audit_health() -> Result:
     """Sealing goes on, and the latest looks at the record found nothing wrong."""
     try:
@@ -69,7 +83,19 @@ def _state() -> Result:
         return Result.down(f"events wait {age:.0f} s for their seal", advice="Start `manage.py audit_seal --follow`.")
     if age > settings.NPANEL_AUDIT_UNSEALED_SECONDS / 5:
         return Result.degraded(f"events wait {age:.0f} s for their seal", advice="See whether the sealer runs.")
+    if days := days_unproved():
+        advice = "Run `manage.py audit_verify`; the sealer does by itself. See whether it runs, and its log."
+        return Result.degraded(f"the whole record was not verified for {days} days", advice=advice)
     return Result.up("sealed and sound" if latest_looks() else "sealed", unsealed_age_seconds=round(age, 1))
+
+
+def days_unproved() -> int:
+    """For how many days nobody verified the whole record, where that is more than twice as long as it should be."""
+    every = settings.NPANEL_AUDIT_FULL_VERIFY_DAYS
+    full = Verification.objects.filter(kind="full").first()
+    began = full.at if full else Seal.objects.order_by("seq").values_list("sealed_at", flat=True).first()
+    days = (timezone.now() - began).days if began else 0
+    return days if every and days >= 2 * every else 0
 
 
 def seal_here() -> None:
@@ -86,24 +112,51 @@ def look() -> None:
     """The worker's look: at all if it is the sealer, else at what its account can see of the triggers."""
     if settings.NPANEL_AUDIT_SEALER == "worker":
         look_now()
-    elif _is_due("worker"):
+    elif _is_time("worker"):
         examine_and_keep(kind="worker")
 
 
 def look_now() -> None:
     """Run the doctor and the incremental verifier if this process's last look is a minute old."""
-    if _is_due("doctor"):
+    if _is_time("doctor"):
         examine_and_keep()
         verify(incremental=True)
 
 
-def _is_due(kind: str) -> bool:
+def _is_time(kind: str) -> bool:
     """By this process's own clock: whatever the wall clock does, a look is never put off."""
     now = time.monotonic()
     if now - _looked.get(kind, -EVERY_S) < EVERY_S:
         return False
     _looked[kind] = now
     return True
+
+
+def prove_here() -> None:
+    """The worker's slow chore, where the worker is the sealer; it has a thread of its own, so sealing goes on."""
+    if settings.NPANEL_AUDIT_SEALER == "worker":
+        prove_whole()
+
+
+def prove_whole() -> None:
+    """Verify the whole record, unhurried, if that is due: only so is an old event found that was changed since.
+
+    It keeps no place: one that was cut off is still due, and begins anew.
+    """
+    days = settings.NPANEL_AUDIT_FULL_VERIFY_DAYS
+    if days and _is_due("full", datetime.timedelta(days=days)):
+        verify(pause=PAUSE)
+
+
+def keep_here() -> None:
+    """Retention of the record by a sealer of its own, where the same account may remove; else it has a timer."""
+    if settings.NPANEL_AUDIT_SEALER == "process" and may_remove():
+        run_if_due(get_kind("audit"), actor=Actor.system("retention"))
+
+
+def _is_due(kind: str, every: datetime.timedelta) -> bool:
+    last = Verification.objects.filter(kind=kind).first()
+    return last is None or not datetime.timedelta(0) <= timezone.now() - last.at < every
 
 
 def examine_and_keep(using: str = "default", kind: str = "doctor") -> bool:

@@ -76,7 +76,11 @@ class Segment(AppendOnlyModel):
 
 
 class LegalHold(models.Model):
-    """Events that stay, hot and archived, until somebody releases them; an empty target means all of the time."""
+    """Events that stay, hot and archived, until somebody releases them; an empty target means all of the time.
+
+    ``is_whole``: the target is a customer, and what is theirs is held too, each thing by a row that names this one in
+    ``part_of``, also what they get later (hosting.services.holds). No foreign key: the record has none.
+    """
 
     target_type = models.CharField(_("target type"), max_length=64, blank=True, default="")
     target_id = models.CharField(_("target id"), max_length=64, blank=True, default="")
@@ -87,6 +91,9 @@ class LegalHold(models.Model):
     placed_at = models.DateTimeField(_("placed"), default=timezone.now)
     released_by = models.CharField(_("released by"), max_length=191, blank=True, default="")
     released_at = models.DateTimeField(_("released"), null=True, blank=True)
+    target_label = models.CharField(_("name"), max_length=255, blank=True, db_default="")
+    is_whole = models.BooleanField(_("with all that is theirs"), db_default=False)
+    part_of = models.BigIntegerField(_("part of"), null=True, blank=True)
 
     class Meta:
         default_permissions = ("view",)
@@ -96,7 +103,7 @@ class LegalHold(models.Model):
 
     def __str__(self) -> str:
         where = f"{self.target_type}:{self.target_id}" if self.target_type else "*"
-        return f"{where} {self.reason[:60]}"
+        return f"{where} {self.reason[:60]}"  # no name of a person: events copy this, and stay
 
 
 class Verification(models.Model):

@@ -44,6 +44,11 @@ TARGETS = {
     "audit.seal_lag_s": 2.0,
     "audit.verify_1m_s": 60,
     "audit.verify_peak_mb": 64,
+    "history.hot_s": 1.0,
+    "history.hot_missed": 0,
+    "history.console_s": 1.0,
+    "history.archive_missed": 0,
+    "history.archive_memory_growth": 1.2,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
@@ -96,6 +101,12 @@ def _audit() -> Iterator[tuple[str, float]]:
     yield from audit.figures()
 
 
+def _history() -> Iterator[tuple[str, float]]:
+    from tests.bench import history
+
+    yield from history.figures()
+
+
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
     "panel100k": _panel100k,
@@ -104,6 +115,7 @@ GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "signin": _signin,
     "metrics": _metrics,
     "audit": _audit,
+    "history": _history,
 }
 
 

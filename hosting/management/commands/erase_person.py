@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.actors import actor_from_terminal
+from accounts.belongings import forget_names
 from audit.erasure import erase
 from audit.sealing import SealerBusy
 
@@ -28,4 +29,7 @@ class Command(BaseCommand):
             count = erase(actor=actor_from_terminal(), subject=options["subject"], reason=options["reason"])
         except (ValueError, SealerBusy, OSError) as error:
             raise CommandError(str(error)) from error
+        kind, _colon, identity = options["subject"].partition(":")
+        if kind == "customer":
+            forget_names(int(identity))
         self.stdout.write(f"{options['subject']} is erased: {count} events changed their words, none its proof.")

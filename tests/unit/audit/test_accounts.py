@@ -6,13 +6,23 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.management import call_command
 from django.db import connection
 
-from audit.models import Event
+from accounts.belongings import forget_names
+from accounts.models import Belonging
+from audit.models import Event, Segment
 from audit.sealing import SealerBusy, seal_pending
 from audit.triggers import _mariadb_triggers, expected_triggers
 from audit.verifying import verify
+from observability import retention
+from observability.archive import ArchiveError, ArchiveStore
+from observability.log_search import Reading, Wanted, search
+from observability.names import known
+from observability.retained import get_kind
+from tests.factories import make_customer, make_service
+from tests.people import member
 
 from .trail import own_keys
 
@@ -120,3 +130,65 @@ def test_a_second_sealer_waits_and_a_dead_one_lets_go(accounts: Callable[[str], 
             continue
         return
     pytest.fail("the dead sealer's lock stayed")
+
+
+@contextlib.contextmanager
+def acting_as(role: str) -> Iterator[None]:
+    """Django's own connection with another account."""
+    before = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
+    owner, connection.connection = connection.connection, None
+    connection.settings_dict.update(USER=f"nptest_{role}", PASSWORD=PASSWORD)
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.connection = owner
+        connection.settings_dict.update(before)
+
+
+def test_only_the_retention_account_runs_retention(
+    accounts: Callable[[str], Any], settings: Any, tmp_path: Any, happen: Callable[..., Event]
+) -> None:
+    settings.NPANEL_RETENTION_LOCK, settings.NPANEL_AUDIT_SEALER = tmp_path / "lock", "worker"
+    store = ArchiveStore(FileSystemStorage(tmp_path / "archive"), recipients=())
+    for role in ("web", "worker", "audit"):
+        with acting_as(role):
+            assert not get_kind("audit").is_run_here(), role
+    old = happen()
+    seal_pending()
+    with acting_as("retention"):
+        assert get_kind("audit").is_run_here()
+        assert retention.run(get_kind("audit"), store=store).state == "succeeded"
+    assert Event.objects.filter(pk=old.pk).exists()  # of today
+
+
+def test_an_account_without_the_keys_is_told_what_it_does_not_see(
+    accounts: Callable[[str], Any], tmp_path: Any
+) -> None:
+    store = ArchiveStore(FileSystemStorage(tmp_path / "archive"), recipients=())
+    name = "audit/2026/01/2026-01-01"
+    store.write(name, [b"{}"], kind="audit")
+    Segment.objects.create(
+        day="2026-01-01", first_seq=0, last_seq=0, count=1, first_previous_hash="", last_hash="", archive=name,
+        sha256="", manifest="",
+    )  # fmt: skip
+    for role, locked in (("web", [name]), ("worker", [name])):
+        reading = Reading()
+        with acting_as(role):
+            hot = list(search(Wanted(kinds=("audit",), names=("example.test",)), reading, store))
+        assert (len(hot), reading.locked) == (1, locked), role
+    for role in ("audit", "retention"):
+        with acting_as(role), pytest.raises((ArchiveError, KeyError)):
+            list(search(Wanted(kinds=("audit",)), Reading(), store))
+
+
+def test_the_accounts_that_read_archives_know_whose_a_name_is(accounts: Callable[[str], Any]) -> None:
+    service = make_service(customer=make_customer(name="Wanderlust"))
+    Belonging.objects.create(customer_id=service.customer.pk, kind=Belonging.NAME, key="Wanderlust GbR")
+    member(service.customer)
+    for role in ROLES:
+        with acting_as(role):
+            for name in ("Wanderlust", "wanderlust", "Wanderlust GbR"):
+                assert known(name).targets["service"] == (str(service.pk),), role
+    with acting_as("retention"):
+        forget_names(service.customer.pk)
