@@ -31,7 +31,7 @@ def keep(
 ) -> bool:
     """Keep a result unless the newest of its kind says the same; whether it was kept.
 
-    What was asked for (a full verification) is always kept. It is signed where this process can sign; a good result that
+    What was asked for (a full verification) is always kept. It is signed where this process can sign; a good one that
     it can't sign is not kept, because it would not count.
     """
     look = Verification(kind=kind, ok=ok, size=size, head_hash=head_hash, finding=finding, at=now_ms())

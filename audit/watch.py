@@ -121,20 +121,20 @@ def look() -> None:
     """The worker's look: at all if it is the sealer, else at what its account can see of the triggers."""
     if settings.NPANEL_AUDIT_SEALER == "worker":
         look_now()
-    elif _is_time("worker"):
+    elif _is_time("worker", EVERY_S):
         examine_and_keep(kind="worker")
 
 
 def look_now() -> None:
     """Run the doctor and the incremental verifier if this process's last look is a minute old."""
-    if _is_time("doctor"):
+    if _is_time("doctor", EVERY_S):
         for forged in filter(is_forged, latest_looks()):
             log.error("result not signed", kind=forged.kind, status="failed")
         examine_and_keep()
         verify(incremental=True)
 
 
-def _is_time(kind: str, every: float = EVERY_S) -> bool:
+def _is_time(kind: str, every: float) -> bool:
     """By this process's own clock: whatever the wall clock does, a look is never put off."""
     now = time.monotonic()
     if now - _looked.get(kind, -every) < every:
