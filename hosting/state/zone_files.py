@@ -104,7 +104,7 @@ def _record(entry: Entry, zone: str) -> DnsRecord:
     try:
         return canonical_record(f"{entry.name}.", entry.type, entry.content, entry.ttl, zone)
     except HostingError as error:
-        raise ZoneFileInvalid(entry.line, error.detail_text, code=error.code, hint=error.hint_text) from error
+        raise ZoneFileInvalid(error.detail_text, line=entry.line, code=error.code, hint=error.hint_text) from error
 
 
 def changes(before: Iterable[DnsRecord], after: Iterable[DnsRecord]) -> RecordChanges:

@@ -38,7 +38,7 @@ class ZoneFileInvalid(HostingError):
 
     code = "zone_file_invalid"
 
-    def __init__(self, line: int, reason: Text, *, code: str = "", hint: Text = NOTHING) -> None:
+    def __init__(self, reason: Text, *, line: int = 0, code: str = "", hint: Text = NOTHING) -> None:
         detail = N_("Line %(line)s: %(reason)s", line=line, reason=reason) if line else reason
         super().__init__(detail, code=code, hint=hint, field="text")
         self.line = line
@@ -75,11 +75,11 @@ def entries(text: str, zone: str) -> Iterator[Entry]:
 def _checked(text: str) -> str:
     if len(text.encode()) > MAX_BYTES:
         hint = N_("A zone file may have %(most)s KiB.", most=MAX_BYTES // 1024)
-        raise ZoneFileInvalid(0, N_("The text is too long."), code="zone_file_too_large", hint=hint)
+        raise ZoneFileInvalid(N_("The text is too long."), code="zone_file_too_large", hint=hint)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if found := _UNSAFE.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise ZoneFileInvalid(line, N_("there is a control character."), code="unsafe_value")
+        raise ZoneFileInvalid(N_("there is a control character."), line=line, code="unsafe_value")
     return text
 
 
@@ -105,7 +105,7 @@ class _Reader:
                     self._check_count()
                     yield entry
         except (dns.exception.DNSException, UnicodeError, ValueError) as error:
-            raise ZoneFileInvalid(self._where, plain(str(error) or type(error).__name__)) from error
+            raise ZoneFileInvalid(plain(str(error) or type(error).__name__), line=self._where) from error
 
     @property
     def _where(self) -> int:
@@ -113,7 +113,7 @@ class _Reader:
 
     def _check_count(self) -> None:
         if self._count > MAX_ENTRIES:
-            raise ZoneFileInvalid(self._where, N_("there are too many records."), code="zone_too_large")
+            raise ZoneFileInvalid(N_("there are too many records."), line=self._where, code="zone_too_large")
 
     def _line(self, token: dns.tokenizer.Token) -> Iterator[Entry]:
         if token.is_identifier() and token.value.startswith("$"):
@@ -131,7 +131,7 @@ class _Reader:
         else:
             hint = N_("Put all records into one text; $ORIGIN, $TTL and $GENERATE are understood.")
             raise ZoneFileInvalid(
-                self._where, N_("%(word)s is not followed.", word=word[:20]), code="zone_file_directive", hint=hint
+                N_("%(word)s is not followed.", word=word[:20]), line=self._where, code="zone_file_directive", hint=hint
             )
         self._tokens.get_eol()
 
@@ -145,7 +145,7 @@ class _Reader:
                 return
             self._tokens.unget(token)
         if self._name is None:
-            raise ZoneFileInvalid(line, N_("there is no name to belong to."))
+            raise ZoneFileInvalid(N_("there is no name to belong to."), line=line)
         ttl, kind = self._ttl_and_type(line)
         yield self._entry(line, self._name, kind, self._content(kind), ttl)
 
@@ -159,8 +159,10 @@ class _Reader:
             elif word.upper() not in _WORDS_OF_A_CLASS and (kind := _type(word.upper())):
                 return ttl, kind
             elif word.upper() != "IN":
-                raise ZoneFileInvalid(line, N_("%(word)s is no type, and only the class IN is kept.", word=word[:20]))
-        raise ZoneFileInvalid(line, N_("there is no type."))
+                raise ZoneFileInvalid(
+                    N_("%(word)s is no type, and only the class IN is kept.", word=word[:20]), line=line
+                )
+        raise ZoneFileInvalid(N_("there is no type."), line=line)
 
     def _content(self, kind: str) -> str:
         """The rest of the line. What is not kept is passed over, whatever it is: nobody has to know its grammar."""
@@ -201,12 +203,12 @@ class _Reader:
     def _range(self, line: int, text: str) -> range:
         found = _RANGE.fullmatch(text)
         if found is None or int(found[3] or 1) < 1 or int(found[1]) > int(found[2]):
-            raise ZoneFileInvalid(line, N_("the range of $GENERATE is like 1-10 or 0-100/2."))
+            raise ZoneFileInvalid(N_("the range of $GENERATE is like 1-10 or 0-100/2."), line=line)
         numbers = range(int(found[1]), int(found[2]) + 1, int(found[3] or 1))
         self._generated += len(numbers)
         if self._generated > MAX_GENERATED:
             reason = N_("$GENERATE may make %(most)s records in a text.", most=MAX_GENERATED)
-            raise ZoneFileInvalid(line, reason, code="zone_too_large")
+            raise ZoneFileInvalid(reason, line=line, code="zone_too_large")
         return numbers
 
     def _template(self, line: int) -> str:
@@ -214,7 +216,7 @@ class _Reader:
         token = self._tokens.get()
         text = token.value if token.is_identifier() or token.is_quoted_string() else ""
         if not text or len(text) > _LONGEST_TEMPLATE or "${" in _PLACE.sub("", text):
-            raise ZoneFileInvalid(line, N_("this part of $GENERATE is not understood."))
+            raise ZoneFileInvalid(N_("this part of $GENERATE is not understood."), line=line)
         return text
 
 
