@@ -107,12 +107,23 @@ class FakePowerDns:
         elif method == "PUT":
             zone.update(body)
         else:
-            for change in body["rrsets"]:
-                key = (change["name"], change["type"])
-                zone["sets"].pop(key, None)
-                if change["changetype"] == "REPLACE":
-                    zone["sets"][key] = {word: value for word, value in change.items() if word != "changetype"}
-            self._raise_serial(zone)
+            return self._patch(zone, body["rrsets"])
+        return Reply(status=204)
+
+    def _patch(self, zone: Json, changes: list[Json]) -> Reply:
+        """All changes in their order, or none: an alias beside what is (still) there is refused, as by the real one."""
+        sets = dict(zone["sets"])
+        for change in changes:
+            key = (change["name"], change["type"])
+            sets.pop(key, None)
+            if change["changetype"] != "REPLACE":
+                continue
+            others = {kind for name, kind in sets if name == key[0]}
+            if others and "CNAME" in (*others, key[1]):
+                return _reply(422, {"error": f"RRset {key[0]} IN {key[1]}: Conflicts with pre-existing RRset"})
+            sets[key] = {word: value for word, value in change.items() if word != "changetype"}
+        zone["sets"] = sets
+        self._raise_serial(zone)
         return Reply(status=204)
 
     def _raise_serial(self, zone: Json) -> None:

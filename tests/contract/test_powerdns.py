@@ -188,6 +188,17 @@ def test_a_change_is_served_at_once(node: Node, connection: Connection, served: 
     assert resolve(node, f"new.{NAME}", "A").rcode() == dns.rcode.NXDOMAIN
 
 
+def test_an_address_becomes_an_alias_in_one_change_and_back(
+    node: Node, connection: Connection, served: DnsZone
+) -> None:
+    """The API works in order and refuses an alias beside what is still there, so what goes has to go first."""
+    alias = zone(("@", "A", "192.0.2.1"), ("www", "A", "192.0.2.5"), ("new", "CNAME", "www"))
+    other = zone(("@", "A", "192.0.2.1"), ("www", "CNAME", "new"), ("new", "A", "192.0.2.6"))
+    for before, after in itertools.pairwise((served, alias, other, served)):
+        apply(connection, before, after)
+    assert texts(node, f"www.{NAME}", "CNAME") == {f"{NAME}."}
+
+
 @pytest.mark.parametrize("account", ["somebody", ""])
 def test_a_zone_of_somebody_elses_is_refused(connection: Connection, facts: NodeFacts, account: str) -> None:
     theirs = {"name": f"{NAME}.", "kind": "Native", "account": account, "nameservers": ["ns.other.test."]}

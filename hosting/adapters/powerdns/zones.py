@@ -49,10 +49,13 @@ def creation(zone: DnsZone) -> Json:
 
 
 def differences(current: Json, zone: DnsZone) -> list[Json]:
-    """The record sets to replace or delete so that the current zone becomes the wanted one."""
+    """The record sets to delete or replace so that the current zone becomes the wanted one.
+
+    What goes comes first: the API works in order, and refuses an alias beside what is still there.
+    """
     have, want = _present(current), _wanted(zone)
-    changes = [_set(key, value) | {"changetype": "REPLACE"} for key, value in want.items() if have.get(key) != value]
-    changes += [_named(key) | {"changetype": "DELETE"} for key in have if key not in want]
+    changes = [_named(key) | {"changetype": "DELETE"} for key in have if key not in want]
+    changes += [_set(key, value) | {"changetype": "REPLACE"} for key, value in want.items() if have.get(key) != value]
     words = soa_words(current)
     if words is None or words[:2] + words[3:] != _soa_words(zone, 0)[:2] + _soa_words(zone, 0)[3:]:
         changes.append(_soa(zone, int(words[2]) if words else int(time.time())) | {"changetype": "REPLACE"})

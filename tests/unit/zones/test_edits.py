@@ -176,6 +176,14 @@ def test_two_records_change_places(world: World, zone: Domain) -> None:
     assert world.server.resolve("b.example.com", "A") == {"192.0.2.9"}
 
 
+def test_an_address_becomes_an_alias_and_back(world: World, zone: Domain) -> None:
+    """A name server takes a change in its order, and never an alias beside another record."""
+    for text in ("a CNAME www.example.org.", "a A 192.0.2.9\na TXT x", "a CNAME www.example.org."):
+        operation = world.run(import_zone_file(actor=world.actor, domain=zone, text=text))
+        assert operation.state == OperationState.SUCCEEDED, operation.error
+    assert world.server.resolve("a.example.com", "CNAME") == {"www.example.org."}
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
