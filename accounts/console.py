@@ -20,6 +20,7 @@ from accounts.fresh import fresh_proof
 from accounts.policies import OperatorPolicy
 from audit.choices import Outcome
 from audit.models import Event
+from audit.reading import about
 from audit.record import Target, record
 from audit.verbs import Verb
 
@@ -96,7 +97,7 @@ class ConsoleAdmin(admin.ModelAdmin):
 
     def events_of(self, obj: models.Model) -> models.QuerySet[Event]:
         """The audit events of an object, newest first."""
-        return Event.objects.filter(target_type__in=(obj._meta.label_lower, *self.audit_types), target_id=str(obj.pk))
+        return Event.objects.filter(about([obj.pk], obj._meta.label_lower, *self.audit_types))
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

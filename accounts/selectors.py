@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from accounts import verbs
 from accounts.models import User
 from audit.models import Event
+from audit.reading import about
 
 #: What happens at an account's door.
 DOOR_VERBS = tuple(
@@ -19,5 +20,5 @@ DOOR_VERBS = tuple(
 
 def own_door_events(user: User) -> QuerySet[Event]:
     """Sign-ins, refusals and changes at a person's door, newest first; operators who acted as them included."""
-    found = Event.objects.filter(target_type=user._meta.label_lower, target_id=str(user.pk), verb__in=DOOR_VERBS)
+    found = Event.objects.filter(about([user.pk], user._meta.label_lower), verb__in=DOOR_VERBS)
     return found.order_by("-id")

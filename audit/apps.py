@@ -16,11 +16,12 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from audit import checks, watch  # noqa: F401 - registers the system checks
+        from audit import checks, retained, watch  # noqa: F401 - registers the system checks
         from audit.triggers import recreate_triggers
 
         connection_created.connect(switch_on_recursive_triggers, dispatch_uid="audit.recursive_triggers")
         watch.register()
+        retained.register()
         post_migrate.connect(recreate_triggers, sender=self, dispatch_uid="audit.recreate_triggers")
 
 

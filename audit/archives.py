@@ -14,12 +14,12 @@ from audit.canonical import COLUMNS, ERASED, PERSONAL, PLAIN, commitment, link, 
 from audit.models import Segment
 from audit.sealing import columns
 from audit.subject_keys import SubjectKeys
-from observability.archive import ArchiveStore
+from observability.archive import ArchiveCorrupt, ArchiveStore
 
 _PAGE = 2_000
 
 
-class SegmentDamaged(Exception):
+class SegmentDamaged(ArchiveCorrupt):
     """A segment is not what was sealed; the text says where."""
 
 
@@ -75,7 +75,7 @@ def decoded(segment: Segment, store: ArchiveStore, using: str = "default") -> It
         seal = part["seal"]
         if seal["seq"] != seq + 1 or link(row, seal["commitments"], previous) != seal["hash"]:
             raise SegmentDamaged(f"The archive {segment.archive} holds another seal {seq + 1} than was made.")
-        _check_personal(row, seal["commitments"], keys, segment)
+        _check_personal(row, seal, keys, segment)
         seq, previous = seal["seq"], seal["hash"]
         yield {name: row[name] for name in COLUMNS}
     if (seq, previous) != (segment.last_seq, segment.last_hash):
@@ -128,11 +128,11 @@ def _decrypted(kept: dict[str, str], uid: str, keys: SubjectKeys) -> list[Any] |
         return None
 
 
-def _check_personal(row: dict[str, Any], commitments: str, keys: SubjectKeys, segment: Segment) -> None:
-    whose = subjects(row)
-    for group, wanted in zip(PERSONAL, commitments.split(","), strict=True):
+def _check_personal(row: dict[str, Any], seal: dict[str, Any], keys: SubjectKeys, segment: Segment) -> None:
+    whose, seq = subjects(row), seal["seq"]
+    for group, wanted in zip(PERSONAL, seal["commitments"].split(","), strict=True):
         key = keys.key(whose[group])
-        if (key is not None and commitment(row, group, key) == wanted) or keys.is_erased(whose[group]):
+        if (key is not None and commitment(row, group, key) == wanted) or keys.is_erased(whose[group], seq):
             continue
         raise SegmentDamaged(f"The archive {segment.archive} holds another event {row['uid']} than was sealed.")
 

@@ -61,6 +61,18 @@ def subjects(row: Row) -> dict[str, str]:
     return {"actor": actor, "impersonator": behind, "target": target}
 
 
+def of_person(subject: str) -> str:
+    """Whose it is: ``token:7`` is what the tokens of ``user:7`` do."""
+    kind, _colon, identity = subject.partition(":")
+    return f"user:{identity}" if kind == "token" else subject
+
+
+def erased_with(subject: str) -> tuple[str, ...]:
+    """All subjects that go when this one is erased: a person's tokens go with the person."""
+    kind, _colon, identity = subject.partition(":")
+    return (subject, f"token:{identity}") if kind == "user" else (subject,)
+
+
 def commitment(row: Row, group: str, key: bytes) -> str:
     """The digest of a group's values; an empty key for a group that is about nobody."""
     text = _dump([group, *(row[name] for name in PERSONAL[group])])

@@ -21,6 +21,8 @@ from observability.logging import get_logger
 from observability.operations import AUDIT_SEAL
 
 _FILE = "checkpoints.jsonl"
+#: The size of the last checkpoint that syslog took.
+_SENT = "checkpoints.sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,7 @@ def make_checkpoint(using: str = "default", *, now: datetime.datetime | None = N
     young = datetime.timedelta(seconds=settings.NPANEL_AUDIT_CHECKPOINT_SECONDS)
     if newest is not None and not at_once and moment - newest.made_at < young:
         return
-    key_id = settings.NPANEL_AUDIT_PRIVATE_KEYS.read_text().splitlines()[-1].split()[0]
-    _key, signature = keys.sign(payload(last.seq, last.hash, stored(moment), key_id))
+    key_id, signature = keys.sign(lambda key: payload(last.seq, last.hash, stored(moment), key))
     Checkpoint.objects.using(using).create(
         size=last.seq, head_hash=last.hash, made_at=moment, key_id=key_id, signature=signature
     )
@@ -98,15 +99,37 @@ def _parsed(line: str) -> Statement:
 def export_missing(using: str = "default") -> None:
     """Append to the second store and send to syslog what was signed since the last export.
 
-    A file that can't be written is logged: sealing goes on, and the next pass exports what is missing.
+    A file that can't be written, or a syslog that does not listen, is logged: sealing goes on, and the next pass
+    exports what is missing there; neither waits for the other.
     """
-    try:
-        last = _last_exported()
-        for statement in in_database(using, last):
-            _append(statement.line())
-            syslog.send(statement.line())
-    except OSError as error:
-        get_logger(AUDIT_SEAL).error("checkpoint not exported", exc_info=error, status="failed")
+    for export in (_export_to_file, _export_to_syslog):
+        try:
+            export(using)
+        except OSError as error:
+            get_logger(AUDIT_SEAL).error("checkpoint not exported", exc_info=error, status="failed")
+
+
+def _export_to_file(using: str) -> None:
+    for statement in in_database(using, _last_exported()):
+        _append(statement.line())
+
+
+def _export_to_syslog(using: str) -> None:
+    """What was signed since syslog was first set; a file beside the second store says how far it got."""
+    if not settings.NPANEL_AUDIT_SYSLOG:
+        return
+    mark = _path().with_name(_SENT)
+    if not mark.exists():
+        newest = list(Checkpoint.objects.using(using).order_by("-size").values_list("size", flat=True)[:2])
+        _set_mark(mark, newest[1] if len(newest) == 2 else 0)
+    for statement in in_database(using, int(mark.read_text() or 0)):
+        syslog.send(statement.line())
+        _set_mark(mark, statement.size)
+
+
+def _set_mark(mark: Path, size: int) -> None:
+    mark.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mark.write_text(str(size))
 
 
 def _path() -> Path:

@@ -9,10 +9,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit import spool
 from audit.grants import FORBIDDEN, effective_rights
-from audit.models import Checkpoint, Erasure, Event, Seal, Segment
+from audit.models import Checkpoint, Erasure, ErasureProof, Event, Seal, Segment
 from audit.triggers import TABLE, TABLES, missing_triggers
 
-_MODELS: tuple[type[models.Model], ...] = (Event, Seal, Checkpoint, Segment, Erasure)
+_MODELS: tuple[type[models.Model], ...] = (Event, Seal, Checkpoint, Segment, Erasure, ErasureProof)
 _REPAIR = "Run `manage.py audit_doctor --repair` (or `migrate`) with the migrator's account."
 
 

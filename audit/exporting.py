@@ -12,8 +12,6 @@ from audit.canonical import COLUMNS, stored
 from audit.models import Event, Seal, Segment
 from observability.archive import ArchiveStore
 
-_TEXTS = ("actor", "target", "verb", "trace")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

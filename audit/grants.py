@@ -19,30 +19,44 @@ TRAIL_RIGHTS = {
     "audit_segment": "SELECT",
     "audit_verification": "SELECT, INSERT",
     "audit_erasure": "SELECT",
+    "audit_erasureproof": "SELECT",
     "audit_subjectkey": "",
     "audit_legalhold": "SELECT, INSERT, UPDATE (released_by, released_at)",
 }
+#: What tells whose a customer's name is, for the search of archives, which only these two accounts can read.
+_NAMES = {
+    "accounts_belonging": "SELECT",
+    "accounts_customer": "SELECT (id, name)",
+    "accounts_membership": "SELECT (user_id, customer_id)",
+    "hosting_hostingservice": "SELECT (id, customer_id)",
+    "hosting_webhook": "SELECT (id, customer_id)",
+}
 _SEALER = {
+    **_NAMES,
     "audit_event": "SELECT",
     "audit_seal": "SELECT, INSERT",
     "audit_checkpoint": "SELECT, INSERT",
     "audit_segment": "SELECT",
     "audit_verification": "SELECT, INSERT",
     "audit_erasure": "SELECT",
+    "audit_erasureproof": "SELECT, INSERT",
     "audit_subjectkey": "SELECT, INSERT",
     "audit_legalhold": "SELECT",
 }
 _BLANKED = ", ".join(f"`{name}`" for group in PERSONAL.values() for name in group)
 _RETENTION = {
+    **_NAMES,
     "audit_event": f"SELECT, INSERT, DELETE, UPDATE ({_BLANKED})",
     "audit_seal": "SELECT, DELETE",
     "audit_checkpoint": "SELECT",
     "audit_segment": "SELECT, INSERT",
     "audit_verification": "SELECT",
     "audit_erasure": "SELECT, INSERT",
+    "audit_erasureproof": "SELECT",
     "audit_subjectkey": "SELECT, DELETE",
     "audit_legalhold": "SELECT",
     "observability_retentionrun": "SELECT, INSERT, UPDATE",
+    "accounts_belonging": "SELECT, DELETE",
 }
 TRAIL_ROLES = {"audit": _SEALER, "retention": _RETENTION}
 #: Rights that let an account change or remove events, or the triggers that protect them.

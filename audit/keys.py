@@ -2,6 +2,7 @@
 
 import base64
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -24,13 +25,15 @@ def add_audit_key() -> str:
     return key_id
 
 
-def sign(payload: bytes) -> tuple[str, str]:
-    """The newest key's id and its signature.
+def sign(payload: bytes | Callable[[str], bytes]) -> tuple[str, str]:
+    """The newest key's id and its signature over the payload, which may be made from that id.
 
     Raises:
         OSError: this process may not read the key.
     """
     key_id, text = settings.NPANEL_AUDIT_PRIVATE_KEYS.read_text().splitlines()[-1].split()
+    if callable(payload):
+        payload = payload(key_id)
     return key_id, _text(Ed25519PrivateKey.from_private_bytes(base64.b64decode(text)).sign(payload))
 
 
@@ -38,8 +41,16 @@ class Signatures:
     """Checks signatures with the public keys as they are now."""
 
     def __init__(self) -> None:
-        pairs = (line.split() for line in _lines(settings.NPANEL_AUDIT_PUBLIC_KEYS))
+        try:
+            pairs = [line.split() for line in _lines(settings.NPANEL_AUDIT_PUBLIC_KEYS)]
+        except PermissionError:  # the folder is another account's
+            pairs = []
         self._keys = {name: Ed25519PublicKey.from_public_bytes(base64.b64decode(text)) for name, text in pairs}
+
+    @property
+    def are_there(self) -> bool:
+        """Whether this process has any key to check with."""
+        return bool(self._keys)
 
     def are_good(self, key_id: str, signature: str, payload: bytes) -> bool:
         """Whether the named key signed the payload."""

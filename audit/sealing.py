@@ -13,15 +13,16 @@ from django.utils import timezone
 
 from audit.canonical import COLUMNS, PERSONAL, ZERO, commitment, link, row_of, subjects
 from audit.checkpoints import export_missing, make_checkpoint
+from audit.erasure_proofs import prove_stated
+from audit.look_back import LookBack
 from audit.models import Seal
 from audit.subject_keys import SubjectKeys
 from observability.logging import get_logger
 from observability.operations import AUDIT_SEAL
 
 BATCH = 1_000
-#: A transaction that commits late has a lower id: each pass looks so far back, and a whole pass at the table.
-LOOK_BACK = 50_000
 _LOCK = "npanel_audit_sealer"
+_passes = LookBack()
 
 
 class SealerBusy(Exception):
@@ -35,7 +36,7 @@ def seal_pending(
 
     Args:
         now: the time to seal with, for tests.
-        whole: look at the whole table, not only at the last :data:`LOOK_BACK` ids.
+        whole: look at the whole table, not only as far back as :class:`audit.look_back.LookBack` says.
         checkpoint_now: sign even if the last checkpoint is younger than NPANEL_AUDIT_CHECKPOINT_SECONDS.
 
     Raises:
@@ -43,11 +44,12 @@ def seal_pending(
         OSError: the signing key can't be read; what was sealed stays sealed.
     """
     with one_sealer(using):
-        floor = 0 if whole else _floor(using)
+        floor = 0 if whole else _passes.floor(last_sealed_id(using))
         count = 0
         keys = SubjectKeys(using)
         while done := _seal_batch(using, floor, keys, now):
             count += done
+        _passes.saw(last_sealed_id(using))
         make_checkpoint(using, now=now, at_once=checkpoint_now)
         export_missing(using)
     if count:
@@ -55,16 +57,18 @@ def seal_pending(
     return count
 
 
-def _floor(using: str) -> int:
-    last = Seal.objects.using(using).order_by("-event_id").values_list("event_id", flat=True).first()
-    return max(0, (last or 0) - LOOK_BACK)
+def last_sealed_id(using: str = "default") -> int:
+    """The highest id of an event with a seal; 0 when there is none."""
+    return Seal.objects.using(using).order_by("-event_id").values_list("event_id", flat=True).first() or 0
 
 
 def _seal_batch(using: str, floor: int, keys: SubjectKeys, now: datetime.datetime | None) -> int:
     with transaction.atomic(using=using):
         rows = _unsealed(using, floor)
         if rows:
-            Seal.objects.using(using).bulk_create(_chain(rows, using, keys, now))
+            seals = _chain(rows, using, keys, now)
+            Seal.objects.using(using).bulk_create(seals)
+            prove_stated(zip((seal.seq for seal in seals), rows, strict=True), using)
     return len(rows)
 
 

@@ -1,26 +1,30 @@
 """Archives past days as segments; hot rows go after 30 days, archives after 365, and never what is held."""
 
 import datetime
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.actor import Actor
 from audit.archives import encoded
+from audit.canonical import stored
 from audit.choices import Outcome
 from audit.manifests import ARCHIVE_DAYS, manifest_hash, prove
 from audit.models import Event, LegalHold, Seal, Segment
 from audit.record import Target, record
 from audit.sealing import one_sealer
 from audit.trigger_texts import HOT_DAYS
+from audit.triggers import missing_triggers
 from audit.verbs import AUDIT_RETAINED
 from observability.archive import ArchiveStore
 from observability.logging import get_logger
 from observability.operations import AUDIT_RETENTION
+from observability.retained import RetentionRefused, Step
 
 _DELETE_BATCH = 2_000
 #: Without a seal for so long, the clock is not believed: it may have jumped.
@@ -28,50 +32,77 @@ BELIEVED_GAP = datetime.timedelta(days=2)
 log = get_logger(AUDIT_RETENTION)
 
 
-class RetentionRefused(Exception):
-    """Nothing was removed, because it would not be safe now; the text says why."""
+def hot_days() -> int:
+    """For how many days events stay in the database."""
+    return max(HOT_DAYS, int(settings.NPANEL_AUDIT_HOT_DAYS))
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that was done or would be: archive a day, remove its hot rows, or delete its archive."""
-
-    action: str
-    day: datetime.date
-    count: int
-    note: str = ""
+def archive_days() -> int:
+    """After how many days an archive is deleted."""
+    return max(ARCHIVE_DAYS, int(settings.NPANEL_AUDIT_DELETE_DAYS))
 
 
-def retain(
+def steps(
     *, now: datetime.datetime | None = None, dry_run: bool = False, using: str = "default",
-    store: ArchiveStore | None = None,
-) -> list[Step]:  # fmt: skip
-    """Archive sealed days, remove what is old enough, and record it.
+    store: ArchiveStore | None = None, begin: Callable[[str], None] = lambda _name: None,
+) -> Iterator[Step]:  # fmt: skip
+    """Archive sealed days, remove what is old enough, and record it; each step is given when it is done.
 
     Args:
-        now: the time, for tests. dry_run: only say what would be done.
+        now: the time, for tests. dry_run: only say what would be done. begin: is told what is worked on.
 
     Raises:
-        RetentionRefused: the clock can't be believed.
+        RetentionRefused: the clock can't be believed, or a trigger is missing.
         ArchiveError, SegmentDamaged: an archive is not what was sealed; nothing hot was removed for it.
     """
     moment = now or timezone.now()
+    _check_triggers(using)
     _check_clock(using, moment)
-    keep = store or ArchiveStore()
-    today = moment.astimezone(datetime.UTC).date()
-    steps: list[Step] = []
-    for part in (_archive_days, _remove_hot, _delete_archives):
-        steps += list(part(today, keep, using, dry_run))
-    done = [step for step in steps if step.action != "held"]
-    if done and not dry_run:
-        with transaction.atomic(using=using):
-            record(
-                verb=AUDIT_RETAINED, actor=Actor.system("retention"),
-                target=Target("audit.event", "retention", "audit"),
-                outcome=Outcome.SUCCEEDED, using=using,
-                after={step.action: sum(s.count for s in done if s.action == step.action) for step in done},
-            )  # fmt: skip
-    return steps
+    work = _Work(moment.astimezone(datetime.UTC).date(), store or ArchiveStore(), using, dry_run, begin)
+    done: Counter[str] = Counter()
+    try:
+        # What may go goes first: on a full disk it makes the room that an archive needs.
+        for part in (_delete_archives, _archive_days, _remove_hot):
+            for step in part(work):
+                done[step.action] += step.lines
+                yield step
+    finally:
+        del done["held"]
+        if done and not dry_run:
+            _record(done, using)
+
+
+def _record(done: Counter[str], using: str) -> None:
+    with transaction.atomic(using=using):
+        record(
+            verb=AUDIT_RETAINED, actor=Actor.system("retention"), target=Target("audit.event", "retention", "audit"),
+            outcome=Outcome.SUCCEEDED, using=using, after=dict(done),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the three parts of a run share."""
+
+    today: datetime.date
+    store: ArchiveStore
+    using: str
+    dry_run: bool
+    begin: Callable[[str], None]
+
+    def seals(self, segment: Segment) -> QuerySet[Seal]:
+        """A segment's seals that are still in the database."""
+        return Seal.objects.using(self.using).filter(seq__range=(segment.first_seq, segment.last_seq))
+
+    def past(self, days: int) -> datetime.date:
+        """The day that is so many days ago."""
+        return self.today - datetime.timedelta(days=days)
+
+
+def _check_triggers(using: str) -> None:
+    missing = missing_triggers(connections[using])
+    if missing:
+        raise RetentionRefused(f"Triggers are missing: {', '.join(missing)}. Nothing was removed.")
 
 
 def _check_clock(using: str, now: datetime.datetime) -> None:
@@ -105,16 +136,22 @@ def _last_of(day: datetime.date, using: str) -> int:
     return int(found or 0)
 
 
-def _archive_days(today: datetime.date, store: ArchiveStore, using: str, dry_run: bool) -> Iterator[Step]:
-    for day in _days(using):
-        if day >= today:
+def _archive_days(work: _Work) -> Iterator[Step]:
+    for day in _days(work.using):
+        if day >= work.today:
             return
-        if dry_run:
-            first = Segment.objects.using(using).order_by("-last_seq").values_list("last_seq", flat=True).first() or 0
-            yield Step("archive", day, Seal.objects.using(using).filter(
-                seq__gt=first, seq__lte=_last_of(day, using), sealed_at__date=day).count())  # fmt: skip
-            continue
-        yield _archive(day, store, using)
+        work.begin(_archive_name(day))
+        yield _to_archive(day, work.using) if work.dry_run else _archive(day, work.store, work.using)
+
+
+def _to_archive(day: datetime.date, using: str) -> Step:
+    reached = Segment.objects.using(using).order_by("-last_seq").values_list("last_seq", flat=True).first() or 0
+    seals = Seal.objects.using(using).filter(seq__gt=reached, seq__lte=_last_of(day, using), sealed_at__date=day)
+    return Step("audit", "archive", _archive_name(day), day, seals.count())
+
+
+def _archive_name(day: datetime.date) -> str:
+    return f"audit/{day:%Y/%m}/{day}"
 
 
 def _archive(day: datetime.date, store: ArchiveStore, using: str) -> Step:
@@ -122,9 +159,10 @@ def _archive(day: datetime.date, store: ArchiveStore, using: str) -> Step:
     before = Segment.objects.using(using).order_by("-last_seq").first()
     first, last = (before.last_seq if before else 0) + 1, _last_of(day, using)
     head = Seal.objects.using(using).get(pk=first)
+    times = _times(first, last, using)
     made = store.write(
-        f"audit/{day:%Y/%m}/{day}", encoded(first, last, using), kind="audit", first=day.isoformat(),
-        last=day.isoformat(), facts={"day": day.isoformat(), "first_seq": first, "last_seq": last},
+        _archive_name(day), encoded(first, last, using), kind="audit", first=times[0], last=times[1],
+        facts={"day": day.isoformat(), "first_seq": first, "last_seq": last},
     )  # fmt: skip
     segment = Segment(
         day=day, first_seq=first, last_seq=last, count=last - first + 1, first_previous_hash=head.previous_hash,
@@ -135,34 +173,51 @@ def _archive(day: datetime.date, store: ArchiveStore, using: str) -> Step:
     prove(segment, store, using)
     segment.save(using=using)
     log.info("audit day archived", archive=made.name, count=segment.count, status="success")
-    return Step("archive", day, segment.count, made.name)
+    return Step("audit", "archive", made.name, day, segment.count, made.bytes)
 
 
-def _remove_hot(today: datetime.date, store: ArchiveStore, using: str, dry_run: bool) -> Iterator[Step]:
-    oldest_kept = today - datetime.timedelta(days=max(HOT_DAYS, settings.NPANEL_AUDIT_HOT_DAYS))
-    for segment in Segment.objects.using(using).filter(day__lte=oldest_kept).order_by("first_seq"):
-        hot = Seal.objects.using(using).filter(seq__range=(segment.first_seq, segment.last_seq))
-        count = hot.count()
+def _times(first: int, last: int, using: str) -> tuple[str, str]:
+    """When the first and the last of the sealed events happened: some were sealed a day later."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT MIN(e.occurred_at), MAX(e.occurred_at) FROM audit_seal s JOIN audit_event e ON e.id = s.event_id"
+            " WHERE s.seq BETWEEN %s AND %s",
+            [first, last],
+        )
+        low, high = cursor.fetchone()
+    return (str(stored(low)), str(stored(high))) if low else ("", "")
+
+
+def _remove_hot(work: _Work) -> Iterator[Step]:
+    rows = Segment.objects.using(work.using).filter(day__lte=work.past(hot_days())).order_by("first_seq")
+    for segment in rows:
+        count = work.seals(segment).count()
         if not count:
             continue
-        if _is_held(segment, using):
-            yield Step("held", segment.day, count, "a legal hold")
+        if _is_held(segment, work.using):
+            yield Step("audit", "held", segment.archive, segment.day, count, note="a legal hold")
             continue
-        if not dry_run:
-            prove(segment, store, using)
-            _remove(segment, using)
-        yield Step("remove", segment.day, count)
+        work.begin(segment.archive)
+        if not work.dry_run:
+            prove(segment, work.store, work.using)
+            _remove(segment, work.using)
+        yield Step("audit", "remove", segment.archive, segment.day, count)
 
 
 def _remove(segment: Segment, using: str) -> None:
     """Delete a segment's events, then its seals, in one transaction, through the triggers that check it once more.
 
-    The ORM refuses deletes, so these are the only two in SQL.
+    The ORM refuses deletes, so these are the only two in SQL. The span of ids keeps MariaDB, which looks up such a list
+    row by row, from walking the whole table.
     """
     span = [segment.first_seq, segment.last_seq]
     with one_sealer(using), transaction.atomic(using=using), connections[using].cursor() as cursor:
+        cursor.execute("SELECT MIN(event_id), MAX(event_id) FROM audit_seal WHERE seq BETWEEN %s AND %s", span)
+        ids = list(cursor.fetchone())
         cursor.execute(
-            "DELETE FROM audit_event WHERE id IN (SELECT event_id FROM audit_seal WHERE seq BETWEEN %s AND %s)", span
+            "DELETE FROM audit_event WHERE id BETWEEN %s AND %s"
+            " AND id IN (SELECT event_id FROM audit_seal WHERE seq BETWEEN %s AND %s)",
+            [*ids, *span],
         )
         cursor.execute("DELETE FROM audit_seal WHERE seq BETWEEN %s AND %s", span)
 
@@ -187,13 +242,15 @@ def _covered(hold: LegalHold) -> Q:
     return wanted & Q(occurred_at__lte=hold.until) if hold.until else wanted
 
 
-def _delete_archives(today: datetime.date, store: ArchiveStore, using: str, dry_run: bool) -> Iterator[Step]:
-    oldest_kept = today - datetime.timedelta(days=max(ARCHIVE_DAYS, settings.NPANEL_AUDIT_DELETE_DAYS))
-    for segment in Segment.objects.using(using).filter(day__lt=oldest_kept).order_by("first_seq"):
-        hot = Seal.objects.using(using).filter(seq__range=(segment.first_seq, segment.last_seq))
-        manifest = store.find(segment.archive)
-        if manifest is None or manifest.deleted_at or hot.exists() or _is_held(segment, using):
+def _delete_archives(work: _Work) -> Iterator[Step]:
+    rows = Segment.objects.using(work.using).filter(day__lt=work.past(archive_days())).order_by("first_seq")
+    for segment in rows:
+        manifest = work.store.find(segment.archive)
+        if manifest is None or manifest.deleted_at or work.seals(segment).exists():
             continue
-        if not dry_run:
-            store.delete(segment.archive, keep_manifest=True)
-        yield Step("delete", segment.day, segment.count, segment.archive)
+        if _is_held(segment, work.using):
+            continue
+        work.begin(segment.archive)
+        if not work.dry_run:
+            work.store.delete(segment.archive, keep_manifest=True)
+        yield Step("audit", "delete", segment.archive, segment.day, segment.count, manifest.stored_bytes)

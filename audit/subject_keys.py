@@ -2,6 +2,8 @@
 
 import secrets
 
+from audit.canonical import of_person
+from audit.erasure_proofs import stated_until
 from audit.models import Erasure, SubjectKey
 
 
@@ -16,6 +18,7 @@ class SubjectKeys:
     def __init__(self, using: str = "default", limit: int = 20_000) -> None:
         self.using, self._limit = using, limit
         self._known: dict[str, bytes | None] = {"": b""}
+        self._stated: dict[str, int] = {}
 
     def key(self, subject: str) -> bytes | None:
         """A subject's key; None when there is none (any more)."""
@@ -35,11 +38,14 @@ class SubjectKeys:
         self._remember(subject, bytes.fromhex(row.key))
         return bytes.fromhex(row.key)
 
-    def is_erased(self, subject: str) -> bool:
-        """Whether somebody erased the subject."""
-        return Erasure.objects.using(self.using).filter(pk=subject).exists()
+    def is_erased(self, subject: str, seq: int) -> bool:
+        """Whether the subject was erased, and the chain states so after the seal ``seq``."""
+        if subject not in self._stated:
+            is_there = Erasure.objects.using(self.using).filter(pk=subject).exists()
+            self._stated[subject] = stated_until(of_person(subject), self.using) if is_there else 0
+        return seq < self._stated[subject]
 
     def _remember(self, subject: str, key: bytes | None) -> None:
         if len(self._known) > self._limit:
-            self._known = {"": b""}
+            self._known, self._stated = {"": b""}, {}
         self._known[subject] = key

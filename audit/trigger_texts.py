@@ -5,13 +5,14 @@ from audit.canonical import ERASED, PERSONAL, PLAIN, TARGET_SUBJECTS
 
 TABLE = "audit_event"
 #: Tables whose rows are added and never changed, with the columns that identify a row.
-TABLES = ("audit_event", "audit_seal", "audit_checkpoint", "audit_segment", "audit_erasure")
+TABLES = ("audit_event", "audit_seal", "audit_checkpoint", "audit_segment", "audit_erasure", "audit_erasureproof")
 _KEYS = {
     "audit_event": ("id", "uid"),
     "audit_seal": ("seq", "event_id"),
     "audit_checkpoint": ("size",),
     "audit_segment": ("day", "first_seq", "last_seq"),
     "audit_erasure": ("subject",),
+    "audit_erasureproof": ("seq",),
 }
 #: So many days everything stays in the database, whatever anybody writes into a manifest.
 HOT_DAYS = 30

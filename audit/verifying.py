@@ -2,6 +2,7 @@
 
 import datetime
 import heapq
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,8 +15,9 @@ from audit import checkpoints
 from audit.canonical import PERSONAL, ZERO, commitment, is_erased, link, row_of, subjects
 from audit.checkpoints import Statement
 from audit.keys import Signatures
+from audit.looks import keep, last_proven
 from audit.manifests import check_manifests, why_not_proven
-from audit.models import Checkpoint, Seal, Segment, Verification
+from audit.models import Checkpoint, Seal, Segment
 from audit.sealing import columns
 from audit.subject_keys import SubjectKeys
 from observability.archive import ArchiveStore
@@ -60,23 +62,27 @@ class _Found(Exception):
         self.bad = bad
 
 
-def verify(*, using: str = "default", incremental: bool = False, store: ArchiveStore | None = None) -> Verdict:
+def verify(
+    *, using: str = "default", incremental: bool = False, store: ArchiveStore | None = None, pause: float = 0.0
+) -> Verdict:
     """Verify the chain and keep the result for metrics and health.
 
     Args:
         incremental: begin where the last verification that found nothing wrong ended.
         store: where archived segments are read.
+        pause: seconds to rest after each page of events.
     """
-    walk = _Walk(using, incremental=incremental, store=store or ArchiveStore())
+    walk = _Walk(using, incremental=incremental, store=store or ArchiveStore(), pause=pause)
     bad = None
     try:
         walk.run()
     except _Found as found:
         bad = found.bad
     verdict = Verdict("incremental" if incremental else "full", walk.events, walk.seq, walk.hash, bad)
-    Verification.objects.using(using).create(
-        kind=verdict.kind, ok=bad is None, size=walk.seq, head_hash=walk.hash, finding=asdict(bad) if bad else None
-    )
+    keep(
+        using, kind=verdict.kind, ok=bad is None, size=walk.seq, head_hash=walk.hash,
+        finding=asdict(bad) if bad else None,
+    )  # fmt: skip
     get_logger(AUDIT_VERIFY).log(
         40 if bad else 20, "audit verified", status="failed" if bad else "success", count=walk.events,
         finding=bad.what if bad else "", error_message=bad.text if bad else "",
@@ -87,11 +93,11 @@ def verify(*, using: str = "default", incremental: bool = False, store: ArchiveS
 class _Walk:
     """One pass: the place reached, and the checkpoints still to come."""
 
-    def __init__(self, using: str, *, incremental: bool, store: ArchiveStore) -> None:
+    def __init__(self, using: str, *, incremental: bool, store: ArchiveStore, pause: float) -> None:
         self.using, self.store, self.signed_day = using, store, ""
         self.events, self.seq, self.hash = 0, 0, ZERO
         self.keys, self.signatures = SubjectKeys(using), Signatures()
-        self.incremental = incremental
+        self.incremental, self.pause = incremental, pause
         self._statements: Iterator[Statement] = iter(())
         self._next: Statement | None = None
 
@@ -112,7 +118,7 @@ class _Walk:
         self._end()
 
     def _resume(self) -> None:
-        last = Verification.objects.using(self.using).filter(kind__in=("full", "incremental"), ok=True).first()
+        last = last_proven(self.using, self.signatures)
         if last is None or last.size == 0:
             return
         self.seq, self.hash = last.size, last.head_hash
@@ -145,6 +151,7 @@ class _Walk:
                 return
             yield from rows
             reached = rows[-1][0]
+            time.sleep(self.pause)
 
     def _seal(self, values: tuple[Any, ...]) -> None:
         seq, _event, uid, commitments, previous, hashed, sealed_at, *event = values
@@ -171,7 +178,7 @@ class _Walk:
             key = self.keys.key(whose[group])
             if key is not None and commitment(row, group, key) == wanted:
                 continue
-            if is_erased(row, group) and whose[group] and self.keys.is_erased(whose[group]):
+            if is_erased(row, group) and whose[group] and self.keys.is_erased(whose[group], seq):
                 continue
             self._wrong(seq, row, row["uid"], "changed", f"was changed after it was sealed (its {group})")
 

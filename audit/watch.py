@@ -1,19 +1,29 @@
-"""What the record says of itself: gauges, health, and the look at it that the worker takes every hour."""
+"""What the record says of itself: gauges, health, and what the sealer looks at by itself, every hour and every week."""
 
 import datetime
 from collections.abc import Iterator
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from audit.actor import Actor
 from audit.doctor import examine
+from audit.look_back import LookBack
+from audit.looks import is_forged, keep, newest
 from audit.models import Seal, Verification
-from audit.sealing import LOOK_BACK, SealerBusy, seal_pending
+from audit.retained import may_remove
+from audit.sealing import SealerBusy, last_sealed_id, seal_pending
 from audit.verifying import oldest_unsealed, verify
 from observability.health.base import Result, health_check
 from observability.metrics import GaugeSample, register_gauge_provider
+from observability.retained import get_kind
+from observability.retention import run_if_due
 
 EVERY = datetime.timedelta(hours=1)
+#: Seconds of rest after each few thousand events of a full verification that nobody waits for.
+PAUSE = 0.1
+_looks = LookBack()
 _KINDS = ("doctor", "worker", "incremental", "full")
 
 
@@ -32,21 +42,29 @@ def gauges() -> Iterator[GaugeSample]:
 
 def unsealed_age() -> float:
     """Seconds since the oldest event without a seal happened; 0 when all are sealed."""
-    last = Seal.objects.order_by("-event_id").values_list("event_id", flat=True).first() or 0
-    found = oldest_unsealed(floor=max(0, last - LOOK_BACK))
+    last = last_sealed_id()
+    found = oldest_unsealed(floor=_looks.floor(last))
+    if found is None:
+        _looks.saw(last)
     return max(0.0, (timezone.now() - found[1]).total_seconds()) if found else 0.0
 
 
 def latest_looks() -> list[Verification]:
     """The newest result of each kind; a full verification is over a finding that an incremental one had before."""
-    newest = {kind: Verification.objects.filter(kind=kind).first() for kind in _KINDS}
-    full, part = newest["full"], newest["incremental"]
+    latest = {kind: newest(kind) for kind in _KINDS}
+    full, part = latest["full"], latest["incremental"]
     if full is not None and part is not None and full.at >= part.at:
-        newest["incremental"] = None
-    return [look for look in newest.values() if look is not None]
+        latest["incremental"] = None
+    return [look for look in latest.values() if look is not None]
 
 
-@health_check("audit", timeout=5.0)
+@health_check(
+    "audit",
+    timeout=5.0,
+    title=_("Audit log"),
+    means=_("What was done could be changed afterwards without anybody noticing. Everything else goes on."),
+    runbook="audit-broken",
+)
 def audit_health() -> Result:
     """Sealing goes on, and the latest looks at the record found nothing wrong."""
     bad = [look for look in latest_looks() if not look.ok]
@@ -58,7 +76,19 @@ def audit_health() -> Result:
         return Result.down(f"events wait {age:.0f} s for their seal", advice="Start `manage.py audit_seal --follow`.")
     if age > settings.NPANEL_AUDIT_UNSEALED_SECONDS / 5:
         return Result.degraded(f"events wait {age:.0f} s for their seal", advice="See whether the sealer runs.")
+    if days := days_unproved():
+        advice = "Run `manage.py audit_verify`; the sealer does by itself. See whether it runs, and its log."
+        return Result.degraded(f"the whole record was not verified for {days} days", advice=advice)
     return Result.up("sealed and sound" if latest_looks() else "sealed", unsealed_age_seconds=round(age, 1))
+
+
+def days_unproved() -> int:
+    """For how many days nobody verified the whole record, where that is more than twice as long as it should be."""
+    every = settings.NPANEL_AUDIT_FULL_VERIFY_DAYS
+    full = newest("full")
+    began = full.at if full else Seal.objects.order_by("seq").values_list("sealed_at", flat=True).first()
+    days = (timezone.now() - began).days if began else 0
+    return days if every and days >= 2 * every else 0
 
 
 def seal_here() -> None:
@@ -86,9 +116,31 @@ def look_now() -> None:
         verify(incremental=True)
 
 
-def _is_due(kind: str) -> bool:
-    last = Verification.objects.filter(kind=kind).first()
-    return last is None or not datetime.timedelta(0) <= timezone.now() - last.at < EVERY
+def prove_here() -> None:
+    """The worker's slow chore, where the worker is the sealer; it has a thread of its own, so sealing goes on."""
+    if settings.NPANEL_AUDIT_SEALER == "worker":
+        prove_whole()
+
+
+def prove_whole() -> None:
+    """Verify the whole record, unhurried, if that is due: only so is an old event found that was changed since.
+
+    It keeps no place: one that was cut off is still due, and begins anew.
+    """
+    days = settings.NPANEL_AUDIT_FULL_VERIFY_DAYS
+    if days and _is_due("full", datetime.timedelta(days=days)):
+        verify(pause=PAUSE)
+
+
+def keep_here() -> None:
+    """Retention of the record by a sealer of its own, where the same account may remove; else it has a timer."""
+    if settings.NPANEL_AUDIT_SEALER == "process" and may_remove():
+        run_if_due(get_kind("audit"), actor=Actor.system("retention"))
+
+
+def _is_due(kind: str, every: datetime.timedelta = EVERY) -> bool:
+    last = newest(kind)
+    return last is None or is_forged(last) or not datetime.timedelta(0) <= timezone.now() - last.at < every
 
 
 def examine_and_keep(using: str = "default", kind: str = "doctor") -> bool:
@@ -97,5 +149,5 @@ def examine_and_keep(using: str = "default", kind: str = "doctor") -> bool:
     text = " ".join(finding.message for finding in found)
     codes = [finding.code for finding in found]
     finding = {"text": text, "codes": codes} if found else None
-    Verification.objects.using(using).create(kind=kind, ok=not found, finding=finding)
+    keep(using, kind=kind, ok=not found, finding=finding)
     return not found

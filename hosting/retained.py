@@ -4,6 +4,7 @@ import datetime
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum, TextField, Value
@@ -14,12 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
+from audit.retained import owned_by
 from hosting.choices import FINAL_STATES, OperationKind, OperationState, ServiceState
 from hosting.models import JournalEntry, Operation
-from hosting.verbs import RETENTION_RUN
+from hosting.verbs import OPERATION_VERBS, RETENTION_RUN
+from observability.batches import Batch, InBatches
 from observability.models.retention import RetentionRun, RunState
+from observability.names import Known
 from observability.redaction import Limits, redact
-from observability.retained import Batch, Kind, register_kind
+from observability.retained import register_kind
 from observability.retention import on_run
 
 _STATUS = {
@@ -31,6 +35,8 @@ _STATUS = {
 _OUTCOMES = {RunState.RUNNING: Outcome.REQUESTED, RunState.SUCCEEDED: Outcome.SUCCEEDED}
 #: An archive keeps whole plans and journals; only what no page would show either is cut.
 _LIMITS = Limits(depth=20, items=100_000, text=1_000_000)
+#: Operations in memory at a time.
+_AT_ONCE = 200
 _NAMED = (
     "target_label",
     "target_key",
@@ -48,7 +54,7 @@ _NAMED = (
 _PILLARS = (OperationKind.DELETE, OperationKind.ROLLBACK)
 
 
-class Operations(Kind):
+class Operations(InBatches):
     """Ended operations with plan, commands, journal and confirmation.
 
     Those that changed something for a service that is still there stay: a rollback and a purge need them.
@@ -62,13 +68,13 @@ class Operations(Kind):
         limit = datetime.datetime.combine(before, datetime.time(), datetime.UTC)
         for moment in _removable().filter(finished_at__lt=limit).datetimes("finished_at", "day"):
             day = moment.date()
-            size = sum(len(line) + 1 for line in map(_line, _of_day(day)))
+            size = sum(len(line) + 1 for line in _lines(_of_day(day)))
             end = moment + datetime.timedelta(days=1)
             yield Batch(f"{self.name}/{day.year}/{day}", day, size, moment.isoformat(), end.isoformat())
 
     def lines(self, batch: Batch) -> Iterator[bytes]:
         """One line for each operation, in the order in which they ended."""
-        return map(_line, _of_day(batch.day).iterator(chunk_size=200))
+        return _lines(_of_day(batch.day))
 
     @transaction.atomic
     def remove(self, batch: Batch, lines: int) -> None:
@@ -80,8 +86,8 @@ class Operations(Kind):
         Operation.objects.filter(pk__in=ids).delete()
 
     def hot_lines(self, narrowed: Mapping[str, Any]) -> Iterator[bytes]:
-        """Ended operations, oldest first; a name is looked up by its index."""
-        return map(_line, _narrowed(narrowed).order_by("finished_at", "pk").iterator(chunk_size=200))
+        """Ended operations, oldest first; indexes tell whose a name is, and only a name of none is sought in texts."""
+        return _lines(_narrowed(narrowed).order_by("finished_at", "pk"))
 
     def bytes_by_day(self) -> dict[datetime.date, int]:
         """How long the texts of each day's operations and journals are in the database, counted there."""
@@ -111,7 +117,7 @@ def _removable() -> QuerySet[Operation]:
 def _of_day(day: datetime.date) -> QuerySet[Operation]:
     start = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
     rows = _removable().filter(finished_at__gte=start, finished_at__lt=start + datetime.timedelta(days=1))
-    return rows.order_by("finished_at", "pk").prefetch_related("journal")
+    return rows.order_by("finished_at", "pk").select_related("intent").prefetch_related("journal")
 
 
 def _narrowed(wanted: Mapping[str, Any]) -> QuerySet[Operation]:
@@ -120,12 +126,24 @@ def _narrowed(wanted: Mapping[str, Any]) -> QuerySet[Operation]:
                         ("correlation", "correlation_id")):  # fmt: skip
         if wanted.get(key):
             rows = rows.filter(**{column: wanted[key]})
-    for name in wanted.get("names") or ():
-        rows = rows.filter(_naming(str(name).lower()))
+    for name in wanted.get("known") or ():
+        ids = _ids_of(name)
+        rows = rows.filter(pk__in=ids) if ids else rows.filter(_mentioning(name.names[0].lower()))
     return rows.select_related("intent")
 
 
-def _naming(name: str) -> Exists | Q:
+def _ids_of(name: Known) -> set[UUID]:
+    """Operations of a customer, a service or an actor of that name: one index each, asked alone."""
+    conditions = (
+        Q(customer_name__in=name.names), Q(target_label__in=name.names), Q(actor_login__in=name.names),
+        Q(target_key__in=name.target_keys),
+    )  # fmt: skip
+    return {
+        pk for wanted in conditions for pk in Operation.objects.filter(wanted).order_by().values_list("pk", flat=True)
+    }
+
+
+def _mentioning(name: str) -> Exists | Q:
     """Rows that hold a name anywhere, found by the database: many times faster than reading them all as lines."""
     escaped = json.dumps(name)[1:-1]  # how JSON columns have it
     texts = Operation.objects.annotate(text=_joined(_NAMED)).filter(Q(text__contains=name) | Q(text__contains=escaped))
@@ -142,6 +160,13 @@ def _joined(columns: tuple[str, ...]) -> Lower:
     )
 
 
+def _lines(rows: QuerySet[Operation]) -> Iterator[bytes]:
+    for operation in rows.iterator(chunk_size=_AT_ONCE):
+        yield _line(operation)
+        # Its journal points back to it: without this both stay in memory until the collector comes by.
+        vars(operation).pop("_prefetched_objects_cache", None)
+
+
 def _line(operation: Operation) -> bytes:
     """An operation as one line, with the fields of a log line and the rest under ``context``."""
     ended, error = operation.finished_at, operation.error or {}
@@ -149,7 +174,7 @@ def _line(operation: Operation) -> bytes:
         raise ValueError("an operation that has not ended is not retained")
     line = {
         "timestamp": ended.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "level": "info" if operation.state == OperationState.SUCCEEDED else "error",
+        "level": "error" if _STATUS.get(OperationState(operation.state)) == "failed" else "info",
         "service": "hosting",
         "operation": "operation_apply",
         "trace_id": operation.trace_id,
@@ -196,4 +221,5 @@ def _audit(run: RetentionRun, actor: Actor | None) -> None:
 def register() -> None:
     """Hand the operations and the audit to observability."""
     register_kind(Operations())
+    owned_by(OPERATION_VERBS[OperationKind.CREATE], "customer")
     on_run(_audit)

@@ -1,14 +1,13 @@
 """Reads, always scoped to an actor: what somebody may not see is not there."""
 
-from typing import Any
-
 from django.db.models import Q, QuerySet
 
 from accounts.actors import user_id
 from accounts.choices import Role
 from accounts.models import ApiToken, Customer, Membership, Reseller, User
 from audit.actor import Actor
-from audit.models import Event
+from audit.models import Event, LegalHold
+from audit.reading import about
 from hosting.models import (
     BulkItem,
     BulkRun,
@@ -183,7 +182,8 @@ def events(actor: Actor) -> QuerySet[Event]:
     found = Event.objects.order_by("-id")
     if sees_all(actor):
         return found
-    return found.filter(_events_of("service", services(actor)) | _events_of("accounts.customer", customers(actor)))
+    of_services, of_customers = _concerning(actor, most=_MANY)
+    return found.filter(of_services | of_customers)
 
 
 def incidents(actor: Actor) -> QuerySet[Incident]:
@@ -191,10 +191,9 @@ def incidents(actor: Actor) -> QuerySet[Incident]:
     return Incident.objects.all() if sees_all(actor) else Incident.objects.none()
 
 
-def _events_of(kind: str, rows: QuerySet[Any]) -> Q:
-    """The condition on events whose target is one of these rows (keys are text there)."""
-    keys = rows.order_by("-pk").values_list("pk", flat=True)[:_MANY]
-    return Q(target_type=kind, target_id__in=[str(key) for key in keys])
+def legal_holds(actor: Actor) -> QuerySet[LegalHold]:
+    """Legal holds on the audit log, newest first, without the parts of others; only operators see any."""
+    return LegalHold.objects.filter(part_of=None) if sees_all(actor) else LegalHold.objects.none()
 
 
 def activity(
@@ -209,15 +208,19 @@ def activity(
         service: one that the actor may see, for its events alone.
         before: only events with a lower id. count: at most so many.
     """
-    own = services(actor) if service is None else services(actor).filter(pk=service.pk)
-    theirs = customers(actor) if service is None else Customer.objects.none()
-    parts = [_ids_of_events("service", own, before), _ids_of_events(Customer._meta.label_lower, theirs, before)]
-    ids = parts[0].union(parts[1], all=True).order_by("-id")[:count]
+    found = Event.objects.order_by() if before is None else Event.objects.filter(pk__lt=before).order_by()
+    first, second = (found.filter(part).values("id") for part in _concerning(actor, service))
+    ids = first.union(second, all=True).order_by("-id")[:count]
     return list(Event.objects.filter(pk__in=[row["id"] for row in ids]).order_by("-pk"))
 
 
-def _ids_of_events(kind: str, rows: QuerySet[Any], before: int | None) -> QuerySet[Any]:
-    """Ids of the events whose target is one of these rows (keys are text there)."""
-    targets = [str(pk) for pk in rows.order_by().values_list("pk", flat=True)]
-    found = Event.objects.filter(target_type=kind, target_id__in=targets).order_by()
-    return (found.filter(pk__lt=before) if before is not None else found).values("id")
+def _concerning(actor: Actor, service: HostingService | None = None, most: int | None = None) -> tuple[Q, Q]:
+    """The conditions on events of the services and of the customers that the actor may see; or of one service alone.
+
+    Args:
+        most: the newest of each, at most so many.
+    """
+    of_services = services(actor) if service is None else services(actor).filter(pk=service.pk)
+    of_customers = customers(actor) if service is None else Customer.objects.none()
+    keys = (rows.order_by("-pk").values_list("pk", flat=True)[:most] for rows in (of_services, of_customers))
+    return about(next(keys), "service"), about(next(keys), Customer._meta.label_lower)

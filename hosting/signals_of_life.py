@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 
-from django.db.models import Count, Exists, Min, OuterRef
+from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -145,28 +145,40 @@ def probe_daemons(target: Target, timeout: float) -> list[Daemon]:
 
 def backlog() -> Backlog:
     """What a free worker could take now: not what waits for a node's next try, a paused node or another operation."""
+    _pending, found = _waiting()
+    return found
+
+
+def _waiting() -> tuple[int, Backlog]:
+    """How many operations wait for whatever reason, and those of them that a free worker could take now."""
     busy = Operation.objects.filter(target_key=OuterRef("target_key"), state=OperationState.RUNNING)
-    found = (
-        Operation.objects.filter(state=OperationState.PENDING)
-        .exclude(not_before__gt=timezone.now())
-        .exclude(node__state=NodeState.PAUSED)
-        .filter(~Exists(busy))
-        .annotate(since=Coalesce("not_before", "created_at"))
-        .aggregate(waiting=Count("pk"), oldest=Min("since"))
+    free = Q(Q(not_before=None) | Q(not_before__lte=timezone.now()), ~Q(node__state=NodeState.PAUSED), ~Exists(busy))
+    found = Operation.objects.filter(state=OperationState.PENDING).aggregate(
+        pending=Count("pk"),
+        waiting=Count("pk", filter=free),
+        oldest=Min(Coalesce("not_before", "created_at"), filter=free),
     )
     age = (timezone.now() - found["oldest"]).total_seconds() if found["oldest"] else 0.0
-    return Backlog(found["waiting"], max(0.0, age))
+    return found["pending"], Backlog(found["waiting"], max(0.0, age))
 
 
 def _drift_by_node() -> dict[str, int]:
-    rows = DriftItem.objects.filter(state=DriftState.OPEN).values("node__name").annotate(n=Count("pk"))
-    return {row["node__name"]: row["n"] for row in rows}
+    by_node: dict[str, int] = {}
+    for (node, _adapter), count in _open_drift().items():
+        by_node[node] = by_node.get(node, 0) + count
+    return by_node
+
+
+def _open_drift() -> dict[tuple[str, str], int]:
+    """Open differences by node and adapter, where there are any."""
+    rows = DriftItem.objects.filter(state=DriftState.OPEN).values_list("node__name", "adapter")
+    return {(node, adapter): count for node, adapter, count in rows.annotate(n=Count("pk"))}
 
 
 def _gauges() -> Iterator[GaugeSample]:
-    pending = Operation.objects.filter(state=OperationState.PENDING).count()
+    pending, free = _waiting()
     yield GaugeSample("npanel_operations_pending", float(pending))
-    yield GaugeSample("npanel_operation_queue_age_seconds", backlog().oldest_seconds)
+    yield GaugeSample("npanel_operation_queue_age_seconds", free.oldest_seconds)
     yield GaugeSample("npanel_workers_alive", float(len(alive_workers())))
     if (age := heartbeat_age()) is not None:
         yield GaugeSample("npanel_worker_heartbeat_age_seconds", age.seconds)
@@ -176,10 +188,8 @@ def _gauges() -> Iterator[GaugeSample]:
 def _drift_gauges() -> Iterator[GaugeSample]:
     """Every ready node has a number for every adapter, so that an alert sees a difference come and go."""
     nodes = Node.objects.filter(state=NodeState.READY).values_list("name", flat=True)
-    found = {(name, adapter): 0 for name in nodes for adapter in adapters()}
-    drift = DriftItem.objects.filter(state=DriftState.OPEN).values("node__name", "adapter").annotate(n=Count("pk"))
-    found |= {(row["node__name"], row["adapter"]): row["n"] for row in drift}
-    for (name, adapter), count in found.items():
+    nothing = {(name, adapter): 0 for name in nodes for adapter in adapters()}
+    for (name, adapter), count in (nothing | _open_drift()).items():
         yield GaugeSample("npanel_drift_resources", float(count), {"node": name, "adapter": adapter})
 
 

@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Actor
 from audit.choices import Outcome
+from audit.errors import UnknownVerb
 from audit.models import Event
+from audit.verbs import get_verb
 from hosting import selectors
 from hosting.choices import EntryState, OperationState
 from hosting.models import JournalEntry, Operation
@@ -62,6 +64,11 @@ class Chapter:
     label: str
     moments: list[Moment]
 
+    @property
+    def began(self) -> datetime:
+        """When its first moment was."""
+        return self.moments[0].at
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -75,6 +82,11 @@ class Story:
     moments: list[Moment]
     cut: bool
     reading: Reading | None
+
+    @property
+    def is_trace(self) -> bool:
+        """Whether the id is a trace's; else it is a correlation id."""
+        return valid_trace_id(self.wanted)
 
     @property
     def failures(self) -> int:
@@ -103,6 +115,23 @@ def _label(name: str) -> str:
         "request": _("Asked"), "plan": _("Planned"), "apply": _("Carried out"), "rollback": _("Taken back"),
         "verify": _("Checked"), "result": _("Ended"), "log": _("Logged"),
     }[name]  # fmt: skip
+
+
+def document(told: Story) -> dict[str, Any]:
+    """A story for programs: all its moments, and which log files were read."""
+    files = told.reading.files if told.reading else []
+    moments = [_fields(moment) for moment in told.moments]
+    return {"id": told.wanted, "moments": moments, "failures": told.failures, "cut": told.cut, "log_files": files}
+
+
+def _fields(moment: Moment) -> dict[str, Any]:
+    about = moment.about
+    return {
+        "at": moment.at.isoformat(timespec="milliseconds"), "chapter": moment.chapter, "sort": moment.sort,
+        "what": moment.what, "note": moment.note, "failed": moment.failed, "seconds": moment.seconds,
+        "node": moment.node, "exit": moment.exit, "level": moment.level, "diff": list(moment.diff),
+        "about": None if about is None else f"{about._meta.model_name}:{about.pk}",
+    }  # fmt: skip
 
 
 def is_id(wanted: str) -> bool:
@@ -148,9 +177,17 @@ def _event(event: Event, everything: bool) -> Moment:
     who = " · ".join(part for part in (event.impersonator_login or event.actor_login, place, event.reason) if part)
     chapter = "request" if event.outcome == Outcome.REQUESTED else "result"
     failed = event.outcome in (Outcome.FAILED, Outcome.DENIED)
-    what = f"{event.verb} {event.target_label}".strip()
+    what = f"{_verb(event.verb)} {event.target_label}".strip()
     node = event.node if everything else ""
     return Moment(event.occurred_at, chapter, "event", what, who, failed, node=node, about=event)
+
+
+def _verb(name: str) -> str:
+    """What people call a verb; one of an older version stays as it is."""
+    try:
+        return str(get_verb(name).label)
+    except UnknownVerb:
+        return name
 
 
 def _operation(operation: Operation, entries: list[JournalEntry], everything: bool) -> Iterator[Moment]:
@@ -190,7 +227,10 @@ def _change(entry: JournalEntry, node: str, everything: bool) -> Moment:
 
 
 def _commands(operation: Operation, entries: list[JournalEntry], node: str) -> Iterator[Moment]:
-    """What ran on the node, each command in the part of the operation that it fell into."""
+    """What ran on the node, each command in the part of the operation that it fell into.
+
+    Some are asked only to learn something by their status: where the operation succeeded, none of them failed.
+    """
     back = min((entry.started_at for entry in entries if entry.backward), default=None)
     first = min((entry.started_at for entry in entries), default=None)
     for command in operation.commands:
@@ -199,14 +239,15 @@ def _commands(operation: Operation, entries: list[JournalEntry], node: str) -> I
         status = int(command.get("exit", -1))
         yield Moment(
             at, chapter, "command", " ".join(command.get("argv", ())), command.get("stderr", "") if status else "",
-            status != 0, command.get("seconds"), node, status,
+            status != 0 and operation.state != OperationState.SUCCEEDED, command.get("seconds"), node, status,
         )  # fmt: skip
 
 
 def _probes(operation: Operation, node: str) -> Iterator[Moment]:
     at = operation.finished_at or operation.created_at
     for probe in (operation.result or {}).get("probes", ()):
-        yield Moment(at, "verify", "probe", str(probe.get("ref", "")), str(probe.get("answer", "")), node=node)
+        kind, _colon, key = str(probe.get("ref", "")).partition(":")
+        yield Moment(at, "verify", "probe", f"{kind_label(kind)} {key}", str(probe.get("answer", "")), node=node)
 
 
 def _result(operation: Operation, node: str, everything: bool) -> Moment:

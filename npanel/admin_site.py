@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.contrib.admin import AdminSite
 from django.db.models import Model
 from django.db.models.base import ModelBase
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -66,7 +66,8 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         (
             ("audit_event_changelist", _("Audit"), "scroll-text", "", ""),
             ("runbook", _("Runbook"), "wrench", "", ""),
-            ("kept", _("What is kept"), "layers", "", ""),
+            ("kept", _("What is kept"), "hard-drive", "", ""),
+            ("audit_legalhold_changelist", _("Legal holds"), "lock", "", ""),
             ("hosting_hostingplan_changelist", _("Plans"), "layers", "", ""),
             ("accounts_user_changelist", _("People"), "user", "", ""),
         ),
@@ -133,12 +134,16 @@ class ConsoleSite(AdminSite):
         return TemplateResponse(request, "admin/index.html", {**context, "version": _version(context)})
 
     def timeline(self, request: HttpRequest, wanted: str) -> HttpResponse:
-        """All that is known of a trace or correlation id."""
-        from hosting.admin.timeline import timeline_page  # see above
+        """All that is known of a trace or correlation id; with ``?as=json`` as `manage.py logs --json` tells it."""
+        from hosting.admin.timeline import timeline_page, timeline_story  # see above
+        from hosting.story import document
 
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(("GET", "HEAD"))
-        context = {**self.each_context(request), **timeline_page(request, wanted)}
+        told = timeline_story(request, wanted)
+        if request.GET.get("as") == "json":
+            return JsonResponse(document(told), json_dumps_params={"indent": 2, "ensure_ascii": False})
+        context = {**self.each_context(request), **timeline_page(request, told)}
         return TemplateResponse(request, "admin/npanel/timeline.html", context)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseRedirect:
@@ -151,10 +156,11 @@ class ConsoleSite(AdminSite):
         from hosting.admin.start import moving, start_page
 
         actor = actor_from_request(request)
-        version = _version(moving(actor))
+        moves = moving(actor)
+        version = _version(moves)
         if request.GET.get("version") == version:
             return HttpResponse(status=204)
-        context = {**start_page(actor), "version": version}
+        context = {**start_page(actor, moves), "version": version}
         return TemplateResponse(request, "admin/npanel/start_live.html", context)
 
     def runbook(self, request: HttpRequest, slug: str = "") -> HttpResponse:

@@ -32,10 +32,9 @@ _A_MINUTE = 120
 @require_POST
 def alertmanager(request: HttpRequest) -> HttpResponse:
     """Take a group of alerts; 503 while the database is away, so that Alertmanager tells them again."""
-    if not _within_rate(request):
-        return _answer("too many requests", 429)
     if not _has_token(request):
-        return _answer("a bearer token is needed", 401)
+        # Alertmanager itself is never counted: when much breaks at once it tells much, and 429 is no answer it retries.
+        return _answer("a bearer token is needed", 401) if _within_rate(request) else _answer("too many requests", 429)
     if int(request.META.get("CONTENT_LENGTH") or 0) > _MOST_BYTES:
         return _answer("too large", 413)
     try:
@@ -58,7 +57,7 @@ def _answer(text: str, status: int) -> HttpResponse:
 
 
 def _within_rate(request: HttpRequest) -> bool:
-    """Whether this address asked no more often than 120 times in a minute; each process counts for itself."""
+    """Whether this address came without the token at most 120 times in a minute; each process counts for itself."""
     key, counters = f"alert-hook:{network(request)}", caches["counters"]
     if counters.add(key, 1, 60):
         return True

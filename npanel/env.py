@@ -120,6 +120,15 @@ def secret(name: str, *, generate_in: Path | None = None) -> str:
     return file.read_text().strip()
 
 
+def optional_secret(name: str) -> str:
+    """A secret from ``NPANEL_<name>`` or the file ``NPANEL_<name>_FILE``, empty where neither is set.
+
+    Raises:
+        BadSetting: the file is not there.
+    """
+    return secret(name) if text(name) or text(f"{name}_FILE") else ""
+
+
 def _write_once(file: Path, value: str) -> None:
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -171,9 +171,11 @@ def _adapters(readings: Sequence[Reading]) -> list[AdapterRow]:
 def _nodes() -> list[dict[str, Any]]:
     """Each node by the worst of what its checks say now."""
     worst: dict[str, Status] = {}
-    for period in history.current():
+    periods = history.current()
+    nodes = {period.node for period in periods if period.check_name == "ssh"}  # resolvers have checks as well
+    for period in periods:
         status = Status(period.status)
-        if period.node and (period.node not in worst or status.severity > worst[period.node].severity):
+        if period.node in nodes and (period.node not in worst or status.severity > worst[period.node].severity):
             worst[period.node] = status
     words = {Status.UP: _("up"), Status.DEGRADED: _("degraded"), Status.DOWN: _("down")}
     ordered = sorted(worst.items(), key=lambda row: (-row[1].severity, row[0]))

@@ -44,9 +44,9 @@ NPANEL_FINAL_ARCHIVE_DAYS = env.number("FINAL_ARCHIVE_DAYS", 30)
 
 NPANEL_TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
 NPANEL_METRICS_ALLOW = env.words("METRICS_ALLOW", "127.0.0.0/8,::1/128")
-NPANEL_METRICS_TOKEN = env.text("METRICS_TOKEN")
+NPANEL_METRICS_TOKEN = env.optional_secret("METRICS_TOKEN")
 # Alertmanager proves itself with it at /hooks/alertmanager/; without one nobody can.
-NPANEL_ALERT_TOKEN = env.text("ALERT_TOKEN")
+NPANEL_ALERT_TOKEN = env.optional_secret("ALERT_TOKEN")
 # Who seals audit events: the worker, or `manage.py audit_seal --follow` with an account and a key of its own.
 NPANEL_AUDIT_SEALER = env.choice("AUDIT_SEALER", "process" if PRODUCTION else "worker", ("worker", "process"))
 NPANEL_AUDIT_PRIVATE_KEYS = env.path("AUDIT_PRIVATE_KEYS", KEY_DIR / "audit.key")
@@ -55,6 +55,7 @@ NPANEL_AUDIT_CHECKPOINT_DIR = env.path("AUDIT_CHECKPOINT_DIR", VAR_DIR / "checkp
 NPANEL_AUDIT_SYSLOG = env.text("AUDIT_SYSLOG")
 NPANEL_AUDIT_CHECKPOINT_SECONDS = env.number("AUDIT_CHECKPOINT_SECONDS", 60)
 NPANEL_AUDIT_UNSEALED_SECONDS = env.number("AUDIT_UNSEALED_SECONDS", 600)
+NPANEL_AUDIT_FULL_VERIFY_DAYS = env.number("AUDIT_FULL_VERIFY_DAYS", 7)
 NPANEL_AUDIT_HOT_DAYS = env.number("AUDIT_HOT_DAYS", 30)
 NPANEL_AUDIT_DELETE_DAYS = env.number("AUDIT_DELETE_DAYS", 365)
 NPANEL_AUDIT_SPOOL_DIR = env.path("AUDIT_SPOOL_DIR", VAR_DIR / "spool")

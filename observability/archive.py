@@ -46,6 +46,10 @@ class ArchiveCorrupt(ArchiveError):
     """What is stored is not what was written."""
 
 
+class ArchiveLocked(ArchiveError):
+    """This process has not the keys that read it."""
+
+
 class ArchiveConflict(ArchiveError):
     """Another content is already kept under the name."""
 
@@ -209,8 +213,12 @@ class ArchiveStore:
             raise ArchiveCorrupt(f"The manifest {path} is of {found.name}, format {found.format}.")
         return found
 
-    def manifests(self, prefix: str = "") -> Iterator[Manifest]:
-        """All archives whose name begins with the folder ``prefix``, in the order of their names."""
+    def manifests(self, prefix: str = "", broken: list[str] | None = None) -> Iterator[Manifest]:
+        """All archives whose name begins with the folder ``prefix``, in the order of their names.
+
+        Args:
+            broken: where to say which manifests can't be read, instead of raising it.
+        """
         with self._storage_errors(prefix):
             try:
                 folders, files = self.storage.listdir(prefix)
@@ -218,10 +226,19 @@ class ArchiveStore:
                 return
         for entry in sorted([*folders, *(name for name in files if _is_manifest(name))]):
             path = f"{prefix}/{entry}" if prefix else entry
+            if not _NAME.fullmatch(path.removesuffix(_MANIFEST)):
+                continue  # none of ours, such as a copy that a person put there
             if entry in folders:
-                yield from self.manifests(path)
+                yield from self.manifests(path, broken)
+                continue
+            try:
+                manifest = self.manifest(path.removesuffix(_MANIFEST))
+            except ArchiveError as error:
+                if broken is None:
+                    raise
+                broken.append(str(error))
             else:
-                yield self.manifest(path.removesuffix(_MANIFEST))
+                yield manifest
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of an archive, one by one, without their newline; memory stays flat.

@@ -32,10 +32,12 @@ def use_of(kind: Kind, today: datetime.date, store: ArchiveStore) -> Use:
     """The use of one kind."""
     hot = kind.bytes_by_day()
     days = {day: size for day, size in hot.items() if day < today}  # today is not over
+    left = {manifest.name for manifest in kind.archives(store)}
     plain = stored = kept = 0
     for manifest in store.manifests(kind.name):
         day = datetime.date.fromisoformat(str(manifest.facts.get("day") or manifest.created_at[:10]))
-        days[day] = days.get(day, 0) + manifest.bytes
+        if manifest.name in left or manifest.deleted_at:  # else it is the copy of what is counted as hot
+            days[day] = days.get(day, 0) + manifest.bytes
         plain, stored = plain + manifest.bytes, stored + manifest.stored_bytes
         kept += 0 if manifest.deleted_at else manifest.stored_bytes
     span = (max(days) - min(days)).days + 1 if days else 0
@@ -52,4 +54,4 @@ def _kept(kind: Kind, per_day: float | None, ratio: float | None) -> float | Non
     if per_day is None or ratio is None:
         return None
     periods = kind.periods
-    return per_day * (periods.hot + ratio * (periods.delete - periods.hot))
+    return per_day * (periods.hot + ratio * periods.archived)

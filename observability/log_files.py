@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,19 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from observability.retained import Batch, Kind
+from observability.batches import Batch, InBatches
+from observability.names import Needles, holds
 
 _LONGEST_LINE = 1 << 20
+_BLOCK = 1 << 14
+#: With more, looking at each line is the faster way.
+_MOST_NEEDLES = 200
 _SLACK = datetime.timedelta(minutes=1)
+#: Names that an archive can have, in any case: a file that a person put there must not stop those after it.
+_TURNED_OVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}\.log\.(\d{4}-\d\d-\d\d)")
 
 
-class LogFiles(Kind):
+class LogFiles(InBatches):
     """The files ``*.log`` of NPANEL_LOG_DIR, and what was turned over: ``NAME.log.YYYY-MM-DD``."""
 
     name = "app"
@@ -60,10 +67,14 @@ class LogFiles(Kind):
     def hot_lines(self, narrowed: Mapping[str, Any]) -> Iterator[bytes]:
         """All lines, oldest file first; files that end before the time asked for are left out."""
         since: datetime.datetime | None = narrowed.get("since")
+        needles = [name.log_needles for name in narrowed.get("known") or ()]
         turned = [path for _day, path in sorted(_turned_over(self._folder()))]
         for path in [*turned, *_live(self._folder())]:
-            if since is None or path.stat().st_mtime >= (since - _SLACK).timestamp():
-                yield from _lines(path)
+            try:
+                if since is None or path.stat().st_mtime >= (since - _SLACK).timestamp():
+                    yield from _lines_with(path, needles)
+            except FileNotFoundError:
+                continue  # retention has just archived it or turned it over; what it held is found there
 
     def bytes_by_day(self) -> dict[datetime.date, int]:
         """The bytes of the turned-over files, by their day."""
@@ -87,21 +98,34 @@ class LogFiles(Kind):
 
 
 def _live(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.log"))
+    return sorted(path for path in folder.glob("*.log") if path.is_file())
 
 
 def _turned_over(folder: Path) -> Iterable[tuple[datetime.date, Path]]:
     for path in folder.glob("*.log.*"):
+        named = _TURNED_OVER.fullmatch(path.name)
         try:
-            yield datetime.date.fromisoformat(path.name.rpartition(".")[2]), path
+            if named and path.is_file():
+                yield datetime.date.fromisoformat(named[1]), path
         except ValueError:
-            continue  # somebody else's, such as logrotate's
+            continue  # no day of the calendar; as what has another name it is somebody else's, such as logrotate's
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as handle:
         while line := handle.readline(_LONGEST_LINE):
             yield line.rstrip(b"\n")
+
+
+def _lines_with(path: Path, needles: Needles) -> Iterator[bytes]:
+    """The lines that hold one of each group of needles; of most blocks, which hold none, no line is looked at."""
+    if not needles or max(map(len, needles)) > _MOST_NEEDLES:
+        yield from _lines(path)
+        return
+    with path.open("rb") as handle:
+        while block := handle.read(_BLOCK) + handle.readline(_LONGEST_LINE):
+            if holds(block.lower(), needles):
+                yield from (line for line in block.removesuffix(b"\n").split(b"\n") if holds(line.lower(), needles))
 
 
 def _first_day(path: Path) -> datetime.date | None:

@@ -28,13 +28,19 @@ class Reading:
 
 def log_files() -> list[Path]:
     """The log files of this machine's processes that are not compressed, the last written first."""
-    places = {
-        path for path in Path(settings.NPANEL_LOG_DIR).glob("*.log*") if path.suffix not in (".gz", ".zst", ".age")
-    }
+    places = {path for path in Path(settings.NPANEL_LOG_DIR).glob("*.log*") if path.suffix not in _PACKED}
     if settings.NPANEL_LOG_FILE:
         places.add(Path(settings.NPANEL_LOG_FILE))
-    files = [path for path in places if path.is_file()]
-    return sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
+    written = {path: _written(path) for path in places}
+    return sorted((path for path in places if written[path]), key=lambda path: written[path], reverse=True)
+
+
+def _written(path: Path) -> float:
+    """When a file was last written to; 0 where there is none any more: retention moves files at any moment."""
+    try:
+        return path.stat().st_mtime if path.is_file() else 0.0
+    except FileNotFoundError:
+        return 0.0
 
 
 def newest_first(path: Path, reading: Reading, most_bytes: int = MOST_BYTES) -> Iterator[bytes]:

@@ -8,12 +8,16 @@ folding an exclusive one, since prometheus_client fails when a file vanishes whi
 import fcntl
 import json
 import os
+import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client.mmap_dict import MmapedDict
+
+from observability.logging import get_logger
+from observability.operations import METRICS_SCRAPE
 
 _LOCK = ".npanel.lock"
 _ARCHIVE_PID = 0
@@ -148,10 +152,15 @@ def _add_to_archive(directory: Path, file: _ProcessFile) -> None:
 
 
 def _values(path: Path) -> Iterator[tuple[str, float, float]]:
+    """What a file holds, up to where it can't be read: its process may have been killed, or the disk been full."""
     if not path.exists() or path.stat().st_size == 0:
         return
-    for key, value, timestamp, _position in MmapedDict.read_all_values_from_file(str(path)):
-        yield key, value, timestamp
+    try:
+        for key, value, timestamp, _position in MmapedDict.read_all_values_from_file(str(path)):
+            yield key, value, timestamp
+    except (RuntimeError, ValueError, struct.error) as error:
+        log = get_logger(METRICS_SCRAPE)
+        log.warning("a file of metrics is damaged", file=path.name, status="partial", exc_info=error)
 
 
 def _combine(mode: str, old: tuple[float, float], new: tuple[float, float]) -> tuple[float, float]:

@@ -40,8 +40,9 @@ _SECRET_NAMES = frozenset(
     "pass pwd pw auth dsn otp totp pin jwt bearer sessionid session_id session_key database_url broker_url redis_url "
     "identity_file_content id_rsa id_ed25519 key_pem pem".split()
 )
+_SECRET_ENDS = ("_pass", "_pwd", "_pw", "_otp", "_totp", "_jwt", "_dsn")
 # Facts about a secret, not the secret: `token_id`, `password_changed_at`, the operation's fencing token.
-_HARMLESS_NAMES = frozenset({"fencing_token", "tokens_total", "csrf_trusted_origins"})
+_HARMLESS_NAMES = frozenset({"fencing_token", "tokens_total", "csrf_trusted_origins", "proxy_pass", "fastcgi_pass"})
 _HARMLESS_ENDS = (
     "_id", "_at", "_count", "_prefix", "_expires", "_expiry", "_digest", "_fingerprint", "_length", "_policy",
     "_required", "_changed", "_set", "_scheme", "_type", "_version", "_name", "_age", "_scopes",
@@ -51,14 +52,23 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 # Repetitions are bounded: text comes from strangers, and an unbounded prefix would make matching quadratic.
 _PREFIX = r"(?:[a-z0-9]{1,30}[_-]){0,4}"
+_AFTER = r"(?:[a-z0-9]{1,30}[_-]){1,4}"
 _WORD = (
-    rf"passphrase|passcode|pass(?=\s*=)|pwd|secret(?:[_-]?key)?|{_PREFIX}(?:password|passwd|secret|token)"
+    rf"passphrase|passcode|pass(?=\s*=)|pwd|(?!(?:proxy|fastcgi|grpc)_){_AFTER}(?:pass|pw)"
+    rf"|secret(?:[_-]?key)?|{_PREFIX}(?:password|passwd|secret|token)"
     r"|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|signing[_-]?key|sessionid|csrftoken"
     r"|csrfmiddlewaretoken|t?otp|credentials?|(?:recovery|backup)[_-]?codes?"
 )
-_QUOTED = r"\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.|'')*'"
+_QUOTED = (
+    r"[bBuUrR]{0,2}(?:\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\[\s\S])*\"|'(?:[^'\\]|\\[\s\S]|'')*'"
+    # A quote that nothing closes is cut text: all that follows on its line may be the secret.
+    r"|\\*[\"'][^\r\n]*)"
+)
+_LISTED = r"\[[^\]\r\n]*\]?|\([^)\r\n]*\)?|\{[^}\r\n]*\}?"
 
 _PEM = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
+# Of a long text often only the end is kept: then the first line of a key is gone. A run of its letters is read once.
+_PEM_END = r"(?<![A-Za-z0-9+/=\s\\])[A-Za-z0-9+/=\s\\]*+-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
 _SSH_KEY = r"(ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-[a-z0-9]+|sk-[a-z0-9-]+@openssh\.com) +(AAAA[A-Za-z0-9+/=]+)"
 _HEADER = r"\b((?:proxy-)?authorization|set-cookie|cookie|x-api-key|x-auth-token)(['\"]?\s*[:=]\s*)([^\r\n]+)"
 _SCHEME = r"\b((?i:Bearer|Basic|Negotiate)|Token)\s+(?=[^\s\"']*[0-9A-Z+/=_-])[A-Za-z0-9._~+/=-]{8,}"
@@ -78,12 +88,15 @@ _JWT = r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-
 _SIGNED = r"(?<![\w.-])\.?[\w-]{1,400}:[0-9A-Za-z]{6}:[\w-]{43}(?![\w-])"
 _VENDOR_KEY = (
     r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|sk_(?:live|test)_[A-Za-z0-9]{8,}"
-    r"|np[a-z]{0,6}_[A-Za-z0-9_-]{20,}|xox[a-z]-[A-Za-z0-9-]{10,})"
+    r"|np[a-z]{0,6}_[A-Za-z0-9_-]{20,}|xox[a-z]-[A-Za-z0-9-]{10,}"
+    r"|whsec_[A-Za-z0-9_-]{10,})"
 )
 _ASSIGNED = (
     rf"(?<![A-Za-z0-9])((?:{_WORD})(?:\\?[\"'])?\]?(?:\s*(?:=>|[=:])\s*|>))"
-    rf"(?!\[REDACTED\])(?:{_QUOTED}|[^\s&,;\"'<>}}\)\]]+)"
+    rf"(?!\[REDACTED\])(?:{_QUOTED}|{_LISTED}|[^\s&,;\"'<>}}\)\]]+)"
 )
+_ASKED = r"((?:passphrase|password) for [^\r\n]{1,300}?['\"]?:\s{0,8})(?!\[REDACTED\])[^\s:]\S*"
+_SSHPASS = r"(\bsshpass\s+-[pP]\s*)(?!\[REDACTED\])\S+"
 _OPTION = rf"(--?(?:{_WORD})\s+)(?!\[REDACTED\])(?:{_QUOTED}|[^\s-]\S*)"
 
 
@@ -101,6 +114,7 @@ def _fingerprint(match: re.Match[str]) -> str:
 _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     # An unterminated block is cut text: everything after its first line may still be key material.
     (("private key",), re.compile(_PEM, re.S), REDACTED),
+    (("private key",), re.compile(_PEM_END), REDACTED),
     (("putty-user-key-file",), re.compile(r"PuTTY-User-Key-File-\d.*?(?:Private-MAC: [0-9a-f]+|\Z)", re.S), REDACTED),
     (("ssh-", "ecdsa-sha2-", "@openssh.com"), re.compile(_SSH_KEY), _fingerprint),
     (("identified",), re.compile(_SQL, re.I), rf"\1'{REDACTED}'"),
@@ -113,9 +127,9 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[
     (("*",), re.compile(_MARIADB_HASH), REDACTED),
     ((":",), re.compile(_SIGNED), REDACTED),
     (("eyj",), re.compile(_JWT), REDACTED),
-    (("gh", "akia", "sk_", "np", "xox"), re.compile(_VENDOR_KEY), REDACTED),
+    (("gh", "akia", "sk_", "np", "xox", "whsec_"), re.compile(_VENDOR_KEY), REDACTED),
     (
-        ("pass", "pwd", "secret", "token", "key", "sessionid", "otp", "credential", "recovery", "backup"),
+        ("pass", "pw", "secret", "token", "key", "sessionid", "otp", "credential", "recovery", "backup"),
         re.compile(_ASSIGNED, re.I),
         rf"\1{REDACTED}",
     ),
@@ -124,6 +138,8 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[
         re.compile(r"(/password/reset/key/|/portal/preview/)[^\s?'\"<>]+"),
         rf"\1{REDACTED}",
     ),
+    (("passphrase for", "password for"), re.compile(_ASKED, re.I), rf"\1{REDACTED}"),
+    (("sshpass",), re.compile(_SSHPASS), rf"\1{REDACTED}"),
     (("--",), re.compile(_OPTION, re.I), rf"\1{REDACTED}"),
 )
 
@@ -135,7 +151,7 @@ def is_sensitive_key(key: str) -> bool:
         return True
     if name in _HARMLESS_NAMES or name.endswith(_HARMLESS_ENDS):
         return False
-    return any(word in name for word in _SECRET_WORDS)
+    return name.endswith(_SECRET_ENDS) or any(word in name for word in _SECRET_WORDS)
 
 
 def redact_text(text: str, limit: int = LOG_LIMITS.text) -> str:
@@ -222,4 +238,7 @@ def _redact_leaf(value: Any, limits: Limits) -> Any:
         return f"[{len(value)} bytes]"
     if isinstance(value, uuid.UUID | decimal.Decimal | datetime.timedelta):
         return str(value)
-    return redact_text(str(value), limits.text)
+    try:
+        return redact_text(str(value), limits.text)
+    except Exception as error:  # noqa: BLE001 - a row that can't be read now, say; the rest of the line must be told
+        return f"…[{type(value).__name__}: {type(error).__name__}]"

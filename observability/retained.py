@@ -1,37 +1,55 @@
 """The registry of what is kept for a time, then archived, then deleted (OPERATIONS §3).
 
-An app that owns records registers a :class:`Kind`; the runner and the search know no other way to them.
+An app that owns records registers a :class:`Kind`; the runner and the search know no other way to them. Most are
+:class:`observability.batches.InBatches`.
 """
 
 import datetime
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 
+from observability.archive import ArchiveStore, Manifest
+
+
+class RetentionRefused(Exception):
+    """A run would not be safe now; the text says why and what to do."""
+
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Records of one day that go into one archive together; ``name`` says which, and is the archive's.
+class Step:
+    """One thing that a run did or would do: ``archive`` records, ``remove`` hot ones, ``delete`` an archive.
 
-    ``first`` and ``last`` are times that enclose those of its lines, where they are known.
+    ``held`` is none: something that would be due stays, for the reason that ``note`` gives.
     """
 
+    kind: str
+    action: str
     name: str
     day: datetime.date
+    lines: int
     bytes: int = 0
-    first: str = ""
-    last: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """For how many days a kind is hot, and after how many its archive is deleted."""
+    """For how many days a kind is hot, and after how many its archive is deleted.
+
+    ``copied``: the archive is made while the records are still hot, not when they leave.
+    """
 
     hot: int
     delete: int
+    copied: bool = False
+
+    @property
+    def archived(self) -> int:
+        """For how many days an archive lies there."""
+        return self.delete - (0 if self.copied else self.hot)
 
 
 class Kind(ABC):
@@ -47,20 +65,41 @@ class Kind(ABC):
         """The periods of the setting NPANEL_RETENTION."""
         return Periods(*settings.NPANEL_RETENTION[self.name])
 
-    def prepare(self, today: datetime.date) -> None:  # noqa: B027 - most kinds have nothing to prepare
-        """Close what is still written to, such as today's file."""
+    @abstractmethod
+    def plan(self, store: ArchiveStore, now: datetime.datetime) -> Iterator[Step]:
+        """What :meth:`carry_out` would do, in its order; changes nothing."""
 
     @abstractmethod
-    def batches(self, before: datetime.date) -> Iterator[Batch]:
-        """What is hot of the days before ``before``, oldest first."""
+    def carry_out(self, store: ArchiveStore, now: datetime.datetime, begin: Callable[[str], None]) -> Iterator[Step]:
+        """Archive and delete what is due, and give each step when it is done; cut off anywhere, it can begin anew.
 
-    @abstractmethod
-    def lines(self, batch: Batch) -> Iterator[bytes]:
-        """A batch's lines, the same ones in the same order each time it is asked."""
+        Args:
+            begin: is told the name of an archive before it is worked on.
 
-    @abstractmethod
-    def remove(self, batch: Batch, lines: int) -> None:
-        """Remove a batch that is archived with ``lines`` lines; all of it or nothing."""
+        Raises:
+            RetentionRefused: it would not be safe now.
+            ArchiveError: an archive could not be written, or is not what was written; nothing hot went for it.
+        """
+
+    def is_run_here(self) -> bool:
+        """Whether the schedule of this process runs it."""
+        return True
+
+    def archives(self, store: ArchiveStore, broken: list[str] | None = None) -> Iterator[Manifest]:
+        """The archives of what is not hot any more.
+
+        Args:
+            broken: where to say which can't be read, instead of raising it.
+        """
+        return (manifest for manifest in store.manifests(self.name, broken) if not manifest.deleted_at)
+
+    def archived_lines(self, manifest: Manifest, store: ArchiveStore) -> Iterator[bytes]:
+        """An archive's lines as a reader of logs needs them.
+
+        Raises:
+            ArchiveLocked: this process has not the keys.
+        """
+        return store.lines(manifest.name)
 
     @abstractmethod
     def hot_lines(self, narrowed: Mapping[str, Any]) -> Iterator[bytes]:

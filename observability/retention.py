@@ -9,7 +9,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +18,22 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from observability.archive import ArchiveConflict, ArchiveError, ArchiveStore, Manifest
+from observability.archive import ArchiveError, ArchiveStore
 from observability.disk_use import use_of
 from observability.logging import get_logger
 from observability.models.retention import RetentionRun, RunState
 from observability.operations import RETENTION
-from observability.retained import Batch, Kind, kinds
+from observability.retained import Kind, RetentionRefused, kinds
 
 #: A kind is due again so long after its last run began.
 EVERY = datetime.timedelta(hours=20)
 #: A clock that is further ahead of the last run than this is not believed.
 BELIEVED_GAP = datetime.timedelta(days=3)
-_PARTS = 1_000
+_SAID = {"archive": "archived", "remove": "removed", "delete": "archive deleted", "held": "held"}
 
 log = get_logger(RETENTION)
 Reporter = Callable[[RetentionRun, Any], None]
 _reporters: list[Reporter] = []
-
-
-class RetentionRefused(Exception):
-    """A run would not be safe now; the text says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that a run would do."""
-
-    kind: str
-    action: str
-    name: str
-    day: datetime.date
-    lines: int
-    bytes: int
 
 
 def on_run(reporter: Reporter) -> None:
@@ -58,35 +42,22 @@ def on_run(reporter: Reporter) -> None:
         _reporters.append(reporter)
 
 
-def steps(kind: Kind, store: ArchiveStore, now: datetime.datetime) -> Iterator[Step]:
-    """What a run over ``kind`` would archive and delete, in its order; changes nothing."""
-    today = now.astimezone(datetime.UTC).date()
-    for batch in kind.batches(today - datetime.timedelta(days=kind.periods.hot)):
-        count = sum(1 for _line in kind.lines(batch))
-        yield Step(kind.name, "archive", batch.name, batch.day, count, batch.bytes)
-    for manifest in expired(kind, store, today):
-        yield Step(kind.name, "delete", manifest.name, _day(manifest), manifest.lines, manifest.stored_bytes)
-
-
-def expired(kind: Kind, store: ArchiveStore, today: datetime.date) -> Iterator[Manifest]:
-    """Archives past their day; what was archived late stays in the archive as long as what was not."""
-    archived_for = datetime.timedelta(days=kind.periods.delete - kind.periods.hot)
-    for manifest in list(store.manifests(kind.name)):
-        made = datetime.date.fromisoformat(manifest.created_at[:10])
-        if _day(manifest) + datetime.timedelta(days=kind.periods.delete) < today and made + archived_for < today:
-            yield manifest
-
-
 def run_due(actor: Any = None) -> None:
-    """Run every kind whose last run is long enough ago; what refuses or fails is logged, the others go on."""
+    """Run every kind that this process runs and whose last run is long enough ago."""
     for kind in kinds():
-        last = RetentionRun.objects.filter(kind=kind.name).first()
-        if last is not None and datetime.timedelta(0) <= timezone.now() - last.started_at < EVERY:
-            continue
-        try:
-            run(kind, actor=actor)
-        except (RetentionRefused, ArchiveError) as error:
-            log.error("retention did not run", kind=kind.name, status="failed", error_message=str(error))
+        if kind.is_run_here():
+            run_if_due(kind, actor=actor)
+
+
+def run_if_due(kind: Kind, *, actor: Any = None) -> None:
+    """Run a kind whose last run is long enough ago; what refuses or fails is logged, so that others go on."""
+    last = _last(kind)
+    if last is not None and datetime.timedelta(0) <= timezone.now() - last.started_at < EVERY:
+        return
+    try:
+        run(kind, actor=actor)
+    except (RetentionRefused, ArchiveError) as error:
+        log.error("retention did not run", kind=kind.name, status="failed", error_message=str(error))
 
 
 def run(kind: Kind, *, actor: Any = None, store: ArchiveStore | None = None, trust_clock: bool = False) -> RetentionRun:
@@ -100,8 +71,8 @@ def run(kind: Kind, *, actor: Any = None, store: ArchiveStore | None = None, tru
         RetentionRefused: another run is under way, or the clock can't be believed.
         ArchiveError: an archive could not be written, or is not what was written; nothing hot was removed for it.
     """
-    with _alone():
-        RetentionRun.objects.filter(state=RunState.RUNNING).update(
+    with _alone(kind):
+        RetentionRun.objects.filter(kind=kind.name, state=RunState.RUNNING).update(
             state=RunState.INTERRUPTED, finished_at=timezone.now()
         )
         _check_clock(kind, trust_clock)
@@ -119,46 +90,22 @@ def run(kind: Kind, *, actor: Any = None, store: ArchiveStore | None = None, tru
 
 
 def _carry_out(kind: Kind, store: ArchiveStore, row: RetentionRun) -> None:
-    today = row.started_at.astimezone(datetime.UTC).date()
-    kind.prepare(today)
-    for batch in kind.batches(today - datetime.timedelta(days=kind.periods.hot)):
-        _note(row, at=batch.name)
-        manifest = archive(kind, batch, store)
-        kind.remove(batch, manifest.lines)
-        counts = {"archived": F("archived") + 1, "lines": F("lines") + manifest.lines}
-        _note(row, **counts, bytes=F("bytes") + manifest.bytes)
-        log.info("archived", kind=kind.name, archive=manifest.name, lines=manifest.lines, status="success")
-    for manifest in expired(kind, store, today):
-        _note(row, at=manifest.name)
-        store.delete(manifest.name)
-        _note(row, deleted=F("deleted") + 1)
-        log.info("archive deleted", kind=kind.name, archive=manifest.name, lines=manifest.lines, status="success")
+    for step in kind.carry_out(store, row.started_at, lambda name: _note(row, at=name)):
+        if step.action == "archive":
+            counts = {"archived": F("archived") + 1, "lines": F("lines") + step.lines}
+            _note(row, **counts, bytes=F("bytes") + step.bytes)
+        elif step.action == "delete":
+            _note(row, deleted=F("deleted") + 1)
+        log.info(_SAID[step.action], kind=kind.name, archive=step.name, lines=step.lines, status="success")
 
 
-def archive(kind: Kind, batch: Batch, store: ArchiveStore) -> Manifest:
-    """Write a batch into its archive and read it back.
-
-    Records of a day that became free later than the others get an archive of their own beside the day's.
-
-    Raises:
-        ArchiveError: it could not be written, or an archive of that name is damaged.
-    """
-    facts = {"day": batch.day.isoformat()}
-    for part in range(1, _PARTS):
-        name = batch.name if part == 1 else f"{batch.name}.part{part}"
-        try:
-            return store.write(name, kind.lines(batch), kind=kind.name, first=batch.first, last=batch.last, facts=facts)
-        except ArchiveConflict:
-            continue
-    raise ArchiveError(f"There are {_PARTS} archives of {batch.name} already.")
-
-
-def _day(manifest: Manifest) -> datetime.date:
-    return datetime.date.fromisoformat(str(manifest.facts.get("day") or manifest.created_at[:10]))
+def _last(kind: Kind) -> RetentionRun | None:
+    """The run that was made last, whatever the clock said then."""
+    return RetentionRun.objects.filter(kind=kind.name).order_by("-pk").first()
 
 
 def _check_clock(kind: Kind, trust_clock: bool) -> None:
-    last = RetentionRun.objects.filter(kind=kind.name).first()
+    last = _last(kind)
     if last is None or trust_clock:
         return
     gap = timezone.now() - last.started_at
@@ -190,16 +137,19 @@ def _finish(row: RetentionRun, state: RunState, actor: Any, error: str = "") -> 
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Only one run at a time; the kernel lets the lock go when the process dies."""
-    path = Path(settings.NPANEL_RETENTION_LOCK)
+def _alone(kind: Kind) -> Iterator[None]:
+    """Only one run of a kind at a time; the kernel lets the lock go when the process dies.
+
+    A lock for each kind, because they may be run by accounts that can't open each other's files.
+    """
+    path = Path(f"{settings.NPANEL_RETENTION_LOCK}.{kind.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RetentionRefused("Another run of retention is under way.") from error
+            raise RetentionRefused(f"Another run of retention of {kind.name} is under way.") from error
         yield
     finally:
         os.close(descriptor)

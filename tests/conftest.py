@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import caches
@@ -10,6 +10,9 @@ from django.core.cache import caches
 from audit.testing import enable_test_flush
 from npanel.interfaces import interface_settings
 from tests.every_line import looked_at
+
+if TYPE_CHECKING:
+    from tests.unit.services.world import World
 
 enable_test_flush()
 
@@ -36,6 +39,16 @@ def customer_interface(settings: Any) -> None:
     settings.NPANEL_INTERFACE = "customer"
     for name, value in interface_settings("customer").items():
         setattr(settings, name, value)
+
+
+@pytest.fixture
+def world(db: None, monkeypatch: pytest.MonkeyPatch) -> "World":
+    """A panel with one bootstrapped server in memory."""
+    from hosting.operations import nodes
+    from tests.unit.services.world import new_world
+
+    monkeypatch.setattr(nodes, "opener", nodes.opener)  # new_world() sets it; this puts it back
+    return new_world()
 
 
 @pytest.fixture(autouse=True)

@@ -42,6 +42,8 @@ FAST_AND_FORGETFUL = (
     "--skip-log-bin",
     "--performance-schema=0",
 )
+#: What MariaDB does unless told otherwise, without the binary log.
+DURABLE = ("--innodb-buffer-pool-size=128M", "--skip-log-bin")
 
 
 class MariaDBError(RuntimeError):
@@ -67,8 +69,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def mariadb_server() -> Iterator[Server]:
+def mariadb_server(*, durable: bool = False) -> Iterator[Server]:
     """Start a server in a fresh directory, yield it, stop it by its pid and remove the directory.
+
+    Args:
+        durable: write to the disk as a server does that is to be kept, for measurements.
 
     Raises MariaDBError when the programs are not installed or the server does not come up.
     """
@@ -76,7 +81,7 @@ def mariadb_server() -> Iterator[Server]:
     try:
         base.chmod(0o755)
         data = _install(base)
-        process, server = _start(base, data)
+        process, server = _start(base, data, DURABLE if durable else FAST_AND_FORGETFUL)
         pid_file = _write_pid_file(process.pid, base)
         try:
             yield server
@@ -126,13 +131,13 @@ def _install(base: Path) -> Path:
     return data
 
 
-def _start(base: Path, data: Path) -> tuple[subprocess.Popen[bytes], Server]:
+def _start(base: Path, data: Path, options: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], Server]:
     """Start the server; another process may take the free port between our look and its bind, so try again."""
     password = secrets.token_urlsafe(18)
     init_file = _write_init_file(base, password)
     for attempt in range(1, PORT_ATTEMPTS + 1):
         port = _free_port()
-        process = _spawn(base, data, init_file, port)
+        process = _spawn(base, data, init_file, port, options)
         if _wait_until_ready(process, base / "socket"):
             return process, Server(process.pid, port, base / "socket", "npanel", password, "npanel")
         _stop(process)
@@ -167,7 +172,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _spawn(base: Path, data: Path, init_file: Path, port: int) -> subprocess.Popen[bytes]:
+def _spawn(base: Path, data: Path, init_file: Path, port: int, options: tuple[str, ...]) -> subprocess.Popen[bytes]:
     """Start mariadbd under setpriv(1), which also has the kernel end it should this process be killed."""
     argv = [_program("setpriv"), "--pdeathsig=KILL"]
     account = _account()
@@ -186,7 +191,7 @@ def _spawn(base: Path, data: Path, init_file: Path, port: int) -> subprocess.Pop
         "--skip-name-resolve",
         "--character-set-server=utf8mb4",
         "--max-connections=300",
-        *FAST_AND_FORGETFUL,
+        *options,
     ]
     with (base / "log").open("ab") as log:
         return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=base)

@@ -99,6 +99,7 @@ def take(address: str, pages: dict[str, str], only: list[str]) -> int:
                 for name, path in pages.items():
                     if only and not any(word in name for word in only):
                         continue
+                    page.set_extra_http_headers({"Accept-Language": "de" if name.endswith("-de") else "en"})
                     page.goto(address + path)
                     page.wait_for_load_state("networkidle") if "live" in name else page.wait_for_load_state()
                     for details in page.locator("details.change").all()[:2] if "plan" in name else []:

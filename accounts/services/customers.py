@@ -5,6 +5,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils.translation import gettext_lazy as _
 
+from accounts.belongings import keep_customer
 from accounts.models import Customer, Reseller
 from accounts.verbs import CUSTOMER_CREATE, CUSTOMER_DELETE
 from audit.actor import Actor
@@ -42,6 +43,7 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
         ValidationError: hosting services (also terminated ones) still name them.
     """
     target = Target.of(customer)
+    keep_customer(customer)
     try:
         customer.delete()
     except ProtectedError as error:

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts.belongings import keep
 from accounts.choices import MemberAccess, Role
 from accounts.interfaces import CUSTOMER, RESET_PATH, address
 from accounts.letters import send_later, write
@@ -85,6 +86,7 @@ def remove_member(*, actor: Actor, membership: Membership) -> None:
     membership = _locked(membership)
     _keep_an_owner(membership)
     user, customer = membership.user, membership.customer
+    keep(customer.pk, User._meta.label_lower, [user.pk])
     membership.delete()
     before = {"person": user.email, "access": str(membership.access)}
     record(verb=MEMBER_REMOVE, actor=actor, target=customer, outcome=Outcome.SUCCEEDED, before=before)

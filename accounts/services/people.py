@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts.belongings import keep_person
 from accounts.choices import Role
 from accounts.models import User
 from accounts.services.sessions import end_all_sessions, revoke_tokens
@@ -87,6 +88,7 @@ def delete_person(*, actor: Actor, user: User) -> None:
         raise ValidationError(_("This is the last administrator who may sign in. Make another one first."))
     target, before = Target.of(user), facts(user)
     end_all_sessions(actor=actor, user=user)
+    keep_person(user)
     user.delete()
     record(verb=USER_DELETE, actor=actor, target=target, outcome=Outcome.SUCCEEDED, before=before)
 

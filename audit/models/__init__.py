@@ -2,11 +2,12 @@
 
 from audit.models.append_only import AppendOnlyQuerySet as EventQuerySet
 from audit.models.event import Event, now_ms
-from audit.models.trail import Checkpoint, Erasure, LegalHold, Seal, Segment, SubjectKey, Verification
+from audit.models.trail import Checkpoint, Erasure, ErasureProof, LegalHold, Seal, Segment, SubjectKey, Verification
 
 __all__ = [
     "Checkpoint",
     "Erasure",
+    "ErasureProof",
     "Event",
     "EventQuerySet",
     "LegalHold",

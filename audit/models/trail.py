@@ -76,7 +76,11 @@ class Segment(AppendOnlyModel):
 
 
 class LegalHold(models.Model):
-    """Events that stay, hot and archived, until somebody releases them; an empty target means all of the time."""
+    """Events that stay, hot and archived, until somebody releases them; an empty target means all of the time.
+
+    ``is_whole``: the target is a customer, and what is theirs is held too, each thing by a row that names this one in
+    ``part_of``, also what they get later (hosting.services.holds). No foreign key: the record has none.
+    """
 
     target_type = models.CharField(_("target type"), max_length=64, blank=True, default="")
     target_id = models.CharField(_("target id"), max_length=64, blank=True, default="")
@@ -87,6 +91,9 @@ class LegalHold(models.Model):
     placed_at = models.DateTimeField(_("placed"), default=timezone.now)
     released_by = models.CharField(_("released by"), max_length=191, blank=True, default="")
     released_at = models.DateTimeField(_("released"), null=True, blank=True)
+    target_label = models.CharField(_("name"), max_length=255, blank=True, db_default="")
+    is_whole = models.BooleanField(_("with all that is theirs"), db_default=False)
+    part_of = models.BigIntegerField(_("part of"), null=True, blank=True)
 
     class Meta:
         default_permissions = ("view",)
@@ -96,11 +103,11 @@ class LegalHold(models.Model):
 
     def __str__(self) -> str:
         where = f"{self.target_type}:{self.target_id}" if self.target_type else "*"
-        return f"{where} {self.reason[:60]}"
+        return f"{where} {self.reason[:60]}"  # no name of a person: events copy this, and stay
 
 
 class Verification(models.Model):
-    """What a look at the record found: the chain's verifier or the doctor; served as metric and health."""
+    """What a look at the record found: the chain's verifier or the doctor; see :mod:`audit.looks` for what counts."""
 
     at = models.DateTimeField(_("time"), default=timezone.now)
     kind = models.CharField(_("kind"), max_length=16)
@@ -108,13 +115,15 @@ class Verification(models.Model):
     size = models.BigIntegerField(_("seals"), default=0)
     head_hash = models.CharField(_("head"), max_length=64, blank=True, default="")
     finding: Any = models.JSONField(_("finding"), null=True, blank=True)
+    key_id = models.CharField(_("key"), max_length=32, blank=True, default="")
+    signature = models.CharField(_("signature"), max_length=128, blank=True, default="")
 
     class Meta:
         default_permissions = ()
         verbose_name = _("audit verification")
         verbose_name_plural = _("audit verifications")
         ordering = ("-id",)
-        indexes = [models.Index(fields=["kind", "-id"], name="audit_verified")]
+        indexes = [models.Index(fields=["kind", "-at"], name="audit_looked")]
 
     def __str__(self) -> str:
         return f"{self.kind} {'sound' if self.ok else 'not sound'}"
@@ -148,3 +157,20 @@ class Erasure(AppendOnlyModel):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class ErasureProof(AppendOnlyModel):
+    """The sealer's signed word that the chain states an erasure at seal ``seq``; else blanked fields are damage."""
+
+    seq = models.BigIntegerField(_("number"), primary_key=True)
+    subject = models.CharField(_("subject"), max_length=96, db_index=True)
+    key_id = models.CharField(_("key"), max_length=32)
+    signature = models.CharField(_("signature"), max_length=128)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("proof of an erasure")
+        verbose_name_plural = _("proofs of erasures")
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.subject}"

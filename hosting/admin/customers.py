@@ -9,8 +9,9 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import actor_from_request
+from accounts.belongings import keep
 from accounts.console import FactsAdmin
-from accounts.models import Customer
+from accounts.models import Belonging, Customer
 from accounts.verbs import CUSTOMER_CHANGE
 from audit.actor import Actor
 from audit.verbs import Verb
@@ -77,6 +78,12 @@ class CustomerAdmin(ObjectAdmin, FactsAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """A former name still finds the customer's history."""
+        if "name" in form.changed_data:
+            keep(obj.pk, Belonging.NAME, [form.initial["name"]])
+        super().save_model(request, obj, form, change)
 
     def facts(self, request: HttpRequest, obj: Customer, tab: str) -> dict[str, Any]:
         actor = actor_from_request(request)

@@ -4,12 +4,16 @@ A window is 24 hours and ends on a full hour, so that what was counted of a past
 """
 
 import statistics
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet, Subquery
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -19,6 +23,7 @@ from accounts.verbs import SIGN_IN_FAILED
 from audit.actor import Actor
 from hosting import selectors
 from hosting.choices import DriftState, OperationState, ServiceState
+from hosting.models import Operation
 from hosting.numbers import decimal
 from hosting.templatetags.console import duration
 
@@ -30,6 +35,7 @@ _SAMPLE = 200
 #: Refused sign-ins are counted this far: who is attacked wants to know that, not the number.
 _REFUSED = 10_000
 _KEPT_S, _FRESH_S = 3_600, 60
+_MOMENTS = ("created_at", "started_at", "finished_at")
 
 
 @dataclass(frozen=True)
@@ -114,24 +120,65 @@ def _windows(actor: Actor, ends: list[datetime]) -> list[Window]:
     """The windows, of which only what is not known yet is counted."""
     keys = {f"console-window:{actor.role}:{end:%Y%m%d%H}": end for end in ends}
     known: dict[str, Window] = cache.get_many(keys)
-    for key, end in keys.items():
-        if key not in known:
-            known[key] = _window(actor, end)
-            cache.set(key, known[key], _FRESH_S if end == ends[-1] else _KEPT_S)
+    unknown = {key: end for key, end in keys.items() if key not in known}
+    for key, window in zip(unknown, _counted(actor, list(unknown.values())), strict=True):
+        known[key] = window
+        cache.set(key, window, _FRESH_S if keys[key] == ends[-1] else _KEPT_S)
     return [known[key] for key in keys]
 
 
-def _window(actor: Actor, end: datetime) -> Window:
-    span = (end - _DAY, end - timedelta(microseconds=1))
-    asked = selectors.operations(actor).filter(created_at__range=span)
-    times = asked.filter(state=OperationState.SUCCEEDED).values_list("started_at", "finished_at")[:_SAMPLE]
+def _counted(actor: Actor, ends: list[datetime]) -> list[Window]:
+    """What happened in the windows with these ends (oldest first): a statement for each question, not for each day."""
+    if not ends:
+        return []
+    span = _span(ends[0], ends[-1])
+    operations = selectors.operations(actor).select_related(None).order_by()
+    asked = operations.filter(created_at__range=span)
     refused = selectors.events(actor).filter(verb=SIGN_IN_FAILED.name, occurred_at__range=span)
-    return Window(
-        asked.order_by().count(),
-        asked.filter(state__in=UNWELL).order_by().count(),
-        tuple((finished - started).total_seconds() for started, finished in times if started and finished),
-        refused.order_by()[:_REFUSED].count(),
+    columns = (
+        _by_window(asked, "created_at", ends),
+        _by_window(asked.filter(state__in=UNWELL), "created_at", ends),
+        _times(operations.filter(state=OperationState.SUCCEEDED), ends),
+        _by_window(refused[: _REFUSED * len(ends)], "occurred_at", ends),
     )
+    return [Window(*row) for row in zip(*columns, strict=True)]
+
+
+def _span(first: datetime, last: datetime) -> tuple[datetime, datetime]:
+    """From the begin of the window that ends first to the end of the one that ends last."""
+    return first - _DAY, last - timedelta(microseconds=1)
+
+
+def _by_window(rows: QuerySet[Any], moment: str, ends: list[datetime]) -> list[int]:
+    """How many of the rows each window holds."""
+    counts = {
+        f"n{n}": Count("pk", filter=Q(**{f"{moment}__range": _span(end, end)})) for n, end in enumerate(ends)
+    }  # fmt: skip
+    found = rows.aggregate(**counts)
+    return [found[name] for name in counts]
+
+
+def _times(done: QuerySet[Operation], ends: list[datetime]) -> list[tuple[float, ...]]:
+    """How long the newest of each window took, in seconds."""
+    begins = _begins_of_samples(done, ends)
+    sampled = (Q(created_at__range=(begin, _span(end, end)[1])) for begin, end in zip(begins, ends, strict=True))
+    times: list[list[float]] = [[] for _end in ends]
+    for asked, started, finished in done.filter(reduce(or_, sampled)).values_list(*_MOMENTS):
+        if started and finished:
+            times[bisect_right(ends, asked)].append((finished - started).total_seconds())
+    return [tuple(seconds) for seconds in times]
+
+
+def _begins_of_samples(done: QuerySet[Operation], ends: list[datetime]) -> list[datetime]:
+    """When the oldest of each window's sample was asked for; the window's begin where all of it is the sample."""
+    spans = {f"n{n}": _span(end, end) for n, end in enumerate(ends)}
+    oldest = {
+        name: Subquery(newest.values("created_at")[_SAMPLE - 1 : _SAMPLE])
+        for name, span in spans.items()
+        for newest in [done.filter(created_at__range=span).order_by("-created_at")]
+    }
+    found: dict[str, datetime | None] = next(iter(done.annotate(**oldest).values(*oldest)[:1]), {})
+    return [found.get(name) or span[0] for name, span in spans.items()]
 
 
 def _services(actor: Actor, ends: list[datetime]) -> list[float]:

@@ -34,11 +34,13 @@ class ReportForm(AskForm):
     """The report, as it was."""
 
     reason = None  # type: ignore[assignment]
-    text = forms.CharField(label=_("Report"), max_length=60_000, required=False, widget=forms.Textarea)
+    text = forms.CharField(label=_("Report"), max_length=60_000, required=False, widget=forms.Textarea({"rows": 24}))
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["text"].initial = self.subject.report
+        self.fields["seen"].initial = incidents.digest(self.subject.report)
 
 
 def _acknowledge(actor: Actor, incident: Incident, data: dict[str, Any]) -> Incident:
@@ -54,7 +56,7 @@ def _resolve(actor: Actor, incident: Incident, data: dict[str, Any]) -> Incident
 
 
 def _report(actor: Actor, incident: Incident, data: dict[str, Any]) -> Incident:
-    return incidents.write_report(actor=actor, incident=incident, text=data["text"])
+    return incidents.write_report(actor=actor, incident=incident, text=data["text"], seen=data["seen"])
 
 
 ACKNOWLEDGE = Action(

@@ -119,12 +119,12 @@ class ObjectAdmin(ConsoleAdmin):
 
     def action_view(self, request: HttpRequest, action: Action, obj: Any) -> HttpResponse:
         """Ask (GET) or do (POST), with fresh proof where the action wants it."""
+        if not OperatorPolicy(request.user).may_act:  # before anybody is asked for proof
+            raise PermissionDenied
         answer = fresh_proof(self._ask_or_do) if action.fresh else self._ask_or_do
         return cast(HttpResponse, answer(request, action, obj))
 
     def _ask_or_do(self, request: HttpRequest, action: Action, obj: Any) -> HttpResponse:
-        if not OperatorPolicy(request.user).may_act:
-            raise PermissionDenied
         sent = {"data": request.POST, "files": request.FILES} if request.method == "POST" else {}
         form = action.form(**sent, subject=obj, initial=request.GET.dict() or None)
         if request.method == "POST" and form.is_valid():
@@ -177,8 +177,3 @@ def live_services(column: str) -> Coalesce:
 def open_drift() -> Coalesce:
     """How many differences are open on each node."""
     return counted(DriftItem.objects.filter(state=DriftState.OPEN), "node")
-
-
-def without_empty(data: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Only these values of a form, and only those that say something."""
-    return {name: data[name] for name in names if data.get(name) not in (None, "")}

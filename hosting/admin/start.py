@@ -19,6 +19,10 @@ from hosting.admin.nodes import SILENT_AFTER
 from hosting.choices import BulkState, DriftState, NodeState, OperationState, ServiceState
 from hosting.models import BulkRun, HostingPlan, Operation
 from hosting.translated import translated
+from observability.health import history
+from observability.health.base import Status
+from observability.health.runner import discover
+from observability.models import HealthPeriod
 from observability.models.incidents import Incident, IncidentState
 
 #: Lines of one sort; more are a link away.
@@ -72,15 +76,21 @@ def _newest_failed(actor: Actor) -> list[Operation]:
     return list(selectors.operations(actor).filter(pk__in=newest)) if newest else []
 
 
-def attention(actor: Actor) -> list[Line]:
-    """What needs somebody now, the worst first."""
+def attention(actor: Actor, unwell: Sequence[HealthPeriod]) -> list[Line]:
+    """What needs somebody now, the worst first.
+
+    Args:
+        unwell: what checks find down or degraded now.
+    """
     planned = (
         selectors.operations(actor).filter(state=OperationState.PLANNED).select_related("intent", "node", "service")
     )
     failed = _newest_failed(actor)
     waiting = selectors.bulk_runs(actor).filter(state=BulkState.WAITING)
+    incidents = _open_incidents(actor)
     return [
-        *_incidents(actor),
+        *(_incident(one) for one in incidents),
+        *_down(unwell, incidents),
         *(_failed(operation) for operation in failed),
         *_nodes(actor),
         *_out_of_sync(actor, failed),
@@ -143,32 +153,57 @@ def _service_step(actor: Actor) -> Step:
 
 def moving(actor: Actor) -> dict[str, Any]:
     """What changes while somebody looks at the start page."""
-    return {"lines": attention(actor), "running": list(running(actor))}
+    unwell = _unwell(actor)
+    return {"lines": attention(actor, unwell), "running": list(running(actor)), "unwell": unwell}
 
 
-def start_page(actor: Actor) -> dict[str, Any]:
-    """Everything the start page shows."""
+def start_page(actor: Actor, seen: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Everything the start page shows.
+
+    Args:
+        seen: what moves, where it has been looked up already.
+    """
+    moves = moving(actor) if seen is None else seen
     steps = first_steps(actor)
-    if steps:
-        return {"steps": steps, **moving(actor)}
-    return {"figures": figures(actor), **_grid(actor), **moving(actor)}
+    return {"steps": steps, **moves} if steps else {"figures": figures(actor), **_grid(actor, moves["unwell"]), **moves}
 
 
-def _grid(actor: Actor) -> dict[str, Any]:
+def _grid(actor: Actor, unwell: Sequence[HealthPeriod]) -> dict[str, Any]:
     """The nodes, those that need somebody first."""
     everyone = selectors.nodes(actor)
-    unwell = Case(When(_unhealthy(), then=0), default=1, output_field=IntegerField())
-    nodes: list[Any] = list(everyone.annotate(rank=unwell).order_by("rank", "name")[:NODES_SHOWN])
-    services = services_by_node(actor)
+    rank = Case(When(_unhealthy(), then=0), default=1, output_field=IntegerField())
+    nodes: list[Any] = list(everyone.annotate(rank=rank).order_by("rank", "name")[:NODES_SHOWN])
+    services, worst = services_by_node(actor), {row.node: row for row in unwell}
     for node in nodes:
-        node.service_count = services.get(node.pk, 0)
+        node.service_count, node.health = services.get(node.pk, 0), worst.get(node.name)
     return {"nodes": nodes, "node_count": everyone.count(), "silent_before": timezone.now() - SILENT_AFTER}
 
 
-def _incidents(actor: Actor) -> list[Line]:
+def _unwell(actor: Actor) -> list[HealthPeriod]:
+    """What checks find down or degraded now, the worst last."""
+    found = history.current() if selectors.sees_all(actor) else []
+    return sorted((row for row in found if row.status != Status.UP), key=lambda row: Status(row.status).severity)
+
+
+def _open_incidents(actor: Actor) -> list[Incident]:
     """What alerts say is wrong now, unacknowledged first."""
     found = selectors.incidents(actor).exclude(state=IncidentState.RESOLVED)
-    return [_incident(one) for one in found.order_by("-state", "-pk")[:SHOWN]]
+    return list(found.order_by("-state", "-pk")[:SHOWN])
+
+
+def _down(unwell: Sequence[HealthPeriod], incidents: Sequence[Incident]) -> list[Line]:
+    """What health checks say is down now, but what an incident tells already; degraded is for the page on health."""
+    told = {(incident.labels.get("check", ""), incident.node) for incident in incidents}
+    down = [row for row in unwell if row.status == Status.DOWN and (row.check_name, row.node) not in told]
+    return [_check(row) for row in down[:SHOWN]]
+
+
+def _check(row: HealthPeriod) -> Line:
+    known = discover().get(row.check_name)
+    title = str(known.title) if known else row.check_name
+    values = {"check": title, "node": row.node}
+    what = _("%(check)s of %(node)s: down") % values if row.node else _("%(check)s: down") % values
+    return Line("bad", "circle-x", what, row.summary, row.began_at, reverse("admin:health"), _("Open health"))
 
 
 def _incident(incident: Incident) -> Line:

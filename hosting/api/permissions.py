@@ -34,14 +34,6 @@ class MayUseApi(BasePermission):
         return True
 
 
-class Anybody(BasePermission):
-    """For the description of the API, which is no secret."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        """Always."""
-        return True
-
-
 def _check_interface(request: Request, token: ApiToken) -> None:
     if not is_unified(request) and not may_enter(token.user):
         raise PermissionDenied(

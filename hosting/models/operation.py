@@ -72,6 +72,7 @@ class Operation(models.Model):
             models.Index(fields=["target_key", "state"]),
             models.Index(fields=["target_key", "created_at"]),
             models.Index(fields=["created_at", "id"]),
+            models.Index(fields=["finished_at"]),
             models.Index(fields=["kind", "created_at"]),
             models.Index(fields=["target_label"]),
             models.Index(fields=["actor_login"]),

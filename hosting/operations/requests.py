@@ -17,6 +17,7 @@ from hosting.state import Ref
 from hosting.validators import kept_reason
 from hosting.verbs import OPERATION_VERBS
 from observability.context import current
+from observability.logging import bind_to_request
 
 
 def request_operation(
@@ -78,6 +79,8 @@ def request_operation(
         )
         transaction.on_commit(ring)
     note_request(operation)
+    if service is not None:
+        bind_to_request(tenant_id=str(service.customer_id))
     return operation
 
 

@@ -26,7 +26,7 @@ from hosting.state import Change, Package, Plan, Ref, Resource
 from hosting.texts import N_, Text
 from hosting.transactions import retried
 from observability.context import bind_trace
-from observability.logging import get_logger
+from observability.logging import bind_fields, get_logger
 from observability.tracing import own_span, span
 
 #: Seconds until the next try when a node can't be reached; after the last one the operation fails.
@@ -50,6 +50,7 @@ def carry_out(operation: Operation) -> None:
             trace_id=operation.trace_id, correlation_id=operation.correlation_id, request_id=operation.request_id
         ),
         own_span("task hosting.tasks.execute", "consumer", requested_id(operation)),
+        bind_fields(tenant_id=str(operation.service.customer_id) if operation.service else ""),
     ):
         try:
             failpoint("runner.claimed")

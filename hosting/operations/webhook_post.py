@@ -142,14 +142,16 @@ def _headers(letter: Letter, body: bytes) -> dict[str, str]:
 
 
 def _resolve(parts: SplitResult) -> str:
-    """One address of the host. All that the name stands for must be outside: half a trap is one as well.
+    found = socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM)
+    return pinned([str(entry[4][0]) for entry in found])
+
+
+def pinned(addresses: list[str]) -> str:
+    """The one to post to of a name's addresses. All that it stands for must be outside: half a trap is one as well.
 
     Raises:
         BadAddress: the name leads inside.
-        OSError: there is no such name.
     """
-    found = socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
         if not _is_outside(address):
             raise _bad(N_("The address leads into a private network."))

@@ -71,14 +71,6 @@ class NameAgain(PortalForm):
         return {}
 
 
-class ServiceChoice(forms.ModelChoiceField):
-    """Which of several hosting services something is for."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        main = next((domain.name for domain in obj.domains.all() if domain.is_primary), "")
-        return f"{main} ({obj.username})" if main else str(obj.username)
-
-
 class DomainForm(PortalForm):
     """The first step towards another domain: its name."""
 

@@ -2,12 +2,16 @@
 
 from django.db import transaction
 
+from accounts.belongings import keep
 from accounts.models import Customer, Reseller
 from accounts.services.customers import create_customer as _create
 from accounts.services.customers import delete_customer as _delete
 from audit.actor import Actor
+from hosting.belongings import SERVICE
 from hosting.choices import FINAL_STATES, ServiceState
 from hosting.errors import HostingError
+from hosting.models import Webhook
+from hosting.services.holds import extend_holds
 from hosting.services.limits import check_reseller_limit
 from hosting.services.sites import forget_terminated
 from hosting.services.validation import validated
@@ -48,6 +52,7 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
             code="customer_in_use",
             hint=N_("Delete those first; what they leave in the audit log stays."),
         )
+    extend_holds(actor=actor)  # what is theirs can't be told any more afterwards
     for service in customer.services.all():
         if service.archive_until is not None:
             raise HostingError(
@@ -66,6 +71,8 @@ def delete_customer(*, actor: Actor, customer: Customer) -> None:
                 hint=N_("Wait for it, or cancel it."),
             )
         forget_terminated(service)
+        keep(customer.pk, SERVICE, [service.pk])
         service.delete()
+    keep(customer.pk, Webhook._meta.label_lower, customer.webhooks.values_list("pk", flat=True))
     with validated():
         _delete(actor=actor, customer=customer)

@@ -1,5 +1,6 @@
 """Incidents: made and ended by alerts, acknowledged, noted, resolved and reported by people."""
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -99,7 +100,7 @@ def receive(*, actor: Actor, alert: Alert) -> Incident | None:
 
 def _open(actor: Actor, alert: Alert) -> Incident | None:
     last = Incident.objects.select_for_update().filter(fingerprint=alert.fingerprint).first()
-    if last is not None and (not last.is_resolved or last.started_at == alert.started_at):
+    if last is not None and _is_known(last, alert):
         return None
     if last is not None and last.ended_at is not None and alert.started_at - last.ended_at < _AGAIN:
         return _reopen(actor, last, alert)
@@ -111,6 +112,14 @@ def _open(actor: Actor, alert: Alert) -> Incident | None:
     )  # fmt: skip
     _record(verbs.INCIDENT_OPEN, actor, incident)
     return incident
+
+
+def _is_known(incident: Incident, alert: Alert) -> bool:
+    """Whether an alert is not news: it began before its incident, which it may have opened again, was over."""
+    ended = incident.ended_at
+    return (
+        not incident.is_resolved or incident.started_at == alert.started_at or bool(ended and ended > alert.started_at)
+    )
 
 
 def _reopen(actor: Actor, incident: Incident, alert: Alert) -> Incident:
@@ -180,13 +189,30 @@ def resolve(*, actor: Actor, incident: Incident, reason: str = "") -> Incident:
 
 
 @transaction.atomic
-def write_report(*, actor: Actor, incident: Incident, text: str) -> Incident:
-    """Replace the report."""
+def write_report(*, actor: Actor, incident: Incident, text: str, seen: str = "") -> Incident:
+    """Replace the report.
+
+    Args:
+        seen: the digest of the report that the new text began with; left out, whatever is there is replaced.
+
+    Raises:
+        HostingError: ``stale_report`` (somebody has changed it since).
+    """
     locked = _locked(incident)
+    if seen and seen != digest(locked.report):
+        raise HostingError(
+            N_("Somebody else has changed the report since you opened it."),
+            hint=N_("Keep your text, open the report again and put both together."), code="stale_report", field="text",
+        )  # fmt: skip
     before, locked.report = locked.report, text[:60_000]
     locked.save(update_fields=["report"])
     _record(verbs.INCIDENT_REPORT, actor, locked, before={"report": before}, after={"report": locked.report})
     return locked
+
+
+def digest(report: str) -> str:
+    """Tells one text of a report from another."""
+    return hashlib.sha256(report.encode()).hexdigest()
 
 
 def _locked(incident: Incident) -> Incident:

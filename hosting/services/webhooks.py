@@ -6,10 +6,12 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from accounts.belongings import keep
 from accounts.models import Customer, Reseller
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.models import Event
+from audit.reading import about
 from audit.record import Target, record
 from hosting.choices import DeliveryState, WebhookEvent
 from hosting.errors import HostingError
@@ -114,6 +116,8 @@ def delete_webhook(*, actor: Actor, webhook: Webhook) -> None:
     """
     row = reread(webhook, lock=True)
     target, before = Target.of(row), _shown(row)
+    if row.customer_id is not None:
+        keep(row.customer_id, target.type, [target.id])
     row.delete()
     record(verb=WEBHOOK_DELETE, actor=actor, target=target, outcome=Outcome.SUCCEEDED, before=before)
 
@@ -139,7 +143,7 @@ def resend_delivery(*, actor: Actor, delivery: WebhookDelivery) -> WebhookDelive
 
 def _check_resent(hook: Webhook) -> None:
     target, since = Target.of(hook), timezone.now() - timedelta(hours=1)
-    sent = Event.objects.filter(target_type=target.type, target_id=target.id, verb=WEBHOOK_RESEND.name)
+    sent = Event.objects.filter(about([target.id], target.type), verb=WEBHOOK_RESEND.name)
     if sent.filter(occurred_at__gt=since).count() >= MOST_RESENT:
         raise HostingError(
             N_("%(most)s deliveries were sent again within an hour.", most=MOST_RESENT),

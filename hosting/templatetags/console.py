@@ -55,6 +55,10 @@ _EMPTY = {
     "operation": ("activity", gettext_lazy("No operations yet. Whatever changes a node appears here.")),
     "bulkrun": ("list", gettext_lazy("No bulk runs yet. Tick services in their list to do the same for many.")),
     "driftitem": ("circle-check", gettext_lazy("No drift: every node that was scanned is as wanted.")),
+    "incident": (
+        "circle-check",
+        gettext_lazy("No incidents. Each alert that Alertmanager tells of becomes one: docs/how-to/monitor.md."),
+    ),
     "event": ("scroll-text", gettext_lazy("Nothing has been recorded yet.")),
 }
 

@@ -10,6 +10,6 @@ register = template.Library()
 
 
 @register.inclusion_tag("admin/npanel/runbook_beside.html")
-def runbook_beside(slug: str, heading: str) -> dict[str, Any]:
-    """The page of this slug, with a link to the page alone at a heading; nothing where there is none."""
-    return {"page": find_page(slug) if slug else None, "heading": heading}
+def runbook_beside(slug: str, heading: str, node: str = "") -> dict[str, Any]:
+    """The page of this slug about a node, with a link to the page alone at a heading; nothing where there is none."""
+    return {"page": find_page(slug, node) if slug else None, "heading": heading}

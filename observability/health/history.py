@@ -35,7 +35,7 @@ def remember(report: HealthReport) -> None:
     same, new = [], []
     for entry in report.reports:
         row = known.pop(_key(entry), None)
-        if row is not None and row.status == entry.result.status and now - row.seen_at < FRESH:
+        if row is not None and row.status == entry.result.status and _is_fresh(row, now):
             if now - row.seen_at >= REFRESH:
                 same.append(_tell(row, entry, now))
             continue
@@ -60,15 +60,20 @@ def _tell(row: HealthPeriod, entry: Report, now: datetime.datetime) -> HealthPer
 
 def _close(row: HealthPeriod, now: datetime.datetime) -> None:
     """It lasted until now, unless nobody looked for a while."""
-    until = now if now - row.seen_at < FRESH else row.seen_at
+    until = now if _is_fresh(row, now) else min(row.seen_at, now)
     HealthPeriod.objects.filter(pk=row.pk).update(open_key=None, seen_at=until)
 
 
 def _close_gone(rows: Iterable[HealthPeriod], now: datetime.datetime) -> None:
     """Checks and nodes that are no more say nothing now."""
-    gone = [row.pk for row in rows if now - row.seen_at >= FRESH]
-    if gone:
-        HealthPeriod.objects.filter(pk__in=gone).update(open_key=None)
+    for row in rows:
+        if not _is_fresh(row, now):
+            _close(row, now)
+
+
+def _is_fresh(row: HealthPeriod, now: datetime.datetime) -> bool:
+    """Whether somebody looked just now. What was seen in a time to come was seen before the clock was put back."""
+    return abs(now - row.seen_at) < FRESH
 
 
 def forget_old() -> int:
@@ -79,8 +84,9 @@ def forget_old() -> int:
 
 def current() -> list[HealthPeriod]:
     """What the checks say now, by node and check. Empty when nobody has looked lately."""
-    since = timezone.now() - FRESH
-    return list(HealthPeriod.objects.filter(seen_at__gte=since).exclude(open_key=None).order_by("node", "check_name"))
+    now = timezone.now()
+    seen = HealthPeriod.objects.filter(seen_at__gte=now - FRESH, seen_at__lt=now + FRESH)
+    return list(seen.exclude(open_key=None).order_by("node", "check_name"))
 
 
 def as_dict(rows: Sequence[HealthPeriod]) -> dict[str, Any]:

@@ -130,7 +130,13 @@ def open_drift() -> Mapping[str, int]:
 def alive_workers() -> list[Heartbeat]:
     """Workers whose last sign of life is recent."""
     since = timezone.now() - datetime.timedelta(seconds=_degraded_after())
-    return [beat for provider in _heartbeats for beat in provider() if beat.at > since]
+    return [beat for beat in _beats() if beat.at > since]
+
+
+def _beats() -> list[Heartbeat]:
+    """All signs of life, without those of a time to come: a clock that was put back must not keep the dead alive."""
+    latest = timezone.now() + datetime.timedelta(seconds=_degraded_after())
+    return [beat for provider in _heartbeats for beat in provider() if beat.at <= latest]
 
 
 def _degraded_after() -> float:
@@ -158,7 +164,7 @@ class HeartbeatAge:
 
 def heartbeat_age() -> HeartbeatAge | None:
     """The youngest heartbeat of all workers, or None when none has ever reported."""
-    beats = [beat for provider in _heartbeats for beat in provider()]
+    beats = _beats()
     if not beats:
         return None
     youngest = max(beats, key=lambda beat: beat.at)

@@ -40,10 +40,17 @@ TARGETS = {
     "auth.session_p95_ms": 100,
     "metrics.scrape_10k_ms": 100,
     "metrics.scrape_growth": 1.05,
+    "audit.bypasses_undetected": 0,
     "audit.cost_ratio": 1.1,
     "audit.seal_lag_s": 2.0,
     "audit.verify_1m_s": 60,
     "audit.verify_peak_mb": 64,
+    "audit.verify_peak_growth": 1.1,
+    "history.hot_s": 1.0,
+    "history.hot_missed": 0,
+    "history.console_s": 1.0,
+    "history.archive_missed": 0,
+    "history.archive_memory_growth": 1.2,
 }
 #: HestiaCP 1.10.3 on the same kind of machine (PERFORMANCE.md), where there is something to compare with.
 PEER = {
@@ -96,6 +103,12 @@ def _audit() -> Iterator[tuple[str, float]]:
     yield from audit.figures()
 
 
+def _history() -> Iterator[tuple[str, float]]:
+    from tests.bench import history
+
+    yield from history.figures()
+
+
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
     "panel100k": _panel100k,
@@ -104,6 +117,7 @@ GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "signin": _signin,
     "metrics": _metrics,
     "audit": _audit,
+    "history": _history,
 }
 
 

@@ -20,6 +20,8 @@ from tests.unit.accounts.doors import code
 OWNER = "owner@vault.test"
 SESSION = "operator's session"
 FACTOR = "/admin/account/second-factor/"
+#: Stands in the answer of the webhook's receiver, beside secrets of its own.
+RECEIVED = "received by billing:"
 
 
 @dataclass
@@ -78,7 +80,11 @@ class Planting:
     def program(self, operator: Operator) -> Iterator[None]:
         """A program adds a webhook with a token; by the end of the block it has been told of something, signed."""
         shown = self.panel.manage("token_create", operator.email, "billing", "--scope", "webhook:write").json
-        with _receiver() as (address, letters):
+        told, key = secrets.token_urlsafe(18), secrets.token_urlsafe(48)
+        frame = "-----{} OPENSSH PRIVATE KEY-----"
+        answer = f"{RECEIVED} password={told}\n{frame.format('BEGIN')}\n{key}\n{frame.format('END')}"
+        self.secret |= {"receiver's password": told, "receiver's SSH key": key}
+        with _receiver(answer) as (address, letters):
             bearer = {"Authorization": f"Bearer {shown['token']}"}
             body = {"url": address, "events": ["operation.finished"]}
             answer = requests.post(f"{self.url('admin')}/api/v1/webhooks", json=body, headers=bearer, timeout=60)
@@ -87,8 +93,13 @@ class Planting:
             self.secret |= {"api token": shown["token"], "webhook secret": secret}
             yield
             self.panel.wait(lambda: letters, "the webhook's first letter")
+            self.panel.wait(self._answered, "what the receiver said")
         signature, text = letters[0]
         assert signature == sign(secret, int(_found(r"t=(\d+)", signature)), text)
+
+    def _answered(self) -> bool:
+        kept = self.panel.rows("SELECT response_text FROM hosting_webhookdelivery")
+        return any(RECEIVED in row["response_text"] for row in kept)
 
 
 def _found(pattern: str, text: str) -> str:
@@ -98,16 +109,17 @@ def _found(pattern: str, text: str) -> str:
 
 
 @contextlib.contextmanager
-def _receiver() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """A server on loopback that takes webhooks: its address, and the signature and body of each that came."""
+def _receiver(said: str) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    """A server on loopback that takes webhooks and says so: its address, and signature and body of each that came."""
     letters: list[tuple[str, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             text = self.rfile.read(int(self.headers["Content-Length"]))
             letters.append((self.headers["NPanel-Signature"], text))
-            self.send_response(204)
+            self.send_response(200)
             self.end_headers()
+            self.wfile.write(said.encode())
 
         def log_message(self, format: str, *args: Any) -> None:
             """Tests need no access log."""

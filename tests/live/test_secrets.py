@@ -13,7 +13,7 @@ import requests
 
 from tests.live.front import Doors, panel_behind, variables
 from tests.live.panel import Account, Panel
-from tests.live.planting import SESSION, Planting
+from tests.live.planting import RECEIVED, SESSION, Planting
 
 pytestmark = pytest.mark.lab
 
@@ -121,7 +121,7 @@ def planted(panel: Panel) -> Iterator[dict[str, str]]:
 
 def test_no_secret_was_in_arguments_or_environments(planted: dict[str, str]) -> None:
     """The fixture has looked; this says that there was something to look for."""
-    assert len(set(planted.values())) == len(planted) == 17
+    assert len(set(planted.values())) == len(planted) == 19
     assert all(len(value) >= (8 if "recovery" in name else 16) for name, value in planted.items())
 
 
@@ -133,7 +133,8 @@ def stands_in(text: str, secret: str) -> bool:
 
 def test_no_secret_is_in_database_logs_metrics_or_the_nodes_journal(panel: Panel, planted: dict[str, str]) -> None:
     written = panel.everything_written()
-    for landmark in ("npanel_operations", "vault_main", "audit_event", "npanel-agent", "django_http_requests"):
+    landmarks = ("npanel_operations", "vault_main", "audit_event", "npanel-agent", "django_http_requests", RECEIVED)
+    for landmark in landmarks:
         assert landmark in written, f"nothing was searched: {landmark}"
     found = {name for name, value in planted.items() if stands_in(written, value)}
     assert found == {SESSION}, "a session's key is in the table of sessions, and nowhere else: see below"

@@ -17,7 +17,7 @@ READERS = (
     "scripts/setup.sh",
     "tests/lab/*.py",
 )
-_THROUGH_ENV = re.compile(r'\b(?:env\.)?(?:text|boolean|choice|words|number|path|secret)\(\s*"([A-Z_]+)"')
+_THROUGH_ENV = re.compile(r'\b(?:env\.)?(?:text|boolean|choice|words|number|path|(?:optional_)?secret)\(\s*"([A-Z_]+)"')
 _BY_NAME = re.compile(r'(?:environ(?:\.get)?[\[(]|getenv\(|default\()\s*"NPANEL_([A-Z_]+)"|\$\{NPANEL_([A-Z_]+)')
 _CONSTANT = re.compile(r'^[A-Z_]+ = "NPANEL_([A-Z_]+)"$', re.MULTILINE)
 

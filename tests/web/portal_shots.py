@@ -155,6 +155,10 @@ def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
         "database-delete": reverse("portal:database_delete", args=(database.pk,)),
         "password": reverse("portal:database_user_password", args=(user.pk,)),
         **{f"operation-{name}": reverse("portal:operation", args=(row.pk,)) for name, row in operations.items()},
+        **{
+            f"timeline-{name}": reverse("portal:operation_timeline", args=(operations[name].pk,))
+            for name in ("done", "failed")
+        },
     }
 
 

@@ -15,6 +15,7 @@ from hosting.models import HostingService, Node, Operation
 from hosting.names import host_name
 from hosting.operations.intents import open_intent
 from hosting.services.bulk import start_bulk
+from hosting.services.holds import hold_customer, place_hold, release_hold
 from hosting.state import Change, DaemonUnit, NodeFile, Package
 from hosting.verbs import NODE_ADD, OPERATION_VERBS
 from tests import factories, people
@@ -53,15 +54,22 @@ def fill() -> dict[str, str]:
     shots_performance.performance()
     drift = rows.drift(services[3])
     rows.drift(services[4])
+    incident = shots_incident.incident()
     return {
         "start": "/admin/",
         "health": reverse("admin:health"),
         "performance": reverse("admin:performance"),
-        "incident": shots_incident.incident(),
+        "incident": incident,
+        "incident-de": incident,
+        "incident-report-de": incident.replace("change", "report"),
         "incidents": reverse("admin:observability_incident_changelist"),
+        "incidents-de": reverse("admin:observability_incident_changelist"),
         "palette": "/admin/hosting/hostingservice/",
         "search": reverse("admin:search"),
         "timeline": reverse("admin:timeline", args=(_told().trace_id,)),
+        "kept": reverse("admin:kept"),
+        "runbook": reverse("admin:runbook"),
+        "runbook-page": reverse("admin:runbook_page", args=("disk-full",)),
         "search-found": reverse("admin:search") + "?q=b",
         "search-nothing": reverse("admin:search") + "?q=quark",
         "services": reverse("admin:hosting_hostingservice_changelist"),
@@ -96,6 +104,9 @@ def fill() -> dict[str, str]:
         **_governed(services, actor),
         "drift": reverse("admin:hosting_driftitem_changelist"),
         "drift-item": address_of(drift),
+        "holds": reverse("admin:audit_legalhold_changelist"),
+        "hold": _hold(services[0], actor),
+        "hold-new": reverse("admin:audit_legalhold_add"),
         "audit": reverse("admin:audit_event_changelist"),
         "audit-event": reverse("admin:audit_event_changelist") + "1/change/",
         "people": reverse("admin:accounts_user_changelist"),
@@ -105,6 +116,14 @@ def fill() -> dict[str, str]:
         "password": reverse("account_change_password"),
         "security": reverse("account_security"),
     }
+
+
+def _hold(service: HostingService, actor: Actor) -> str:
+    """A hold in force on a customer, beside one that was released."""
+    over = place_hold(actor=actor, reason="Tax audit of 2024", target="service:42")
+    release_hold(actor=actor, hold=over, reason="Audit closed")
+    (hold,) = hold_customer(actor=actor, name=service.customer.name, reason="Case 12 at the district court")
+    return address_of(hold)
 
 
 def _governed(services: list[HostingService], actor: Actor) -> dict[str, str]:
@@ -215,9 +234,13 @@ def _running(service: HostingService) -> Operation:
 
 
 def _failed(service: HostingService, state: str, error: dict[str, object]) -> Operation:
+    at = timezone.now() - timedelta(minutes=37)
+    ran = [
+        {**command, "at": (at + timedelta(milliseconds=240 + 90 * n)).isoformat()}
+        for n, command in enumerate(_COMMANDS)
+    ]
     return rows.operation(
-        service, state=state, begun=4, error=error, kind=OperationKind.APPLY, at=timezone.now() - timedelta(minutes=37),
-        commands=_COMMANDS,
+        service, state=state, begun=4, error=error, kind=OperationKind.APPLY, at=at, commands=ran
     )  # fmt: skip
 
 

@@ -9,12 +9,12 @@ from audit.actor import Actor
 from hosting.services import incidents
 
 
-def incident() -> str:
+def incident(fingerprint: str = "0123456789abcdef") -> str:
     """Make it; give the address of its page."""
     began = timezone.now() - timedelta(minutes=36)
     actor = Actor.system("alertmanager")
     made = incidents.receive(actor=actor, alert=incidents.read_alert({
-        "status": "firing", "fingerprint": "0123456789abcdef", "startsAt": began.isoformat(),
+        "status": "firing", "fingerprint": fingerprint, "startsAt": began.isoformat(),
         "labels": {"alertname": "NodeDown", "severity": "page", "node": "web-2", "check": "ssh",
                    "instance": "panel-1.internal.example:2089", "job": "npanel"},
         "annotations": {

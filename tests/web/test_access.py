@@ -27,8 +27,9 @@ from hosting.models import (
 )
 from hosting.services.bulk import start_bulk
 from hosting.verbs import NODE_ADD
+from observability.models import Incident
 from tests import people
-from tests.web import rows
+from tests.web import rows, shots_incident
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +48,10 @@ OPEN = {
 }
 #: One's own account pages: everybody who belongs on the interface has them, and changes there are one's own.
 OWN = "/admin/account/"
-MODELS = (BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Node, Operation)
+MODELS = (
+    BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Incident, Node,
+    Operation,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -57,6 +61,7 @@ def addresses() -> list[str]:
     rows.database(service, "shop")
     operation = rows.operation(service, state=OperationState.PLANNED)
     rows.drift(service)
+    shots_incident.incident()
     me = people.admin()
     start_bulk(actor=people.operator(), kind=OperationKind.DELETE, services=[service])
     event = record(verb=NODE_ADD, actor=people.operator(), target=service.node, outcome=Outcome.SUCCEEDED)

@@ -114,3 +114,11 @@ def test_each_language_has_its_own(service: HostingService) -> None:
     assert shown()["Operations a day"][0] == "0.6" and shown()["Time of an operation"][0] == "1.5 s"
     with translation.override("de"):
         assert shown()["Vorgänge pro Tag"][0] == "0,6" and shown()["Dauer eines Vorgangs"][0] == "1,5 s"
+
+
+def test_a_windows_times_are_those_of_its_newest(service: HostingService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are more than a sample holds, the older ones are left out, in each window for itself."""
+    monkeypatch.setattr("hosting.admin.figures._SAMPLE", 2)
+    for days, seconds in ((1.30, 90), (1.20, 3), (1.10, 5), (4.3, 90), (4.2, 4), (4.1, 4)):
+        operation(service, days, seconds)
+    assert shown()["Time of an operation"][0] == "4.0 s"

@@ -1,6 +1,5 @@
 """Confirming and bulk runs in the console, as the person who asked, a colleague and a stranger see them."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,23 +10,15 @@ from accounts.choices import Role
 from accounts.models import User
 from hosting.choices import BulkState, OperationKind, OperationState, ServiceState
 from hosting.models import BulkRun, HostingService, Intent, Operation
-from hosting.operations import nodes
 from hosting.services import bulk
 from hosting.services.intents import expire_intents
 from tests.people import operator
-from tests.unit.services.world import World, new_world
+from tests.unit.services.world import World
 from tests.web.conftest import signed_in
 from tests.web.pages import act, words
 
 pytestmark = pytest.mark.django_db
 SERVICES = "/admin/hosting/hostingservice/"
-
-
-@pytest.fixture
-def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A panel with one bootstrapped server in memory."""
-    monkeypatch.setattr(nodes, "opener", nodes.opener)
-    yield new_world()
 
 
 @pytest.fixture

@@ -1,17 +1,20 @@
 """Alerts become incidents, and people deal with them in the console."""
 
 import json
+import re
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
 from audit.models import Event
 from observability.models import HealthPeriod, Incident
 from tests import factories, people
+from tests.unit.audit.refusal import events_refused, table_away
 from tests.web.pages import words
 from tests.web.portal import signed_in
 
@@ -65,6 +68,31 @@ def test_an_alert_opens_one_incident_and_ends_it() -> None:
     assert told == [f"incident.{verb}" for verb in ("open", "resolve", "reopen", "resolve", "open")]
 
 
+def test_what_a_person_resolved_stays_resolved_while_it_burns(admin_client: Client) -> None:
+    """Also where the same incident had been opened again; what begins afterwards is news."""
+    now = timezone.now()
+    tell(alert(start=(now - timedelta(minutes=20)).isoformat()))
+    tell(alert("resolved") | {"endsAt": (now - timedelta(minutes=15)).isoformat()})
+    again = alert(start=(now - timedelta(minutes=10)).isoformat())
+    tell(again)
+    incident = Incident.objects.get()
+    admin_client.post(f"/admin/observability/incident/{incident.pk}/resolve/", {"reason": "known"})
+    tell(again)
+    incident.refresh_from_db()
+    assert incident.state == "resolved"
+    tell(alert(start=(timezone.now() + timedelta(minutes=1)).isoformat()))
+    incident.refresh_from_db()
+    assert incident.state == "open"
+
+
+def test_a_storm_of_alerts_is_heard_and_guesses_are_bounded() -> None:
+    """A node's fall tells many groups at once; who has no token may not try for ever."""
+    assert {tell(alert()) for _ in range(130)} == {200}
+    answers = [tell(alert(), token="a guess") for _ in range(130)]
+    assert answers[0] == 401 and answers[-1] == 429
+    assert tell(alert()) == 200
+
+
 def test_only_alertmanager_is_heard(settings: Any) -> None:
     """Another token, no token set, and what is no list of alerts."""
     assert tell(alert(), token="another") == 401
@@ -83,14 +111,14 @@ def test_labels_are_bounded_and_never_believed() -> None:
     assert max(len(value) for value in incident.labels.values()) <= 200
 
 
-def test_without_a_database_alertmanager_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """503, so that nothing is lost."""
-
-    def gone(*args: Any, **kwargs: Any) -> Any:
-        raise DatabaseError("gone away")
-
-    monkeypatch.setattr("hosting.services.incidents._open", gone)
-    assert tell(alert()) == 503
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fault", [events_refused, partial(table_away, "observability_incident")])
+def test_what_the_database_refuses_alertmanager_tells_again(fault: Callable[[], Any]) -> None:
+    """503, so that nothing is lost; and nothing is half there."""
+    with fault():
+        assert tell(alert()) == 503
+    assert not Incident.objects.exists() and not Event.objects.exists()
+    assert tell(alert()) == 200 and Incident.objects.exists()
 
 
 def test_an_operator_deals_with_an_incident(admin_client: Client) -> None:
@@ -110,6 +138,17 @@ def test_an_operator_deals_with_an_incident(admin_client: Client) -> None:
     assert "web1" in words(admin_client.get("/admin/observability/incident/"))
     verbs = set(Event.objects.filter(actor_type="user").values_list("verb", flat=True))
     assert verbs >= {f"incident.{verb}" for verb in ("acknowledge", "note", "report", "resolve")}
+
+
+def test_two_who_write_the_report_do_not_lose_each_others_words(admin_client: Client) -> None:
+    """The second is told, and keeps the text that was typed."""
+    tell(alert())
+    page = f"/admin/observability/incident/{Incident.objects.get().pk}/report/"
+    (seen,) = re.findall(r'name="seen" value="(\w{64})"', admin_client.get(page).content.decode())
+    admin_client.post(page, {"text": "The first one's", "seen": seen})
+    answer = admin_client.post(page, {"text": "The second one's", "seen": seen})
+    assert "Somebody else has changed the report" in words(answer) and "The second one" in words(answer)
+    assert Incident.objects.get().report == "The first one's"
 
 
 def test_support_reads_and_strangers_do_not(support_client: Client, stranger_client: Client) -> None:
@@ -137,6 +176,15 @@ def test_the_page_shows_runbook_and_what_ran_around_it() -> None:
     assert f"/admin/timeline/{ran.trace_id}/" in page and "/admin/performance/" in page
     assert "Runbook: Node down" in said and "manage.py health --node" in page and 'id="symptoms"' in page
     assert "&lt;b&gt;bold" in page and "<script>does" not in page
+
+
+@pytest.mark.parametrize(("node", "shown"), [("fra-web-2", "fra-web-2"), ("x; reboot", "web1"), ("", "web1")])
+def test_the_commands_beside_an_incident_are_about_its_node(admin_client: Client, node: str, shown: str) -> None:
+    """They can be pasted as they stand; what is no name stands in none of them."""
+    assert tell(alert(node=node)) == 200
+    page = admin_client.get(f"/admin/observability/incident/{Incident.objects.get().pk}/change/").content.decode()
+    assert f"export NODE={shown}<" in page
+    assert "export NODE=web1<" in admin_client.get("/admin/runbook/node-down/").content.decode()
 
 
 def test_an_incident_without_a_runbook_page_has_none_beside_it() -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from audit.models import Event
 from hosting.choices import OperationState
 from hosting.models import HostingService, Node
+from observability.models import HealthPeriod, Incident
 from tests import factories
 from tests.web import rows
 from tests.web.pages import words
@@ -41,6 +43,27 @@ def test_the_start_page_names_what_needs_somebody(admin_client: Client, service:
         assert line in text
     rows.operation(other, state=OperationState.SUCCEEDED, at=failed.created_at.replace(year=failed.created_at.year + 1))
     assert "Create service: failed" not in words(admin_client.get("/admin/"))
+
+
+def test_the_start_page_names_what_health_checks_find_down(admin_client: Client, service: HostingService) -> None:
+    """A line for each that no incident tells already, and the node's tile says it; degraded is for the health page."""
+    says = {"began_at": timezone.now(), "seen_at": timezone.now()}
+    for check, status in (("daemons", "down"), ("dns", "degraded"), ("ssh", "up")):
+        HealthPeriod.objects.create(
+            check_name=check, node="web-1", status=status, summary=f"{check} says", open_key=f"{check}|web-1", **says
+        )
+    page = admin_client.get("/admin/")
+    assert "Hosting daemons of web-1: down daemons says" in words(page)
+    assert "dns says" not in words(page) and "ssh says" not in words(page)
+    assert re.search(r'class="node tone-bad"[^>]*>.*?<span class="node-state">Down<', page.content.decode())
+    Incident.objects.create(
+        alert="X", severity="page", summary="nginx stopped", node="web-1", started_at=timezone.now(),
+        labels={"check": "daemons"},
+    )  # fmt: skip
+    text = words(admin_client.get("/admin/"))
+    assert "nginx stopped" in text and "daemons says" not in text
+    HealthPeriod.objects.filter(check_name="daemons").delete()
+    assert 'class="node tone-warn"' in admin_client.get("/admin/").content.decode()
 
 
 def test_live_parts_answer_only_what_changed(admin_client: Client, service: HostingService) -> None:

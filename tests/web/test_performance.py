@@ -49,7 +49,7 @@ def test_without_samples_it_says_so(client: Client) -> None:
     said = words(client.get(PAGE))
     assert "Nothing was measured in the last 24 hours" in said
     assert "Too little is known yet" in said
-    assert "No operation has finished in the last 24 hours" in said
+    assert "No operation has ended between two samples of the last 24 hours" in said
 
 
 def test_a_level_disk_has_no_trend(client: Client) -> None:

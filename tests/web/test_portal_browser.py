@@ -1,7 +1,7 @@
 """The portal in a real browser: a customer's first hour with and without scripts, widths, accessibility, policy."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,10 @@ from django.urls import reverse
 
 from accounts.models import User
 from hosting.models import DnsRecord, Domain, HostingService
-from hosting.operations import nodes
 from hosting.portal import fetching
 from tests import factories, people
 from tests.unit.portal.name_server import name_server
-from tests.unit.services.world import World, new_world
+from tests.unit.services.world import World
 from tests.web import rows
 from tests.web.portal import account, cookie_for, site, worker
 from tests.web.portal_shots import fill
@@ -43,13 +42,6 @@ TRIES_ALL = b"""<!DOCTYPE html><html><body><p>a bakery</p><script>
   say("tried all");
 })();
 </script></body></html>"""
-
-
-@pytest.fixture
-def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A panel with one bootstrapped server in memory, and a worker that carries out what is asked for."""
-    monkeypatch.setattr(nodes, "opener", nodes.opener)
-    yield new_world()
 
 
 def enter(view: Any, person: User, path: str) -> Any:

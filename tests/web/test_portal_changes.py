@@ -1,6 +1,5 @@
 """Changes in the portal: form, plan, approval, outcome, undo; and what is said when something is wrong."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,21 +9,13 @@ from django.urls import reverse
 from accounts.choices import MemberAccess
 from hosting.choices import OperationKind, OperationState, Phase
 from hosting.models import Database, DatabaseUser, DnsRecord, Domain, HostingService, Operation
-from hosting.operations import nodes
 from tests import factories, people
-from tests.unit.services.world import World, new_world
+from tests.unit.services.world import World
 from tests.web import rows
 from tests.web.pages import words
 from tests.web.portal import account, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer_interface")]
-
-
-@pytest.fixture
-def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A panel with one bootstrapped server in memory."""
-    monkeypatch.setattr(nodes, "opener", nodes.opener)
-    yield new_world()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A reseller deletes a service: prepared, looked at, confirmed, restorable; what others see of it, and what expires."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,21 +13,13 @@ from audit.actor import Actor
 from hosting.choices import IntentState, OperationKind, OperationState, ServiceState
 from hosting.intent_cookie import COOKIE
 from hosting.models import HostingService, Intent, Operation
-from hosting.operations import nodes
 from hosting.services.intents import expire_intents
 from tests import factories, people
-from tests.unit.services.world import World, new_world
+from tests.unit.services.world import World
 from tests.web.pages import words
 from tests.web.portal import signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer_interface")]
-
-
-@pytest.fixture
-def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A panel with one bootstrapped server in memory."""
-    monkeypatch.setattr(nodes, "opener", nodes.opener)
-    yield new_world()
 
 
 @pytest.fixture

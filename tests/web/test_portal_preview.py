@@ -1,9 +1,10 @@
 """The preview of a site: fetched from its node, never a part of the portal."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from hosting.portal import budget, domains, fetching, preview
+from hosting.portal import domains, fetching, preview
+from hosting.portal.budget import take
 from observability.redaction import redact
 from tests.web import rows
 from tests.web.pages import words
@@ -29,6 +31,7 @@ class _Site(BaseHTTPRequestHandler):
     """A customer's site that tries what it should not."""
 
     asked: list[tuple[str, str, dict[str, str]]] = []
+    close: Callable[[], None]
 
     def do_GET(self) -> None:
         """Answer by path."""
@@ -54,7 +57,7 @@ _ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
     "/inside": (302, {"Location": "http://anna.example/more?x=1"}, b""),
     "/outside": (302, {"Location": "http://169.254.169.254/latest/"}, b""),
     "/odd": (200, {"Content-Type": "text/html; charset=utf-8\tx, <script>"}, b"odd"),
-    "/large": (200, _HTML, b"x" * 3000),
+    "/large": (200, _HTML, b"x" * (fetching.LIMIT + 1)),
 }
 
 
@@ -65,9 +68,11 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Site]]:
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     monkeypatch.setattr(fetching, "PORT", server.server_port)
     _Site.asked = []
-    yield _Site
-    server.shutdown()
-    server.server_close()
+    with ExitStack() as end:
+        end.callback(server.server_close)
+        end.callback(server.shutdown)
+        _Site.close = staticmethod(end.close)
+        yield _Site
 
 
 @pytest.fixture
@@ -156,17 +161,17 @@ def test_the_address_ends(anna: Account, monkeypatch: pytest.MonkeyPatch) -> Non
     assert in_frame(start).status_code == 403
     anna.domain.claim()
     anna.domain.save()
-    monkeypatch.setattr(preview, "VALID_S", -1)
+    later = time.time() + preview.VALID_S + 1
+    monkeypatch.setattr(time, "time", lambda: later)
     ended = in_frame(start)
     assert ended.status_code == 403 and "This preview has ended" in words(ended)
 
 
-def test_limits(anna: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits(anna: Account, site: type[_Site]) -> None:
     """A page that is too large, or a server that does not answer, is said so in a sentence."""
     start = address_of_frame(anna)
-    monkeypatch.setattr(fetching, "LIMIT", 1000)
     assert "too large" in words(in_frame(f"{start}large"))
-    monkeypatch.setattr(fetching, "PORT", 9)
+    site.close()
     silent = in_frame(start)
     assert silent.status_code == 502 and "did not answer" in words(silent)
 
@@ -191,11 +196,12 @@ def test_each_person_has_a_budget(anna: Account, monkeypatch: pytest.MonkeyPatch
     """Too many looks or look-ups within a minute are 429, in words; a colleague's budget is their own."""
     cache.clear()
     client, look = signed_in(anna.person()), reverse("portal:domain_status", args=(anna.domain.pk,))
-    monkeypatch.setattr(budget, "time", SimpleNamespace(time=lambda: 0))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
     asked = [client.get(reverse("portal:preview", args=(anna.domain.pk,))) for _number in range(preview.LOOKS + 1)]
     assert [answer.status_code for answer in asked] == [200] * preview.LOOKS + [429]
     assert "try again in a minute" in words(asked[-1]) and asked[-1]["Retry-After"] == "60"
-    cache.set(f"npanel.portal.look-up.{anna.person().pk}.0", domains.LOOKS)
+    cache.set(f"npanel.portal.look-up.{anna.person().pk}.{int(now) // 60}", domains.LOOKS)
     part = client.get(look, headers={"hx-request": "true"})
     assert part.status_code == 429 and b"<html" not in part.content and "try again" in words(part)
     page = client.get(reverse("portal:domain", args=(anna.domain.pk,)) + "?look=1")
@@ -208,22 +214,25 @@ def test_each_person_has_a_budget(anna: Account, monkeypatch: pytest.MonkeyPatch
 def test_files_have_a_budget_too(anna: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has the address can't have the site fetched without end."""
     start = address_of_frame(anna)
-    monkeypatch.setattr(preview, "FILES", 2)
-    monkeypatch.setattr(budget, "time", SimpleNamespace(time=lambda: 0))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
     cache.clear()
+    assert all(take("preview-files", anna.person().pk, preview.FILES) for _number in range(preview.FILES - 2))
     assert [in_frame(f"{start}style.css").status_code for _number in range(3)] == [200, 200, 429]
 
 
-def test_slow_sites_do_not_take_all_threads(anna: Account, site: type[_Site], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_sites_do_not_take_all_threads(anna: Account, site: type[_Site], settings: Any) -> None:
     """While as many are fetched as may be, the next is told so at once, and none is asked of the node."""
-    start, place = address_of_frame(anna), threading.BoundedSemaphore(1)
-    monkeypatch.setattr(preview, "_fetching", place)
-    with place:
+    start = address_of_frame(anna)
+    with ExitStack() as all_places:
+        for _number in range(settings.NPANEL_PREVIEWS_AT_ONCE):
+            all_places.enter_context(preview._fetching)
         busy = in_frame(start)
     assert busy.status_code == 503 and "Try again in a moment" in words(busy) and site.asked == []
     assert in_frame(start).status_code == 200  # and it gives its place back, also after a failure:
-    monkeypatch.setattr(fetching, "PORT", 9)
-    assert [in_frame(start).status_code for _number in range(2)] == [502, 502]
+    site.close()
+    tries = settings.NPANEL_PREVIEWS_AT_ONCE + 1
+    assert [in_frame(start).status_code for _number in range(tries)] == [502] * tries
 
 
 def test_the_address_is_in_no_log(anna: Account, caplog: Any) -> None:

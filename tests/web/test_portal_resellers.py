@@ -1,7 +1,5 @@
 """A reseller's pages: customers, services on a node that is chosen by itself, plans, and the terms."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -10,22 +8,14 @@ from accounts.models import Customer, Reseller
 from hosting.choices import NodeState, OperationState, ServiceState
 from hosting.errors import HostingError
 from hosting.models import HostingPlan, HostingService, Operation
-from hosting.operations import nodes
 from hosting.services import sites
 from hosting.services.placement import choose_node
 from tests import factories, people
-from tests.unit.services.world import World, new_world
+from tests.unit.services.world import World
 from tests.web.pages import words
 from tests.web.portal import signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer_interface")]
-
-
-@pytest.fixture
-def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A panel with one bootstrapped server in memory."""
-    monkeypatch.setattr(nodes, "opener", nodes.opener)
-    yield new_world()
 
 
 @pytest.fixture

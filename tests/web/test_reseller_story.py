@@ -1,17 +1,16 @@
 """A reseller in a real browser, from the first sign-in to a customer's owner who comes in; and what stays unseen."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from accounts.models import Customer, Membership, Reseller
 from hosting.models import HostingPlan, HostingService
-from hosting.operations import nodes
 from tests import factories, people
 from tests.unit.accounts.doors import letters
-from tests.unit.services.world import World, new_world
+from tests.unit.services.world import World
 from tests.web.portal import worker
 
 pytestmark = [
@@ -20,13 +19,6 @@ pytestmark = [
     pytest.mark.usefixtures("customer_interface"),
 ]
 OWNER, CHOSEN = "anna@bakery.example", "muffins at five o'clock"
-
-
-@pytest.fixture
-def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A panel with one bootstrapped server in memory."""
-    monkeypatch.setattr(nodes, "opener", nodes.opener)
-    yield new_world()
 
 
 @pytest.fixture

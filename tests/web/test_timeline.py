@@ -97,6 +97,26 @@ def test_the_console_tells_it_all(failed: Operation) -> None:
     assert text.index("POST /admin/x/ 302") < text.index("nginx -t") < text.index("nginx refused it")
 
 
+def test_programs_get_the_same_as_json(failed: Operation) -> None:
+    """One click from the story: every moment with what it is told from."""
+    url = reverse("admin:timeline", args=(failed.trace_id,))
+    page = signed_in(people.admin()).get(url)
+    assert 'href="?as=json"' in page.content.decode()
+    told = signed_in(people.admin()).get(url + "?as=json").json()
+    (command,) = [moment for moment in told["moments"] if moment["what"] == "nginx -t"]
+    assert (told["id"], command["exit"], command["failed"]) == (failed.trace_id, 1, True)
+    assert f"operation:{failed.pk}" in {moment["about"] for moment in told["moments"]}
+    assert signed_in(people.stranger()).get(url + "?as=json").status_code in (302, 403)
+
+
+def test_a_status_that_was_asked_for_is_no_failure(failed: Operation) -> None:
+    """An operation that succeeded has commands that ended with another status than 0, and none that failed."""
+    Operation.objects.filter(pk=failed.pk).update(state="succeeded", error=None)
+    told = signed_in(people.admin()).get(reverse("admin:timeline", args=(failed.trace_id,)) + "?as=json").json()
+    (command,) = [moment for moment in told["moments"] if moment["what"] == "nginx -t"]
+    assert (command["exit"], command["failed"]) == (1, False)
+
+
 def test_a_correlation_id_does_as_well(failed: Operation) -> None:
     """Only what carries it."""
     text = told(CORRELATION)

@@ -10,12 +10,15 @@ from django.db import DatabaseError, close_old_connections
 
 from audit.keys import add_audit_key, ensure_audit_key
 from audit.sealing import SealerBusy, seal_pending
-from audit.watch import look_now
+from audit.watch import keep_here, look_now, prove_whole
 from observability.context import bind_trace
 from observability.logging import get_logger
 from observability.operations import AUDIT_SEAL
 
 _WHOLE_EVERY = 1_800
+_SLOW_EVERY = 60.0
+
+log = get_logger(AUDIT_SEAL)
 
 
 class Command(BaseCommand):
@@ -54,12 +57,26 @@ class Command(BaseCommand):
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
+        threading.Thread(target=self._slow_chores, args=(stopping,), daemon=True).start()
         passes = 0
         while not stopping.is_set():
             with bind_trace():
                 self._pass(whole=passes % _WHOLE_EVERY == 0)
             passes += 1
             stopping.wait(2.0)
+
+    def _slow_chores(self, stopping: threading.Event) -> None:
+        """What takes minutes has a thread and a connection of its own, so that sealing goes on."""
+        while True:
+            with bind_trace():
+                try:
+                    close_old_connections()
+                    prove_whole()
+                    keep_here()
+                except Exception:
+                    log.exception("slow chore failed", status="retrying")
+            if stopping.wait(_SLOW_EVERY):
+                return
 
     def _pass(self, *, whole: bool) -> None:
         try:
@@ -69,4 +86,4 @@ class Command(BaseCommand):
         except SealerBusy:
             return
         except (DatabaseError, OSError) as error:
-            get_logger(AUDIT_SEAL).error("sealing failed", exc_info=error, status="retrying")
+            log.error("sealing failed", exc_info=error, status="retrying")

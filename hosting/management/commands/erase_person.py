@@ -5,7 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.actors import actor_from_terminal
-from audit.erasure import erase
+from accounts.belongings import forget_names
+from audit.erasure import NotSealed, erase
 from audit.sealing import SealerBusy
 
 
@@ -26,6 +27,9 @@ class Command(BaseCommand):
             raise CommandError("This can't be undone. Add --yes to do it.")
         try:
             count = erase(actor=actor_from_terminal(), subject=options["subject"], reason=options["reason"])
-        except (ValueError, SealerBusy, OSError) as error:
+        except (ValueError, SealerBusy, NotSealed, OSError) as error:
             raise CommandError(str(error)) from error
+        kind, _colon, identity = options["subject"].partition(":")
+        if kind == "customer":
+            forget_names(int(identity))
         self.stdout.write(f"{options['subject']} is erased: {count} events changed their words, none its proof.")

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from hosting.management.door import HostingCommand
-from hosting.story import Moment, Story, is_id, story
+from hosting.story import Moment, Story, document, is_id, story
 
 
 class Command(HostingCommand):
@@ -27,28 +27,12 @@ class Command(HostingCommand):
         wanted = wanted.lower() if options["trace"] else wanted
         told = story(self.actor, wanted, all_lines=options["all"])
         if told.moments:
-            self.show(_document(told), _text(told))
+            self.show(document(told), _text(told))
             return 0
         if self.as_json:
-            self.show(_document(told), "")
+            self.show(document(told), "")
         self.say(_searched(told))
         return 1
-
-
-def _document(told: Story) -> dict[str, Any]:
-    files = told.reading.files if told.reading else []
-    moments = [_fields(moment) for moment in told.moments]
-    return {"id": told.wanted, "moments": moments, "failures": told.failures, "cut": told.cut, "log_files": files}
-
-
-def _fields(moment: Moment) -> dict[str, Any]:
-    about = moment.about
-    return {
-        "at": moment.at.isoformat(timespec="milliseconds"), "chapter": moment.chapter, "sort": moment.sort,
-        "what": moment.what, "note": moment.note, "failed": moment.failed, "seconds": moment.seconds,
-        "node": moment.node, "exit": moment.exit, "level": moment.level, "diff": list(moment.diff),
-        "about": None if about is None else f"{about._meta.model_name}:{about.pk}",
-    }  # fmt: skip
 
 
 def _text(told: Story) -> str:

@@ -11,7 +11,7 @@ from observability import retention
 from observability.archive import ArchiveError, ArchiveStore
 from observability.disk_use import Use, disk_use
 from observability.models.retention import RetentionRun
-from observability.retained import Kind, get_kind, kinds
+from observability.retained import Kind, RetentionRefused, get_kind, kinds
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -44,7 +44,7 @@ class Command(HostingCommand):
             if options["usage"]:
                 return self._usage(chosen)
             return self._verify(chosen) if options["verify"] else self._run(chosen, options["trust_clock"])
-        except (retention.RetentionRefused, ArchiveError) as error:
+        except (RetentionRefused, ArchiveError) as error:
             raise CommandError(str(error)) from error
 
     def _run(self, chosen: list[Kind], trust_clock: bool) -> int:
@@ -54,7 +54,7 @@ class Command(HostingCommand):
 
     def _dry_run(self, chosen: list[Kind]) -> int:
         store, now = ArchiveStore(), timezone.now()
-        found = [step for kind in chosen for step in retention.steps(kind, store, now)]
+        found = [step for kind in chosen for step in kind.plan(store, now)]
         lines = [f"{step.action:<8} {step.name:<60} {step.lines:>9} lines {_size(step.bytes):>12}" for step in found]
         self.show({"steps": [asdict(step) for step in found]}, "\n".join(lines) or "Nothing is due.")
         return 0

@@ -23,6 +23,7 @@ from hosting.operations import dispatcher, drift, recovery, webhook_sender
 from hosting.operations.doorbell import Doorbell, ring
 from hosting.operations.locks import worker_name
 from hosting.services import bulk
+from hosting.services.holds import extend_holds
 from hosting.services.intents import expire_intents
 from hosting.services.lifecycle import purge_due
 from hosting.signals_of_life import beat
@@ -153,9 +154,11 @@ class Worker:
             (history.forget_old, FORGET_SECONDS),
             (samples.take, SAMPLE_SECONDS),
             (samples.forget_old, FORGET_SECONDS),
+            (self._hold, RETENTION_SECONDS),
             (retention.run_due, RETENTION_SECONDS),
             (watch.seal_here, SEAL_SECONDS),
             (watch.look, LOOK_SECONDS),
+            (watch.prove_here, LOOK_SECONDS),
         ]
 
     def _every(self, chore: Any, seconds: float) -> None:
@@ -169,6 +172,10 @@ class Worker:
                 except Exception:
                     log.exception("chore failed", chore=getattr(chore, "__name__", str(chore)), status="failed")
             self.stopping.wait(max(0.1, seconds - (time.monotonic() - began)))
+
+    def _hold(self) -> None:
+        """What held customers got in the last hour is held too."""
+        extend_holds(actor=Actor.system("worker"))
 
     def _beat(self) -> None:
         """A chore of its own: a slow watchdog is no dead worker."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from observability.archive import ArchiveError
 from observability.log_search import Reading, Wanted, search
 from observability.retained import kinds
 
@@ -14,7 +13,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 class Command(BaseCommand):
-    """Search everything that is kept. Exit status: 0 something was found, 2 nothing was."""
+    """Search everything that is kept. Exit status: 0 something was found, 2 nothing was, 1 not all could be read."""
 
     help = "Search hot and archived logs by trace, correlation, name, time, text, level or operation."
 
@@ -40,18 +39,22 @@ class Command(BaseCommand):
         """Print what is found as it is found."""
         wanted, reading = _wanted(options), Reading()
         count = 0
-        try:
-            for source, line in search(wanted, reading, on_archive=self._say):
-                self.stdout.write(json.dumps(line, separators=(",", ":")) if options["json"] else _row(source, line))
-                count += 1
-                if count == options["limit"]:
-                    break
-        except ArchiveError as error:
-            raise CommandError(str(error)) from error
+        for source, line in search(wanted, reading, on_archive=self._say):
+            self.stdout.write(json.dumps(line, separators=(",", ":")) if options["json"] else _row(source, line))
+            count += 1
+            if count == options["limit"]:
+                break
         self.stderr.write(
             f"{count} found in {reading.lines} lines; {len(reading.archives)} archives read, "
             f"{reading.passed_over} passed over by their time."
         )
+        if reading.locked:
+            self.stderr.write(
+                f"{len(reading.locked)} archives were left out, {reading.locked[0]} the first: this database account "
+                "has not the keys of what is in them. Search with the account that seals."
+            )
+        if reading.broken:
+            raise CommandError("Not all archives could be read:\n" + "\n".join(reading.broken))
         if not count:
             raise SystemExit(2)
 

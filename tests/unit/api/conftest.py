@@ -10,10 +10,8 @@ from django.core.cache import caches
 from accounts.choices import MemberAccess
 from accounts.models import Customer
 from hosting.models import Database, DatabaseUser, DnsRecord, Domain, HostingService, Operation
-from hosting.operations import nodes
 from tests import factories, people
 from tests.unit.api.caller import Caller
-from tests.unit.services.world import World, new_world
 
 
 @pytest.fixture(autouse=True)
@@ -28,13 +26,6 @@ def fresh_counters() -> Iterator[None]:
 def admin(db: None) -> Caller:
     """An operator's token, on the operators' interface."""
     return Caller(people.admin())
-
-
-@pytest.fixture
-def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A panel with one bootstrapped server in memory."""
-    monkeypatch.setattr(nodes, "opener", nodes.opener)
-    yield new_world()
 
 
 @dataclass

@@ -1,25 +1,33 @@
 """On MariaDB with the real grants: what each account can do to the record, and what none can."""
 
 import contextlib
-import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.files.storage import FileSystemStorage
 from django.db import connection
 
-from audit.models import Event
+from accounts.belongings import forget_names
+from accounts.models import Belonging
+from audit.models import Event, Segment
 from audit.sealing import SealerBusy, seal_pending
 from audit.triggers import _mariadb_triggers, expected_triggers
 from audit.verifying import verify
+from observability import retention
+from observability.archive import ArchiveError, ArchiveStore
+from observability.log_search import Reading, Wanted, search
+from observability.names import known
+from observability.retained import get_kind
+from tests.factories import make_customer, make_service
+from tests.people import member
 
+from .accounts import ROLES, link_as, made
 from .trail import own_keys
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PASSWORD = "only-for-this-test"
-ROLES = ("web", "worker", "audit", "retention")
-TABLES = ("audit_event", "audit_seal", "audit_checkpoint", "audit_segment", "audit_erasure", "audit_subjectkey")
+TABLES = ("audit_event", "audit_seal", "audit_checkpoint", "audit_segment", "audit_erasure", "audit_erasureproof",
+          "audit_subjectkey")  # fmt: skip
 REFUSED = (1142, 1143, 1044, 1227, 1370, 1644)
 ATTACKS = {
     "update": "UPDATE {table} SET {column} = {column}",
@@ -38,33 +46,21 @@ MAY = {("retention", "delete", "audit_subjectkey")}
 
 @pytest.fixture
 def accounts(settings: Any, tmp_path: Any, happen: Callable[..., Event]) -> Iterator[Callable[[str], Any]]:
-    """The four accounts as ``database_grants --apply`` makes them, with a sealed event in the table."""
-    if connection.vendor != "mysql":
-        pytest.skip("SQLite has no accounts")
-    import MySQLdb
-
-    own_keys(settings, tmp_path)
-    happen()
-    seal_pending()
+    """Connects as one of the four accounts; a sealed event is in the table."""
     links = []
 
     def connect(role: str) -> Any:
-        where = connection.get_connection_params()
-        address = {name: where[name] for name in ("unix_socket", "host", "port") if name in where}
-        links.append(MySQLdb.connect(user=f"nptest_{role}", password=PASSWORD, database=where["database"], **address))
+        links.append(link_as(role))
         return links[-1]
 
-    with connection.cursor() as cursor:
-        for role in ROLES:
-            cursor.execute(f"CREATE OR REPLACE USER 'nptest_{role}'@'%' IDENTIFIED BY '{PASSWORD}'")
-        roles = [word for role in ROLES for word in ("--role", role)]
-        call_command("database_grants", "--apply", "--prefix", "nptest", "--host", "%", *roles, stdout=io.StringIO())
+    with made():
+        own_keys(settings, tmp_path)
+        happen()
+        seal_pending()
         yield connect
         for link in links:
             with contextlib.suppress(link.Error):  # a test may have closed it
                 link.close()
-        for role in ROLES:
-            cursor.execute(f"DROP USER 'nptest_{role}'@'%'")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -100,6 +96,10 @@ def test_the_web_account_can_not_seal_or_read_keys(accounts: Callable[[str], Any
         "SELECT * FROM audit_subjectkey",
         "INSERT INTO audit_segment (day) VALUES ('2020-01-01')",
         "INSERT INTO audit_erasure VALUES ('user:7', NOW())",
+        "INSERT INTO audit_erasureproof VALUES (1, 'user:7', 'a1', 'x')",
+        "INSERT INTO audit_verification (at, kind, ok, size, head_hash, key_id, signature)"
+        " VALUES (NOW(), 'full', 1, 1, '', '', '')",
+        "UPDATE audit_verification SET ok = 1",
     ):
         with pytest.raises(link.Error) as refused:
             link.cursor().execute(statement)
@@ -120,3 +120,65 @@ def test_a_second_sealer_waits_and_a_dead_one_lets_go(accounts: Callable[[str], 
             continue
         return
     pytest.fail("the dead sealer's lock stayed")
+
+
+@contextlib.contextmanager
+def acting_as(role: str) -> Iterator[None]:
+    """Django's own connection with another account."""
+    before = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
+    owner, connection.connection = connection.connection, None
+    connection.settings_dict.update(USER=f"nptest_{role}", PASSWORD=PASSWORD)
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.connection = owner
+        connection.settings_dict.update(before)
+
+
+def test_only_the_retention_account_runs_retention(
+    accounts: Callable[[str], Any], settings: Any, tmp_path: Any, happen: Callable[..., Event]
+) -> None:
+    settings.NPANEL_RETENTION_LOCK, settings.NPANEL_AUDIT_SEALER = tmp_path / "lock", "worker"
+    store = ArchiveStore(FileSystemStorage(tmp_path / "archive"), recipients=())
+    for role in ("web", "worker", "audit"):
+        with acting_as(role):
+            assert not get_kind("audit").is_run_here(), role
+    old = happen()
+    seal_pending()
+    with acting_as("retention"):
+        assert get_kind("audit").is_run_here()
+        assert retention.run(get_kind("audit"), store=store).state == "succeeded"
+    assert Event.objects.filter(pk=old.pk).exists()  # of today
+
+
+def test_an_account_without_the_keys_is_told_what_it_does_not_see(
+    accounts: Callable[[str], Any], tmp_path: Any
+) -> None:
+    store = ArchiveStore(FileSystemStorage(tmp_path / "archive"), recipients=())
+    name = "audit/2026/01/2026-01-01"
+    store.write(name, [b"{}"], kind="audit")
+    Segment.objects.create(
+        day="2026-01-01", first_seq=0, last_seq=0, count=1, first_previous_hash="", last_hash="", archive=name,
+        sha256="", manifest="",
+    )  # fmt: skip
+    for role, locked in (("web", [name]), ("worker", [name])):
+        reading = Reading()
+        with acting_as(role):
+            hot = list(search(Wanted(kinds=("audit",), names=("example.test",)), reading, store))
+        assert (len(hot), reading.locked) == (1, locked), role
+    for role in ("audit", "retention"):
+        with acting_as(role), pytest.raises((ArchiveError, KeyError)):
+            list(search(Wanted(kinds=("audit",)), Reading(), store))
+
+
+def test_the_accounts_that_read_archives_know_whose_a_name_is(accounts: Callable[[str], Any]) -> None:
+    service = make_service(customer=make_customer(name="Wanderlust"))
+    Belonging.objects.create(customer_id=service.customer.pk, kind=Belonging.NAME, key="Wanderlust GbR")
+    member(service.customer)
+    for role in ROLES:
+        with acting_as(role):
+            for name in ("Wanderlust", "wanderlust", "Wanderlust GbR"):
+                assert known(name).targets["service"] == (str(service.pk),), role
+    with acting_as("retention"):
+        forget_names(service.customer.pk)

@@ -13,11 +13,10 @@ from django.utils import timezone
 from audit.manifests import manifest_hash
 from audit.models import Event, Seal, Segment, Verification
 from audit.sealing import seal_pending
-from audit.segments import retain
 from audit.verifying import verify
 from observability.archive import ArchiveStore
 
-from .trail import intruder, own_keys
+from .trail import intruder, own_keys, retain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = timezone.now()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
@@ -21,12 +21,12 @@ from audit.manifests import check_manifests
 from audit.models import Event, Seal, Segment, SubjectKey
 from audit.record import Target
 from audit.sealing import seal_pending
-from audit.segments import RetentionRefused, retain
 from audit.verifying import verify
 from observability.archive import ArchiveCorrupt, ArchiveStore
+from observability.retained import RetentionRefused
 
 from .conftest import ALICE
-from .trail import intruder, own_keys
+from .trail import intruder, own_keys, retain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PERSON = Target("accounts.user", "7", "alice@example.test")
@@ -116,7 +116,7 @@ def test_a_hold_of_a_time_keeps_its_archives(happen: Callable[..., Event], store
     hold = holds.place(actor=ALICE, reason="Tax", since=NOW - days(500), until=NOW + days(1))
     assert {step.action for step in retain(store=store)} == {"archive", "held"}
     holds.release(actor=ALICE, hold=hold, reason="done")
-    assert {step.action for step in retain(store=store)} == {"remove", "delete"}
+    assert [{step.action for step in retain(store=store)} for _run in range(2)] == [{"remove"}, {"delete"}]
     assert store.manifest(Segment.objects.get().archive).deleted_at
     assert verify(store=store).bad is None
 
@@ -213,5 +213,5 @@ def test_export_as_csv_and_lines(old: list[Event], capsys: Any, settings: Any, t
 
 
 def test_a_hold_needs_a_reason() -> None:
-    with pytest.raises(CommandError):
+    with pytest.raises(SystemExit):
         call_command("audit_hold", "--place", "--target", "service:1")

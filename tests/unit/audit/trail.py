@@ -8,7 +8,9 @@ from typing import Any
 from django.db import connection
 
 from audit.keys import ensure_audit_key
+from audit.segments import steps
 from audit.triggers import drop_triggers, install_triggers
+from observability.retained import Step
 
 
 @contextmanager
@@ -30,3 +32,8 @@ def own_keys(settings: Any, folder: Path) -> None:
     settings.NPANEL_AUDIT_CHECKPOINT_DIR = folder / "store"
     settings.NPANEL_AUDIT_SYSLOG = ""
     ensure_audit_key()
+
+
+def retain(**options: Any) -> list[Step]:
+    """What retention did, or would do."""
+    return list(steps(**options))

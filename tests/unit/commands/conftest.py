@@ -9,10 +9,6 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from tests.unit.services.conftest import world
-
-__all__ = ["world"]
-
 
 @dataclass(frozen=True)
 class Ran:

@@ -1,11 +1,15 @@
 """What keeps the interfaces apart before anything of them runs: keys, cookies, headers, variables of nginx's file."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import RequestFactory
 
 from accounts.interfaces import is_unified
+from npanel import env
 from npanel.front import BadVariable, Front, changed, listeners, render
 from npanel.interfaces import interface_settings, signing_key
 
@@ -16,6 +20,21 @@ def test_one_secret_given_to_both_makes_two_keys() -> None:
     assert "the same secret" not in customer
     assert len(customer) >= 50
     assert customer == signing_key("the same secret", "customer") != signing_key("another", "customer")
+
+
+def test_a_token_may_lie_in_a_file_and_may_be_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What an environment holds is seen by more than the process; a file that is missing is no token left out."""
+    monkeypatch.delenv("NPANEL_ALERT_TOKEN", raising=False)
+    monkeypatch.delenv("NPANEL_ALERT_TOKEN_FILE", raising=False)
+    assert env.optional_secret("ALERT_TOKEN") == ""
+    monkeypatch.setenv("NPANEL_ALERT_TOKEN_FILE", str(tmp_path / "token"))
+    with pytest.raises(env.BadSetting):
+        env.optional_secret("ALERT_TOKEN")
+    (tmp_path / "token").write_text("of-the-file\n")
+    assert env.optional_secret("ALERT_TOKEN") == "of-the-file"
+    program = "from django.conf import settings; print(settings.NPANEL_ALERT_TOKEN)"
+    asked = [sys.executable, "manage.py", "shell", "--no-imports", "-c", program]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split() == ["of-the-file"]
 
 
 def test_no_cookie_of_one_has_a_name_of_the_other() -> None:

@@ -34,7 +34,14 @@ def clean_registries() -> Iterator[None]:
     runner.discover()
     kept: list[tuple[Any, Any]] = [
         (registry, copy(registry))
-        for registry in (targets._targets, targets._ssh_probes, targets._heartbeats, base._checks, metrics._providers)
+        for registry in (
+            targets._targets,
+            targets._ssh_probes,
+            targets._heartbeats,
+            targets._daemon_probes,
+            base._checks,
+            metrics._providers,
+        )
     ]
     builtin_resolver = targets._targets["resolver"]
     for registry, _ in kept:

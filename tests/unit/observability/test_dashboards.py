@@ -186,7 +186,7 @@ class Prometheus(Monitoring):
         for path in RULES.glob("*.yml"):
             (folder / path.name).write_text(re.sub(r"interval: \w+", "interval: 1s", path.read_text()))
         file.write_text(yaml.safe_dump(shipped))
-        return argv
+        return [*argv, "--enable-feature=exemplar-storage"]
 
     def knows(self, expression: str) -> bool:
         """Whether it has a number for it."""
@@ -194,6 +194,14 @@ class Prometheus(Monitoring):
                                proxies={"http": ""}).json()  # fmt: skip
         assert answer["status"] == "success", (expression, answer)
         return any(row["value"][1] != "NaN" for row in answer["data"]["result"])
+
+    def exemplars(self, query: str) -> list[dict[str, Any]]:
+        """The exemplars that it keeps for the series of a query, of the last ten minutes."""
+        asked = {"query": query, "start": time.time() - 600, "end": time.time() + 60}
+        answer = requests.get(f"http://{self.prometheus}/api/v1/query_exemplars", params=asked, timeout=10,
+                              proxies={"http": ""}).json()  # fmt: skip
+        assert answer["status"] == "success", answer
+        return [exemplar for series in answer["data"] for exemplar in series["exemplars"]]
 
 
 Watched = tuple[RunningPanel, Prometheus]
@@ -257,3 +265,21 @@ def test_every_metric_that_a_query_or_rule_names_is_scraped(watched: Watched) ->
     assert {"npanel_disk_used_ratio", "npanel:events:increase1d", "up"} <= named
     scraped = {name for name in named if prometheus.knows(f'{{__name__="{name}"}}')}
     assert named - scraped - recorded - ITS_OWN == NOT_YET
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_prometheus_keeps_the_trace_ids_of_durations(watched: Watched) -> None:
+    """A point of a duration's graph leads to its trace: here that of a request whose caller had chosen it."""
+    panel, prometheus = watched
+    trace, metric = "7c" * 16, "django_http_requests_latency_seconds_by_view_method_bucket"
+
+    def kept() -> bool:
+        panel.get("/readyz", traceparent=f"00-{trace}-{'6b' * 8}-01")
+        found = prometheus.exemplars(f'{metric}{{view="observability:readyz"}}')
+        return any(exemplar["labels"] == {"trace_id": trace} for exemplar in found)
+
+    panel.wait(kept, "the exemplar of a request")
+    others = prometheus.exemplars("npanel_hosting_operation_duration_seconds_bucket")
+    others += prometheus.exemplars("npanel_health_duration_seconds_bucket")
+    assert others and all(re.fullmatch("[0-9a-f]{32}", one["labels"]["trace_id"]) for one in others)

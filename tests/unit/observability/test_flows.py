@@ -20,10 +20,9 @@ from tests.factories import make_customer, make_plan
 from tests.unit.accounts.doors import sign_in
 from tests.unit.api.caller import Caller
 from tests.unit.commands.conftest import Manage, manage
-from tests.unit.services.conftest import world
 from tests.unit.services.world import World
 
-__all__ = ["manage", "world"]
+__all__ = ["manage"]
 pytestmark = pytest.mark.django_db
 Lines = Callable[[], list[dict[str, Any]]]
 

@@ -243,6 +243,14 @@ def test_a_queue_without_a_worker_is_down() -> None:
     assert only("queue").status is Status.DOWN
 
 
+def test_a_sign_of_life_of_a_time_to_come_is_none() -> None:
+    """A worker died, and the clock was put back: it must not count as alive until that time has come."""
+    beat(-86_400)
+    assert only("queue").status is Status.DOWN
+    beat(100)
+    assert "100 s ago" in only("queue").summary
+
+
 def test_the_youngest_worker_counts() -> None:
     beat(1000)
     beat(1)

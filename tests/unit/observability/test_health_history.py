@@ -78,3 +78,14 @@ def test_secrets_are_not_kept() -> None:
     report = HealthReport([Report("database", "", Result.down("mysql://npanel:hunter2@db/x", advice=""), 0.1)])
     history.remember(report)
     assert "hunter2" not in HealthPeriod.objects.get().summary
+
+
+def test_a_clock_that_was_put_back_makes_nothing_current(time_machine: Any) -> None:
+    """What was seen a day ahead says nothing now, whether somebody looks again or the target is gone."""
+    told(time_machine, (86_400, Status.UP))
+    history.remember(said(Status.UP, node="gone"))
+    time_machine.move_to(datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC))
+    assert history.current() == []
+    history.remember(said(Status.UP))
+    assert [row.node for row in history.current()] == ["web-1"]
+    assert (looked := history.last_look()) is not None and looked <= timezone.now()

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.contextvars import bound_contextvars
 
 from observability import context
-from observability.logging import bind_fields, get_logger
+from observability.logging import get_logger
 from observability.operations import UnknownOperation, known_operations, register_operation
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -71,7 +72,7 @@ def test_services_operations_and_details_are_where_they_belong(log_lines: Lines)
 
 
 def test_ids_and_bound_fields_are_on_each_line(log_lines: Lines) -> None:
-    with context.bind_trace(correlation_id="migration-1", request_id="r-1") as trace, bind_fields(actor_id="7"):
+    with context.bind_trace(correlation_id="migration-1", request_id="r-1") as trace, bound_contextvars(actor_id="7"):
         get_logger("dns_sync").info("inside")
         logging.getLogger("library").warning("inside too")
     get_logger("dns_sync").info("outside")
@@ -88,7 +89,7 @@ def test_secrets_do_not_reach_a_line(log_lines: Lines) -> None:
         f"ran IDENTIFIED BY '{secret}'", password=secret, argv=["mysql", f"--password={secret}"], token_id="ok-to-see"
     )
     logging.getLogger("library").warning("Authorization: Bearer %s", secret)
-    with bind_fields(api_key=secret):
+    with bound_contextvars(api_key=secret):
         get_logger("database_sync").error("bound")
     lines = log_lines()
     assert secret not in str(lines)

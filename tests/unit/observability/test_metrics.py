@@ -115,6 +115,21 @@ def test_scrapes_while_processes_come_and_go(processes: Callable[..., Any]) -> N
             assert samples(out)[DONE] == total
 
 
+@pytest.mark.parametrize("content", [b"\xff" * 300, b"\x10\x00\x00\x00" + b"x" * 40, b"\x01"])
+def test_a_file_that_a_dead_process_left_in_pieces_is_left_out(
+    processes: Callable[..., Any], tmp_path: Path, content: bytes
+) -> None:
+    """A disk that was full, a power cut: what can be read is told, rather than nothing for ever."""
+    counting(processes, 3, 1.0)
+    dead = processes("")
+    dead.communicate(timeout=60)
+    broken = tmp_path / "multiproc" / f"counter_{dead.pid}.db"
+    broken.write_bytes(content)
+    (tmp_path / "multiproc" / f"{dead.pid}.exemplars").write_bytes(content)
+    assert scrape(processes)[DONE] == 3
+    assert not broken.exists()
+
+
 def test_a_start_begins_at_zero(processes: Callable[..., Any], tmp_path: Path) -> None:
     counting(processes, 3, 1.0).communicate("", timeout=60)
     metrics.prepare_multiprocess_dir(tmp_path / "multiproc")

@@ -26,6 +26,19 @@ SECRETS = {
     "basic": ("YW5uYTpzM2NyZXQ=", "sent Basic YW5uYTpzM2NyZXQ= to it"),
     "cookie": ("c00kieC00kie", "Cookie: sessionid=c00kieC00kie; x=y"),
     "private key": ("bm90IGEga2V5", "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----"),
+    "ssh private key": (
+        "AAAAMwAAAAtzc2gtZWQyNTUxOQAAACBjYW5hcnk",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\nAAAAMwAAAAtzc2gtZWQyNTUxOQAAACBjYW5hcnk\nQAAAE==\n"
+        "-----END OPENSSH PRIVATE KEY-----",
+    ),
+    "end of an ssh private key": (  # of what somebody said, only the end is kept
+        "AAAAC2Nhbi1ub3QtYmUtaGVyZQAAAEBtaWRkbGU",
+        "it said: LXY1AAAA\nAAAAC2Nhbi1ub3QtYmUtaGVyZQAAAEBtaWRkbGU\nQAE=\n-----END OPENSSH PRIVATE KEY-----\nbye",
+    ),
+    "ssh passphrase": ("corr3ct-horse", "Enter passphrase for key '/root/.ssh/id_ed25519': corr3ct-horse"),
+    "ssh password": ("s3sh-Me-In", "root@web-1's password: s3sh-Me-In"),
+    "sshpass": ("p4ss-Thru", "sh: sshpass -p p4ss-Thru ssh root@192.0.2.7: not found"),
+    "webhook secret in words": ("whsec_Q2hlZXNlQ2hlZXNlQ2hlZXNl", "expected whsec_Q2hlZXNlQ2hlZXNlQ2hlZXNl for v1"),
     "dsn": ("s3cretDsn", "mysql://npanel:s3cretDsn@db.example/npanel"),
     "totp secret": ("JBSWY3DPEHPK3PXP", "totp_secret=JBSWY3DPEHPK3PXP"),
     "otpauth address": ("KRSXG5CTMVRXEZLU", "otpauth://totp/NPanel:ada?secret=KRSXG5CTMVRXEZLU&issuer=NPanel"),

@@ -19,6 +19,7 @@ from audit import spool
 from audit.choices import Outcome
 from audit.record import Target, record_outcome
 from hosting import tasks
+from hosting.choices import OperationState
 from hosting.errors import ConfigurationInvalid, HostingError
 from hosting.models import HostingService, Operation
 from hosting.operations.dispatcher import TASK
@@ -27,18 +28,18 @@ from hosting.texts import Text
 from hosting.verbs import FILE_QUARANTINE
 from tests import people, written
 from tests.unit.api.caller import Caller
-from tests.unit.audit.refusal import events_refused
+from tests.unit.audit.refusal import events_refused, rows_refused
 from tests.unit.commands.conftest import Manage, manage
+from tests.unit.observability import breaking
 from tests.unit.observability.test_planted import SECRETS
 from tests.unit.operations import conftest as toys
 from tests.unit.operations.conftest import ToyWorld
-from tests.unit.operations.toy import NotesAdapter
-from tests.unit.services import conftest as panel
+from tests.unit.operations.toy import NOTES
 from tests.unit.services.world import World
 
-__all__ = ["manage", "toy", "world"]
+__all__ = ["manage", "toy"]
 pytestmark = pytest.mark.django_db
-world, toy = panel.world, pytest.fixture(toys.world.__wrapped__, name="toy")  # type: ignore[attr-defined]
+toy = pytest.fixture(toys.world.__wrapped__, name="toy")  # type: ignore[attr-defined]
 Lines = Callable[[], list[dict[str, Any]]]
 PLAIN = [secret for secret, _text in SECRETS.values()]
 TEXTS = [text for _secret, text in SECRETS.values()]
@@ -144,40 +145,27 @@ def test_commands(out: Written, world: World, manage: Manage) -> None:
     assert out.leaks() == set()
 
 
-def test_failed_operations(out: Written, toy: ToyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_operations(out: Written, toy: ToyWorld) -> None:
     """In a daemon's own words, in a bug's, and as the agent's refusal: row, journal, commands, audit, lines."""
-    errors: list[Exception] = []
-    validate = NotesAdapter.validate
-
-    def fail(adapter: NotesAdapter, changes: Any) -> Any:
-        if errors:
-            raise errors.pop()
-        return validate(adapter, changes)
-
-    monkeypatch.setattr(NotesAdapter, "validate", fail)
     for number, (_secret, text) in enumerate(SECRETS.values()):
-        toy.want("alice", **{f"n{number}": "x"})
-        for error in (ConfigurationInvalid(Text(text), path="/etc/x"), RuntimeError(text),
-                      HostingError(Text(text), hint=Text(text), code="command_failed")):  # fmt: skip
-            errors.append(error)
-            assert toy.run(toy.ask("alice")).is_final
+        own = ConfigurationInvalid(Text(text), path=f"{NOTES}/alice.n{number}")
+        for error in (own, RuntimeError(text), HostingError(Text(text), hint=Text(text), code="command_failed")):
+            wish = f"{number} {type(error).__name__}"
+            toy.adapter.refusals[wish] = error
+            toy.want("alice", **{f"n{number}": wish})
+            assert toy.run(toy.ask("alice")).state == OperationState.ROLLED_BACK
     assert out.leaks() == set()
 
 
-def test_the_queue(out: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_the_queue(out: Written, toy: ToyWorld) -> None:
     """As a task's argument, as a payload that nobody signed, and in the failure that django-q keeps."""
-    words: list[str] = []
-
-    def fail(_operation: object) -> None:
-        raise RuntimeError(words[-1])
-
-    monkeypatch.setattr("hosting.operations.runner.run", fail)
-    for secret, text in SECRETS.values():
-        words.append(text)
+    for number, (secret, text) in enumerate(SECRETS.values()):
         assert not GuardedBroker()._accepts(0, text)
-        for argument in (secret, str(uuid4())):
+        for argument in (secret, str(toy.ask(f"u{number}").pk)):
             try:
-                tasks.execute(argument)
+                with rows_refused("hosting_operation", "OLD.state = 'running'", verb="UPDATE", words=text):
+                    tasks.execute(argument)
             except Exception as error:  # noqa: BLE001 - what django-q's worker does
                 _kept_by_the_queue(f"{error} : {traceback.format_exc()}")
     assert Task.objects.count() == 2 * len(SECRETS)
@@ -206,23 +194,14 @@ def test_the_spool(out: Written) -> None:
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_a_request_that_breaks(out: Written, monkeypatch: pytest.MonkeyPatch, debug: bool) -> None:
+def test_a_request_that_breaks(out: Written, debug: bool) -> None:
     """In the exception's words and causes: the page, the line with its traceback, the metrics."""
     client = Client(raise_request_exception=False)
     client.force_login(people.admin())
-    texts: list[str] = []
-
-    def fail() -> None:
-        try:
-            raise KeyError(texts[-1])
-        except KeyError as error:
-            raise RuntimeError(f"again {texts[-1]}") from error
-
-    monkeypatch.setattr("npanel.health_page.health_page", fail)
-    with override_settings(DEBUG=debug):
+    with override_settings(DEBUG=debug, ROOT_URLCONF=breaking.__name__):
         for text in TEXTS:
-            texts.append(text)
-            assert out.told(client.get("/admin/health/")).status_code == 500
+            breaking.words = text
+            assert out.told(client.get("/admin/breaks/")).status_code == 500
     out.told(client.get("/metrics"))
     assert re.search(r"django_http_exceptions_total_by_type", out.answers[-1])
     assert out.leaks() == set()

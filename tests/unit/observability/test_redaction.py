@@ -57,6 +57,19 @@ SECRETS = [
     ("env[SMTP_TOKEN] = zzz-secret", "zzz-secret", ""),
     ("'password' => 'in-php',", "in-php", ""),
     ("<password>in-xml</password>", "in-xml", "</password>"),
+    ('{"user": "alice", "password": "cut short', "short", "alice"),
+    ('"{\\"user\\": 1, \\"secret\\": \\"cut sho', "sho", "user"),
+    ("connect(password='cut short\nnext line", "short", "next line"),
+    ('export PASSWORD="two \\\nlines"; id', "lines", "id"),
+    ("{'password': b'in-bytes', 'port': 3306}", "in-bytes", "3306"),
+    ('{"password": ["in-a-list", "x"], "port": 3306}', "in-a-list", "3306"),
+    ('{"secret": {"value": "below"}, "port": 3306}', "below", "3306"),
+    ("token=('in-a-tuple', 2) port=3306", "in-a-tuple", "3306"),
+    ("SET PASSWORD = PASSWORD('cut short", "short", "SET PASSWORD"),
+    ("CREATE USER shop IDENTIFIED BY 'two words cut", "words", "shop"),
+    ('{"db_pass": "hunter2!", "port": 3306}', "hunter2!", "3306"),
+    ("admin_pw = hunter2!", "hunter2!", "admin_pw"),
+    ("SMTP_PASS: hunter2!\nSMTP_PORT: 25", "hunter2!", "SMTP_PORT: 25"),
 ]  # fmt: skip
 
 HARMLESS = [
@@ -75,6 +88,8 @@ HARMLESS = [
     "2001:db8::1 to 10.77.0.2:53",
     "the password has been changed",
     "user@example.test",
+    "proxy_pass http://127.0.0.1:8080;",
+    "checks pass: 3",
 ]
 
 
@@ -108,7 +123,8 @@ def test_cleaning_twice_changes_nothing(text: str, gone: str, kept: str) -> None
     "key",
     ["password", "PASSWORD", "db-password", "newPassword1", "Authorization", "HTTP_COOKIE", "X-Api-Key", "apiKey",
      "privateKey", "node_private_key", "csrfmiddlewaretoken", "sessionid", "session_key", "dsn", "secret_key", "otp",
-     "password_hash", "recovery_codes", "tls_private_key_pem", "auth", "client_secret", "access_token"],
+     "password_hash", "recovery_codes", "tls_private_key_pem", "auth", "client_secret", "access_token",
+     "db_pass", "smtpPass", "MYSQL_PWD", "admin_pw", "sentry_dsn"],
 )  # fmt: skip
 def test_a_sensitive_key(key: str) -> None:
     assert is_sensitive_key(key)
@@ -117,7 +133,8 @@ def test_a_sensitive_key(key: str) -> None:
 @pytest.mark.parametrize(
     "key",
     ["user", "key", "kind", "token_id", "fencing_token", "password_changed_at", "session_digest",
-     "host_key_fingerprint", "path", "public", "author", "passed", "digest", "keys", "node"],
+     "host_key_fingerprint", "path", "public", "author", "passed", "digest", "keys", "node", "fastcgi_pass",
+     "bypass"],
 )  # fmt: skip
 def test_an_ordinary_key(key: str) -> None:
     assert not is_sensitive_key(key)
@@ -156,6 +173,16 @@ def test_size_and_depth_are_bounded() -> None:
     assert small["text"].startswith("y" * 20 + "…")
 
 
+def test_what_can_not_be_printed_does_not_take_the_rest_with_it() -> None:
+    """The text of a row may need a database that is away just then."""
+
+    class Row:
+        def __str__(self) -> str:
+            raise ConnectionError("gone away")
+
+    assert redact({"row": Row(), "node": "web1"}) == {"row": "…[Row: ConnectionError]", "node": "web1"}
+
+
 def test_a_loop_ends() -> None:
     loop: dict[str, Any] = {}
     loop["self"] = loop
@@ -170,8 +197,10 @@ def test_a_secret_at_the_cut_does_not_survive_by_half() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["a_", "a-a.", "eyJ-", "password=", "$6$", "://a:", "*A", "-----BEGIN ", "token ", "'\\"]
-)
+    "piece",
+    ["a_", "a-a.", "eyJ-", "password=", "$6$", "://a:", "*A", "-----BEGIN ", "token ", "'\\", "a_pw_", 'token="\\',
+     "token=b'", "token=[", 'token=\\"\\a', "PASSWORD('"],
+)  # fmt: skip
 def test_hostile_text_is_cleaned_without_quadratic_work(piece: str) -> None:
     text = piece * (AUDIT_LIMITS.text // len(piece))
     assert isinstance(redact_text(text, AUDIT_LIMITS.text), str)

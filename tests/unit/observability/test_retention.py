@@ -1,6 +1,7 @@
 """Retention of log files: turned over, archived, deleted; nothing is lost and nothing is there twice."""
 
 import datetime
+import errno
 import json
 import logging
 import os
@@ -16,13 +17,16 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from audit.errors import AuditWriteFailed
 from audit.models import Event
 from observability import retention
-from observability.archive import ArchiveCorrupt, ArchiveStore
+from observability.archive import ArchiveCorrupt, ArchiveError, ArchiveStore, Manifest
+from observability.batches import Batch
 from observability.log_files import LogFiles
 from observability.log_search import Reading, Wanted, search
 from observability.models import RetentionRun
-from observability.retention import RetentionRefused
+from observability.retained import RetentionRefused
+from tests.unit.audit.refusal import events_refused
 
 pytestmark = pytest.mark.django_db
 
@@ -56,8 +60,8 @@ def fill(folder: Path, age: int, count: int = 20, **fields: Any) -> Path:
     return path
 
 
-def everything() -> Counter[str]:
-    return Counter(found["trace_id"] for _source, found in search(Wanted(kinds=("app",)), Reading()))
+def everything(hot: bool = True) -> Counter[str]:
+    return Counter(found["trace_id"] for _source, found in search(Wanted(kinds=("app",), hot=hot), Reading()))
 
 
 def test_old_files_go_into_archives_and_stay_to_be_found(folder: Path) -> None:
@@ -84,6 +88,19 @@ def test_an_archive_past_its_day_is_deleted(folder: Path, monkeypatch: pytest.Mo
     assert list(ArchiveStore().manifests("app")) == []
 
 
+def test_a_full_disk_does_not_keep_what_may_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleting makes the room without which nothing can be archived."""
+    fill(folder, 20)
+    retention.run(LogFiles())
+    fill(folder, 15)
+    monkeypatch.setattr(timezone, "now", lambda: NOW + datetime.timedelta(days=40))
+    with monkeypatch.context() as full, pytest.raises(ArchiveError, match="OSError"):
+        full.setattr("os.fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no room")))
+        retention.run(LogFiles(), trust_clock=True)
+    assert not everything(hot=False)
+    assert sum(everything().values()) == 20
+
+
 def test_what_was_archived_late_is_not_deleted_at_once(folder: Path) -> None:
     fill(folder, 200)
 
@@ -92,26 +109,51 @@ def test_what_was_archived_late_is_not_deleted_at_once(folder: Path) -> None:
     assert sum(everything().values()) == 20
 
 
-@pytest.mark.parametrize("step", ["after the archive", "before the manifest", "after the removal"])
-def test_a_run_that_was_killed_is_run_again(folder: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+class KilledBeforeTheRemoval(LogFiles):
+    """Log files whose run somebody ends once the archive is there."""
+
+    def remove(self, batch: Batch, lines: int) -> None:
+        raise KeyboardInterrupt
+
+
+class KilledAfterTheRemoval(LogFiles):
+    """Log files whose run somebody ends once they are gone."""
+
+    def remove(self, batch: Batch, lines: int) -> None:
+        super().remove(batch, lines)
+        raise KeyboardInterrupt
+
+
+class KilledWhileTheyAreRead(LogFiles):
+    """Log files whose run somebody ends while the archive is written."""
+
+    def lines(self, batch: Batch) -> Iterator[bytes]:
+        yield next(super().lines(batch))
+        raise KeyboardInterrupt
+
+
+class KilledBeforeTheManifest(ArchiveStore):
+    """A store that somebody ends between an archive and what says that it is whole."""
+
+    def _put_manifest(self, manifest: Manifest) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("kind", "store"),
+    [
+        (KilledBeforeTheRemoval, ArchiveStore),
+        (KilledAfterTheRemoval, ArchiveStore),
+        (KilledWhileTheyAreRead, ArchiveStore),
+        (LogFiles, KilledBeforeTheManifest),
+    ],
+)
+def test_a_run_that_was_killed_is_run_again(folder: Path, kind: type[LogFiles], store: type[ArchiveStore]) -> None:
     for age in (20, 21, 22):
         fill(folder, age)
     before = everything()
-    place, name = {
-        "after the archive": (LogFiles, "remove"),
-        "before the manifest": (ArchiveStore, "_put_manifest"),
-        "after the removal": (LogFiles, "remove"),
-    }[step]
-    real = getattr(place, name)
-
-    def killed(*args: Any, **kwargs: Any) -> None:
-        if step == "after the removal":
-            real(*args, **kwargs)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(place, name, killed)
-        retention.run(LogFiles())
+    with pytest.raises(KeyboardInterrupt):
+        retention.run(kind(), store=store())
     assert RetentionRun.objects.get().state == "running"
 
     retention.run(LogFiles())
@@ -122,11 +164,10 @@ def test_a_run_that_was_killed_is_run_again(folder: Path, monkeypatch: pytest.Mo
     assert len(list(ArchiveStore().manifests("app"))) == 3
 
 
-def test_a_damaged_archive_keeps_the_hot_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_archive_keeps_the_hot_file(folder: Path) -> None:
     path = fill(folder, 20)
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(LogFiles, "remove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        retention.run(LogFiles())
+    with pytest.raises(KeyboardInterrupt):
+        retention.run(KilledBeforeTheRemoval())
     stored = next((folder.parent / "archive").rglob("*.gz"))
     stored.write_bytes(stored.read_bytes()[:-9] + b"corrupted")
 
@@ -175,15 +216,26 @@ def test_a_clock_that_jumped_is_not_believed(folder: Path, monkeypatch: pytest.M
     assert not path.exists() or days < 0
 
 
+def test_a_clock_that_was_put_right_is_believed_once_somebody_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only for the one run: the last one is the one made last, whatever the clock said before."""
+    with monkeypatch.context() as ahead:
+        ahead.setattr(timezone, "now", lambda: NOW + datetime.timedelta(days=400))
+        retention.run(LogFiles())
+    retention.run(LogFiles(), trust_clock=True)
+    assert retention.run(LogFiles()).state == "succeeded"
+
+
 def test_two_runs_at_once_are_one_too_many(folder: Path) -> None:
-    with retention._alone(), pytest.raises(RetentionRefused, match="under way"):
+    with retention._alone(LogFiles()), pytest.raises(RetentionRefused, match="under way"):
         retention.run(LogFiles())
 
 
-def test_each_run_is_audited_and_an_unaudited_one_does_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_each_run_is_audited_and_an_unaudited_one_does_nothing(folder: Path) -> None:
     path = fill(folder, 20)
-    with monkeypatch.context() as patched, pytest.raises(OSError, match="no audit"):
-        patched.setattr(retention, "_reporters", [lambda *_: (_ for _ in ()).throw(OSError("no audit"))])
+    with events_refused(), pytest.raises(AuditWriteFailed):
         retention.run(LogFiles())
     assert path.exists()
     assert not RetentionRun.objects.exists()
@@ -254,3 +306,60 @@ def test_periods_that_would_delete_before_archiving_are_refused() -> None:
     )
     assert done.returncode != 0
     assert "NPANEL_RETENTION_APP_DELETE_DAYS" in done.stderr
+
+
+def test_what_a_person_put_among_logs_and_archives_stops_nothing(folder: Path, settings: Any) -> None:
+    """Names that no archive can have, folders, days that no calendar has."""
+    fill(folder, 20)
+    day = TODAY - datetime.timedelta(days=30)
+    for name in (f"my copy.log.{day}", f"-.log.{day}", "npanel-admin.log.2026-02-30"):
+        (folder / name).write_text(line(day, 1) + "\n")
+    (folder / "old.log").mkdir()
+    (folder / f"old.log.{day}").mkdir()
+    archives = Path(settings.STORAGES["archive"]["OPTIONS"]["location"]) / "app"
+    (archives / "Copy of 2026").mkdir(parents=True)
+    (archives / "Copy of 2026" / "x.json").write_text("{}")
+    (archives / "Notes.json").write_text("{}")
+    assert retention.run(LogFiles()).archived == 1
+    assert sum(everything().values()) == 20
+    assert retention.run(LogFiles()).state == "succeeded"
+
+
+def test_a_file_that_is_moved_while_it_is_looked_for_is_no_error(folder: Path) -> None:
+    """Retention turns files over at any moment."""
+    fill(folder, 3)
+    (folder / "npanel-portal.log").write_text(line(TODAY, 1) + "\n")
+    lines = LogFiles().hot_lines({})
+    next(lines)
+    (folder / "npanel-portal.log").unlink()
+    assert len(list(lines)) == 19
+
+
+def test_a_damaged_archive_hides_nothing_else(folder: Path, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither what is hot nor the other archives; the search says that it could not read all."""
+    fill(folder, 20), fill(folder, 19), fill(folder, 18), fill(folder, 3)
+    retention.run(LogFiles())
+    archives = Path(settings.STORAGES["archive"]["OPTIONS"]["location"])
+    first, second, _third = sorted(archives.rglob("*.json"))
+    first.write_text("{}")
+    second.with_suffix(".jsonl.gz").write_bytes(b"")
+    with pytest.raises(CommandError, match=r"(?s)manifest.*checksum"):
+        call_command("log_search", "--kind", "app", "--json")
+    assert len(capsys.readouterr().out.splitlines()) == 40
+    settings.STORAGES = settings.STORAGES | {"archive": {"BACKEND": "django.core.files.storage.memory.InMemoryStorage"}}
+    storages._storages.pop("archive", None)
+    storages["archive"].listdir = lambda _path: (_ for _ in ()).throw(OSError("the bucket is away"))  # type: ignore[method-assign]
+    with pytest.raises(CommandError, match="storage failed"):
+        call_command("log_search", "--kind", "app", "--json")
+    assert len(capsys.readouterr().out.splitlines()) == 20
+
+
+def test_a_name_is_found_at_the_beginning_of_a_line_within_a_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What commands print has line breaks and tabs, which JSON writes as letters."""
+    fill(folder, 3, count=1, message="refused:\nacme\n")
+    fill(folder, 2, count=1, message="refused:\tacme")
+    fill(folder, 1, count=1, message="refused: macme")
+    call_command("log_search", "--name", "acme", "--kind", "app", "--json")
+    assert len(capsys.readouterr().out.splitlines()) == 2

@@ -1,6 +1,6 @@
 """A node in memory whose only daemon is the toy one, and a service whose only Resources are notes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,10 +9,10 @@ from hosting import desired
 from hosting.adapters import base
 from hosting.choices import NodeState, OperationKind
 from hosting.connections.fake import FakeConnection
+from hosting.desired.family import Family
 from hosting.models import HostingService, Node, Operation
-from hosting.operations import nodes, planner, runner
+from hosting.operations import nodes, runner
 from hosting.operations.requests import request_operation
-from hosting.state import Ref, Resource
 from tests.people import operator
 from tests.unit.operations.toy import NOTES, PUBLISHED, Note, NotesAdapter
 
@@ -21,7 +21,7 @@ class ToyWorld:
     """Services with notes on a fake node, and the runner that carries their operations out."""
 
     def __init__(self, fake: FakeConnection, node: Node) -> None:
-        self.fake, self.node = fake, node
+        self.fake, self.node, self.adapter = fake, node, NotesAdapter()
         self.wanted: dict[str, dict[str, str]] = {}
 
     def service(self, username: str) -> HostingService:
@@ -32,10 +32,9 @@ class ToyWorld:
             username=username, node=self.node, state="active"
         )
 
-    def resources(self, service: HostingService) -> Mapping[Ref, Resource]:
-        """What the test wants of a service."""
-        notes = (Note(service.username, name, text) for name, text in self.wanted.get(service.username, {}).items())
-        return {note.ref: note for note in notes} if service.is_live else {}
+    def notes(self, service: HostingService) -> list[Note]:
+        """What the test wants of a live service."""
+        return [Note(service.username, name, text) for name, text in self.wanted.get(service.username, {}).items()]
 
     def want(self, username: str, **notes: str) -> HostingService:
         """Set the notes of a service."""
@@ -64,18 +63,13 @@ class ToyWorld:
 
 @pytest.fixture
 def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ToyWorld]:
-    """A ready fake node; the connection and the list of daemons are the test's."""
+    """A ready fake node; the connection, the list of daemons and what services are made of are the test's."""
     from tests.factories import make_node
 
     fake = FakeConnection()
     node = make_node(name="fake1", state=NodeState.READY)
     toy = ToyWorld(fake, node)
-    monkeypatch.setattr(base, "_ADAPTERS", {NotesAdapter.kind: NotesAdapter()})
+    monkeypatch.setattr(base, "_ADAPTERS", {NotesAdapter.kind: toy.adapter})
     monkeypatch.setattr(nodes, "opener", lambda _node: fake)
-    for module in (planner, desired):
-        monkeypatch.setattr(module, "service_resources", toy.resources)
-    from hosting.operations import activation, outcome
-
-    for module in (activation, outcome):
-        monkeypatch.setattr(module, "service_resources", toy.resources)
+    monkeypatch.setattr(desired, "_FAMILIES", (Family(toy.notes),))
     yield toy

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hosting import desired
 from hosting.choices import OperationState, Phase
 from hosting.connections.base import Write
 from hosting.models import ActivationLock, ActivationTicket, Operation
@@ -20,7 +21,7 @@ def written(world: ToyWorld, username: str, text: str) -> Operation:
     operation = claim(world.ask(username).pk)
     assert operation is not None
     operation.phase = Phase.APPLYING
-    changes = plan({}, world.resources(service)).changes
+    changes = plan({}, desired.service_resources(service)).changes
     entries = journal.intend(operation, changes)
     world.plant(f"{username}.note", text)
     journal.settle(operation, entries, [None] * len(entries))

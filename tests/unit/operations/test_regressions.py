@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hosting import desired
 from hosting.choices import EntryState, NodeState, OperationState, Phase
 from hosting.connections.base import Read, Remove, Reply, Request, Run, Write
 from hosting.connections.fake import FakeConnection
@@ -49,7 +50,7 @@ def waiting(world: ToyWorld, username: str, text: str) -> Operation:
     service = world.want(username, note=text)
     operation = claim(world.ask(username).pk)
     assert operation is not None
-    changes = plan({}, world.resources(service)).changes
+    changes = plan({}, desired.service_resources(service)).changes
     entries = journal.intend(operation, changes)
     world.plant(f"{username}.note", text)
     journal.settle(operation, entries, [None] * len(entries))

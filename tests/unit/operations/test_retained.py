@@ -2,7 +2,10 @@
 
 import datetime
 import json
+import tracemalloc
+import uuid
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from hosting.retained import Operations
 from hosting.services.customers import delete_customer
 from observability import retention
 from observability.archive import ArchiveStore
+from observability.batches import Batch
 from observability.log_search import Reading, Wanted, search
 from tests.factories import make_customer, make_operation, make_service
 
@@ -93,6 +97,28 @@ def test_an_archive_tells_the_whole_story_without_secrets() -> None:
     assert b"planted-in-a-journal" not in raw
 
 
+def test_what_somebody_called_off_is_no_error() -> None:
+    operation = ended(terminated(), 40)
+    Operation.objects.filter(pk=operation.pk).update(state=OperationState.CANCELLED)
+    retention.run(Operations())
+    (_source, line), *_none = search(Wanted(kinds=("operations",)), Reading())
+    assert (line["level"], "status" in line) == ("info", False)
+
+
+def test_a_day_with_many_operations_is_not_held_in_memory() -> None:
+    first = ended(None, 40)
+    first.refresh_from_db()
+    rows = [copy(first) for _ in range(2_000)]
+    for row in rows:
+        row.pk, row.result = uuid.uuid4(), {"text": "x" * 20_000}
+    Operation.objects.bulk_create(rows, batch_size=50)
+    del rows
+    tracemalloc.start()
+    (batch,) = Operations().batches(timezone.now().date())
+    assert tracemalloc.get_traced_memory()[1] < batch.bytes
+    tracemalloc.stop()
+
+
 def test_what_a_rollback_or_a_purge_needs_stays() -> None:
     live, deleted = make_service(), make_service()
     HostingService.objects.filter(pk=deleted.pk).update(state=ServiceState.SOFT_DELETED)
@@ -114,12 +140,18 @@ def test_what_becomes_free_later_has_an_archive_beside_the_days() -> None:
     assert found() == sorted(ids)
 
 
-def test_killed_between_archive_and_delete(monkeypatch: pytest.MonkeyPatch) -> None:
+class KilledBeforeTheRemoval(Operations):
+    """Operations whose run somebody ends once the archive is there."""
+
+    def remove(self, batch: Batch, lines: int) -> None:
+        raise KeyboardInterrupt
+
+
+def test_killed_between_archive_and_delete() -> None:
     service = terminated()
     ids = sorted(str(ended(service, 40).pk) for _ in range(3))
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Operations, "remove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        retention.run(Operations())
+    with pytest.raises(KeyboardInterrupt):
+        retention.run(KilledBeforeTheRemoval())
     assert Operation.objects.count() == 3
 
     assert retention.run(Operations()).lines == 3

@@ -1,22 +1,16 @@
 """The road from a pending operation to its end, on a node whose only daemon is the toy one."""
 
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from audit import record as audit_record
-from audit import spool
-from audit.errors import AuditWriteFailed
 from audit.models import Event
-from hosting.choices import EntryState, NodeState, OperationKind, OperationState, Phase
+from hosting.choices import EntryState, OperationKind, OperationState, Phase
 from hosting.errors import HostingError
 from hosting.models import Operation
-from hosting.operations import dispatcher, recovery, runner
+from hosting.operations import recovery, runner
 from hosting.operations.locks import LeaseLost, claim, guarded_update, take_over
-from hosting.services.nodes import resume_node
 from hosting.services.operations import approve_operation, cancel_operation, retry_operation, rollback_operation
 from tests.people import operator
 from tests.unit.operations.conftest import ToyWorld
@@ -236,13 +230,9 @@ def test_redelivered_tasks_do_nothing(world: ToyWorld) -> None:
     assert len(world.fake.requests) == requests
 
 
-def test_a_bug_of_ours_takes_the_operation_back(world: ToyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_of_ours_takes_the_operation_back(world: ToyWorld) -> None:
     world.want("alice", hello="world")
-
-    def explode(*_args: object, **_kwargs: object) -> None:
-        raise TypeError("a bug")
-
-    monkeypatch.setattr(runner, "probe", explode)
+    world.adapter.bugs.append(TypeError("a bug"))
     operation = world.run(world.ask("alice"))
     assert operation.state == OperationState.ROLLED_BACK
     assert operation.error["code"] == "internal_error"
@@ -252,30 +242,3 @@ def test_a_bug_of_ours_takes_the_operation_back(world: ToyWorld, monkeypatch: py
 def test_operations_without_a_service_are_asked_for_too(world: ToyWorld) -> None:
     operation = world.ask("alice", kind=OperationKind.SUSPEND)
     assert operation.trace_id and operation.target_key.startswith("service:")
-
-
-def test_an_outcome_that_can_only_be_spooled_pauses_the_node(
-    world: ToyWorld, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
-) -> None:
-    settings.NPANEL_AUDIT_SPOOL_DIR = tmp_path
-    world.want("alice", hello="world")
-    operation, waiting = world.ask("alice"), world.ask("bob")
-    # The fault: the audit table refuses the outcome, as a full disk or a revoked grant would make it.
-    monkeypatch.setattr(audit_record, "_insert", refuse_insert)
-    world.run(operation)
-    assert operation.state == OperationState.SUCCEEDED
-    world.node.refresh_from_db()
-    assert world.node.state == NodeState.PAUSED and "audit_replay" in world.node.note
-    assert waiting not in dispatcher.due()
-    with pytest.raises(HostingError, match="Audit events still wait"):
-        resume_node(actor=operator(), node=world.node)
-    monkeypatch.undo()
-    settings.NPANEL_AUDIT_SPOOL_DIR = tmp_path
-    assert spool.replay().inserted == 1
-    resume_node(actor=operator(), node=world.node)
-    assert waiting in dispatcher.due()
-
-
-def refuse_insert(*_args: object) -> None:
-    """The audit table does not take the event."""
-    raise AuditWriteFailed("no space left on device")

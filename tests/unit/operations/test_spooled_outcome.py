@@ -8,6 +8,8 @@ import pytest
 from audit import spool
 from audit.models import Event
 from hosting.choices import NodeState, OperationState
+from hosting.errors import HostingError
+from hosting.operations import dispatcher
 from hosting.operations.locks import claim
 from hosting.operations.outcome import finish
 from hosting.services.nodes import resume_node
@@ -37,13 +39,16 @@ def test_a_finished_operation_stays_finished_and_its_node_is_paused(world: ToyWo
 
 def test_what_was_carried_out_is_recorded_by_the_replay(world: ToyWorld) -> None:
     world.want("alice", hello="world")
-    operation = world.ask("alice")
+    operation, waiting = world.ask("alice"), world.ask("bob")
     with events_refused():
         world.run(operation)
     assert operation.state == OperationState.SUCCEEDED and world.published() == "alice.hello=world"
+    world.node.refresh_from_db()
+    assert "audit_replay" in world.node.note and waiting not in dispatcher.due()
+    with pytest.raises(HostingError, match="Audit events still wait"):
+        resume_node(actor=operator(), node=world.node)
     assert (spool.waiting(), spool.replay().inserted) == (1, 1)
     assert Event.objects.filter(operation_id=str(operation.pk), outcome="succeeded").count() == 1
-    world.node.refresh_from_db()
     resume_node(actor=operator(), node=world.node)
     world.node.refresh_from_db()
-    assert world.node.state == NodeState.READY
+    assert world.node.state == NodeState.READY and waiting in dispatcher.due()

@@ -31,12 +31,16 @@ class Note(Resource):
 
 
 class NotesAdapter(Adapter):
-    """Keeps notes as files; what is published changes only at a reload."""
+    """Keeps notes as files; what is published changes only at a reload. A test may give it bugs."""
 
     kind = "notes"
     handles = (Note,)
     owns = (NOTES,)
     activates = True
+
+    def __init__(self) -> None:
+        self.refusals: dict[str, Exception] = {}
+        self.bugs: list[Exception] = []
 
     def observe(self, scope: Scope) -> Steps[tuple[Resource, ...]]:
         """All note files of the owner."""
@@ -53,9 +57,11 @@ class NotesAdapter(Adapter):
             yield [Remove(path)]
 
     def validate(self, changes: Sequence[Change]) -> Steps[None]:
-        """Refuse any file with the word BROKEN in it."""
+        """Refuse any file with the word BROKEN in it, and what the test has refused by its text."""
         (reply,) = yield [ReadAll(NOTES)]
         for name, entry in sorted(reply.entries.items()):
+            if refusal := self.refusals.get(entry.data.decode()):
+                raise refusal
             if b"BROKEN" in entry.data:
                 raise ConfigurationInvalid(f"{name} is broken", path=f"{NOTES}/{name}")
 
@@ -76,6 +82,8 @@ class NotesAdapter(Adapter):
     def probe(self, resource: Resource, facts: NodeFacts) -> Steps[str]:
         """Read what is published, as a reader would."""
         reply = yield from one(Read(PUBLISHED))
+        if self.bugs:
+            raise self.bugs.pop()
         assert isinstance(resource, Note)
         if f"{resource.key}={resource.text}" not in reply.text or "UNREADABLE" in resource.text:
             raise ProbeFailed(f"{resource.key} is not published.")

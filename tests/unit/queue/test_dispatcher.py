@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
@@ -18,6 +18,7 @@ from hosting.operations.recovery import LOST_AFTER, redispatch_lost
 from hosting.services.sites import apply_service
 from tests.factories import make_operation, make_service
 from tests.people import operator
+from tests.unit.audit.refusal import rows_refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("worker")]
 
@@ -128,17 +129,11 @@ def test_a_rolled_back_dispatch_leaves_neither_mark_nor_task() -> None:
     assert dispatch() == 1
 
 
-def test_a_task_that_can_not_be_written_leaves_no_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_can_not_be_written_leaves_no_mark() -> None:
     first, second = make_operation(), make_operation()
-    full = SignedPackage.dumps
-
-    def full_after_one(task: dict[str, Any], *args: Any, **kwargs: Any) -> str:
-        if OrmQ.objects.exists():
-            raise OSError("no space left on device")
-        return full(task, *args, **kwargs)
-
-    monkeypatch.setattr(SignedPackage, "dumps", staticmethod(full_after_one))
-    with pytest.raises(OSError, match="no space"):
+    full = rows_refused("django_q_ormq", "(SELECT COUNT(*) FROM django_q_ormq) > 0", words="no space left on device")
+    with full, pytest.raises(DatabaseError, match="no space"):
         dispatch()
     assert not OrmQ.objects.exists()
     assert not Operation.objects.exclude(dispatched_at=None).exists()
