@@ -12,12 +12,12 @@ from hosting.choices import OperationKind, OperationState
 from hosting.models import Domain
 from tests import factories, people
 from tests.unit.services.world import World
-from tests.unit.zones.conftest import world, zone
+from tests.unit.zones.conftest import zone
 from tests.unit.zones.test_doors import FILE, contents, newest
 from tests.web.pages import words
 from tests.web.portal import signed_in
 
-__all__ = ["world", "zone"]
+__all__ = ["zone"]
 
 pytestmark = pytest.mark.django_db
 

@@ -4,10 +4,7 @@ import pytest
 
 from hosting.models import Domain
 from hosting.services.dns import add_record
-from tests.unit.services.conftest import world
 from tests.unit.services.world import World, domain_of
-
-__all__ = ["world"]
 
 
 @pytest.fixture
