@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -19,7 +20,7 @@ from hosting.admin.forms import AskForm, RecordChangeForm, RecordForm
 from hosting.admin.operations import TABS_OF_A_PART, operations_of
 from hosting.admin.pages import READS, Action, ObjectAdmin
 from hosting.models import DnsRecord, Domain, Operation
-from hosting.services import dns, sites, zone_edits
+from hosting.services import dns, dnssec, sites, zone_edits
 from hosting.validators import RECORD_TYPES
 from hosting.zone_forms import ZoneFileFields, text_field, zone_download
 
@@ -36,6 +37,15 @@ class ZoneTextForm(AskForm):
         super().__init__(*args, **kwargs)
         if not self.is_bound and self.subject.has_zone:
             self.initial["text"] = zone_edits.records_as_text(self.subject)
+
+
+class UnsignForm(AskForm):
+    """Whether to go on against advice."""
+
+    although_published = forms.BooleanField(
+        label=_("Even if there is a DS record"), required=False,
+        help_text=_("With one left, whoever checks signatures does not find the domain any more."),
+    )  # fmt: skip
 
 
 class ZoneFileForm(ZoneFileFields, AskForm):
@@ -60,6 +70,14 @@ def _remove_domain(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operat
 
 def _import_zone(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
     return zone_edits.import_zone_file(actor=actor, domain=domain, **data)
+
+
+def _sign(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
+    return dnssec.sign_zone(actor=actor, domain=domain, **data)
+
+
+def _unsign(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
+    return dnssec.unsign_zone(actor=actor, domain=domain, **data)
 
 
 def _look(domain: Domain, data: dict[str, Any]) -> zone_edits.Look:
@@ -88,6 +106,14 @@ IMPORT_ZONE = Action(
     template="admin/npanel/zone_text.html", look=_look,
     note=_("SOA and name servers stay the node's own; $INCLUDE is refused."),
 )  # fmt: skip
+SIGN_ZONE = Action(
+    "sign-zone", _("Switch DNSSEC on"), _("Plan the signing"), _sign, icon="shield-check",
+    note=_("The zone is signed with a key of its own; others check it once its DS record is with the registrar."),
+)  # fmt: skip
+UNSIGN_ZONE = Action(
+    "unsign-zone", _("Switch DNSSEC off"), _("Plan the end of signing"), _unsign, UnsignForm, danger=True,
+    icon="shield-check", note=_("Refused while the zone above has a DS record: nobody would find the domain."),
+)  # fmt: skip
 
 
 @admin.register(Domain)
@@ -100,7 +126,7 @@ class DomainAdmin(ObjectAdmin):
     search_fields = ("name__startswith",)
     search_help_text = _("Host name, from the beginning")
     object_template = "admin/npanel/domain.html"
-    object_actions = (ADD_RECORD, EDIT_ZONE, IMPORT_ZONE, REMOVE_DOMAIN)
+    object_actions = (ADD_RECORD, EDIT_ZONE, IMPORT_ZONE, SIGN_ZONE, UNSIGN_ZONE, REMOVE_DOMAIN)
 
     def get_urls(self) -> list[URLPattern]:
         """The zone as a file besides the pages."""
@@ -128,9 +154,10 @@ class DomainAdmin(ObjectAdmin):
 
     def facts(self, request: HttpRequest, obj: Domain, tab: str) -> dict[str, Any]:
         records = obj.records.order_by("name", "type", "id")
-        menu = [EDIT_ZONE, IMPORT_ZONE] if obj.service.is_live and obj.has_zone else []
+        signing = UNSIGN_ZONE if obj.dnssec else SIGN_ZONE
+        menu = [EDIT_ZONE, IMPORT_ZONE, signing] if obj.service.is_live and obj.has_zone else []
         menu += [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
-        shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live}
+        shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj)}
         if tab == "operations":
             return {**shown, "operations": operations_of(obj.service)}
         shown["last_change"] = zone_edits.last_change(obj) if obj.has_zone and obj.service.is_live else None

@@ -1,5 +1,6 @@
 """What requests may say about whole zones."""
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from hosting.api.inputs import _LARGEST, Reason, _example
@@ -46,3 +47,12 @@ class ZoneFileInput(Reason):
 
     text = serializers.CharField(max_length=MAX_BYTES, allow_blank=True, trim_whitespace=False)
     keep_others = serializers.BooleanField(required=False)
+
+
+@_example(reason="The domain moves to another provider")
+class UnsignInput(Reason):
+    """Sign a zone no more."""
+
+    although_published = serializers.BooleanField(
+        required=False, help_text=_("Even if there is a DS record: then nobody finds the domain.")
+    )

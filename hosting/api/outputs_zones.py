@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from hosting.desired import nameservers
 from hosting.models import Domain
+from hosting.services.dnssec import ds_records
 from hosting.services.zone_edits import last_change, zone_file
 
 
@@ -14,7 +15,7 @@ class ZoneRow(serializers.ModelSerializer):
 
     class Meta:
         model = Domain
-        fields: tuple[str, ...] = ("id", "name", "service")
+        fields: tuple[str, ...] = ("id", "name", "service", "dnssec")
         read_only_fields = fields
 
 
@@ -24,15 +25,21 @@ class ZoneOutput(ZoneRow):
     name_servers = serializers.SerializerMethodField()
     text = serializers.SerializerMethodField()
     last_change = serializers.SerializerMethodField()
+    ds = serializers.SerializerMethodField()
 
     class Meta(ZoneRow.Meta):
-        fields: tuple[str, ...] = (*ZoneRow.Meta.fields, "name_servers", "text", "last_change")
+        fields: tuple[str, ...] = (*ZoneRow.Meta.fields, "name_servers", "ds", "text", "last_change")
         read_only_fields = fields
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_name_servers(self, row: Domain) -> list[str]:
         """Where the domain has to be delegated to."""
         return nameservers(row.service.node, row.name)
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_ds(self, row: Domain) -> list[str]:
+        """The DS records that belong into the parent zone, while this one is signed."""
+        return ds_records(row)
 
     @extend_schema_field(OpenApiTypes.STR)
     def get_text(self, row: Domain) -> str:

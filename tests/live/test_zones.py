@@ -1,5 +1,6 @@
 """A zone leaves as a file and comes back, and a resolver sees each step of it and of its undo."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,34 @@ def test_a_zone_file_goes_in_comes_out_and_changes_nothing(panel: Panel, moving:
     assert panel.visitor.dig(name, "MX") == [f"10 mail.{name}."]
     panel.manage("zone_undo", name, "--yes")
     assert panel.visitor.dig(name, "A") == at_first and panel.visitor.dig(name, "MX") == []
+
+
+def _delv(panel: Panel, ds: str, name: str, zone: str, folder: Path) -> str:
+    """What a validating resolver says that trusts this DS record and nothing else."""
+    tag, algorithm, digest_type, digest = ds.split()
+    anchor = folder / "anchor.conf"
+    anchor.write_text(f'trust-anchors {{ {zone}. static-ds {tag} {algorithm} {digest_type} "{digest}"; }};\n')
+    argv = ("delv", f"@{panel.node.address}", "-a", str(anchor), f"+root={zone}", name, "A")
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout + done.stderr
+
+
+def test_a_signed_zone_validates_also_after_a_deletion_was_taken_back(panel: Panel, tmp_path: Path) -> None:
+    """Changed, deleted and restored, its answers validate by the DS record that was given to the registrar at first."""
+    account = Account("signed", "signed.example.test")
+    panel.create(account)
+    assert panel.manage("zone_sign", account.domain, "--yes").json["state"] == "succeeded"
+    (ds,) = panel.manage("zone_ds", account.domain, expect=None).json["ds"]
+    assert "; fully validated" in _delv(panel, ds, account.domain, account.domain, tmp_path)
+    panel.manage("zone_edit", account.domain, "--add", "new 60 A 192.0.2.77", "--yes")
+    assert "; fully validated" in _delv(panel, ds, f"new.{account.domain}", account.domain, tmp_path)
+    assert "negative response, fully validated" in _delv(panel, ds, f"no.{account.domain}", account.domain, tmp_path)
+    assert panel.delete("signed")["state"] == "succeeded"
+    assert panel.visitor.dig(account.domain, "A") == ["REFUSED"]
+    assert panel.manage("service_restore", "signed", "--yes").json["state"] == "succeeded"
+    assert "; fully validated" in _delv(panel, ds, f"new.{account.domain}", account.domain, tmp_path)
+    panel.manage("zone_unsign", account.domain, "--although-published", "--yes")
+    assert panel.visitor.dig(account.domain, "DNSKEY") == []
 
 
 def test_an_export_is_what_another_name_servers_checker_takes(panel: Panel, moving: Account) -> None:

@@ -1,6 +1,7 @@
 """Whole zones on pages: text, zone file, preview, undo, export; in the portal and in the console."""
 
 import io
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -11,6 +12,7 @@ from accounts.choices import MemberAccess
 from hosting.choices import OperationKind, OperationState
 from hosting.models import Domain
 from tests import factories, people
+from tests.unit.portal.name_server import name_server
 from tests.unit.services.world import World
 from tests.unit.zones.conftest import zone
 from tests.unit.zones.test_doors import FILE, contents, newest
@@ -103,3 +105,43 @@ def test_the_console_previews_plans_and_exports(world: World, zone: Domain) -> N
     assert support.get(console(zone, "export-zone")).status_code == 200
     assert support.get(console(zone, "import-zone")).status_code == 403
     assert Client().get(console(zone, "export-zone")).status_code in (302, 403)
+
+
+def test_the_portal_signs_shows_the_ds_record_and_warns(
+    settings: Any, world: World, zone: Domain, person: Client
+) -> None:
+    url = reverse("portal:dnssec", args=(zone.pk,))
+    assert "Switching it on changes nothing for visitors yet." in words(person.get(url))
+    person.post(url, {"approval": "at_once"})
+    assert "The key is being made." in words(person.get(url))
+    world.work()
+    page = person.get(url)
+    (ds,) = [record for record, _parts in page.context["ds"]]
+    said = words(page)
+    assert ds in said and f"Key tag {ds.split()[0]} Algorithm 13 Digest type 2" in said
+    for records, told in (((ds,), "Your domain is protected."), ((), "has no DS record yet")):
+        with name_server({("example.com", "DS"): list(records)} if records else {}) as server:
+            settings.NPANEL_HEALTH_RESOLVERS = server.setting
+            assert told in words(person.get(f"{url}?look=1"))
+            answer = person.post(url, {"approval": "plan"})
+            if records:
+                assert "still has a DS record" in words(answer) and Domain.objects.get(pk=zone.pk).dnssec
+    world.work()
+    assert newest().kind == OperationKind.CHANGE_DNSSEC and newest().state == OperationState.PLANNED
+    viewer = signed_in(people.member(zone.service.customer, MemberAccess.VIEWER))
+    assert "Switch DNSSEC on" not in words(viewer.get(url)) and viewer.post(url).status_code == 403
+    stranger = signed_in(people.member(factories.make_customer(name="Else")))
+    assert stranger.get(url).status_code == 404 and stranger.post(url).status_code == 404
+
+
+def test_the_console_signs_and_shows_the_ds_record(settings: Any, world: World, zone: Domain) -> None:
+    client = signed_in(people.admin())
+    client.post(console(zone, "sign-zone"), {"approval": "at_once"})
+    world.work()
+    ds = Domain.objects.get(pk=zone.pk).ds
+    assert ds and ds in words(client.get(console(zone, "change")))
+    with name_server({("example.com", "DS"): [ds]}) as server:
+        settings.NPANEL_HEALTH_RESOLVERS = server.setting
+        assert "still has a DS record" in words(client.post(console(zone, "unsign-zone"), {"approval": "plan"}))
+        client.post(console(zone, "unsign-zone"), {"approval": "plan", "although_published": "on"})
+    assert newest().kind == OperationKind.CHANGE_DNSSEC and newest().needs_approval

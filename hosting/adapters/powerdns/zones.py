@@ -11,6 +11,8 @@ from hosting.state.zones import canonical_record
 
 #: What NPanel's zones are beside their records. INCREASE: the API raises the serial by one with every change.
 SETTINGS = {"kind": "Native", "soa_edit_api": "INCREASE"}
+#: And while they are signed: hashed names without salt or rounds (RFC 9276), kept in order by the API.
+_SIGNED_SETTINGS = {"nsec3param": "1 0 0 -", "api_rectify": True}
 
 Json = dict[str, Any]
 _Sets = dict[tuple[str, str], tuple[int, frozenset[str]]]
@@ -33,12 +35,24 @@ def to_zone(data: Json) -> DnsZone:
         expire=expire,
         minimum=minimum,
         edited=", ".join([*changed_settings(data), *_disabled(data)]),
+        signed=is_signed(data),
     )
 
 
+def is_signed(data: Json) -> bool:
+    """Whether the zone has keys and is signed with them."""
+    return bool(data.get("dnssec"))
+
+
+def settings(*, signed: bool) -> Json:
+    """What a zone is to be beside its records."""
+    return SETTINGS | (_SIGNED_SETTINGS if signed else {})
+
+
 def changed_settings(data: Json) -> list[str]:
-    """What somebody set other than :data:`SETTINGS`, as ``name=value``."""
-    return [f"{key}={data.get(key)}" for key, value in SETTINGS.items() if data.get(key) != value]
+    """What somebody set other than :func:`settings`, as ``name=value``."""
+    wanted = settings(signed=is_signed(data))
+    return [f"{key}={data.get(key)}" for key, value in wanted.items() if data.get(key) != value]
 
 
 def creation(zone: DnsZone) -> Json:

@@ -22,6 +22,8 @@ class Zones(Readable):
     filterset_class = filters.DomainFilter
     ordering_fields = ("id",)
     edit = act("zone.edit", inputs_zones.ZoneEdit)
+    sign = act("zone.sign", inputs_zones.Reason)
+    unsign = act("zone.unsign", inputs_zones.UnsignInput)
     import_file = act("zone.import_file", inputs_zones.ZoneFileInput)
 
     def get_serializer_class(self) -> Any:
