@@ -11,13 +11,15 @@ from accounts.choices import MemberAccess
 from audit.models import Event
 from hosting.choices import OperationKind, OperationState
 from hosting.errors import HostingError
-from hosting.models import Domain, JournalEntry, Operation
+from hosting.models import Domain, DriftItem, JournalEntry, Operation
 from hosting.operations.present import possible
 from hosting.services import dnssec
 from hosting.services.dns import add_record
 from hosting.services.dnssec import ParentSays, ds_records, parent_says, sign_zone, unsign_zone
+from hosting.services.drift import adopt, scan_node
 from hosting.services.lifecycle import restore_service
 from hosting.services.operations import cancel_operation, rollback_operation
+from hosting.services.sites import add_domain, remove_domain
 from hosting.services.zone_edits import last_change
 from tests import people
 from tests.factories import make_domain, make_service
@@ -115,6 +117,37 @@ def test_a_restored_service_has_the_key_that_the_parent_names(world: World, sign
     assert world.server.powerdns.zones["example.com."]["keys"][1]["privatekey"] == private
     written = [list(model.objects.values()) for model in (Operation, JournalEntry, Event, Domain)]
     assert private not in str(written), "a key is in no row"
+
+
+def test_a_removed_domain_comes_back_with_its_key(world: World, zone: Domain) -> None:
+    world.run(add_domain(actor=world.actor, service=zone.service, name="second.test"))
+    second = Domain.objects.get(name="second.test")
+    world.run(sign_zone(actor=world.actor, domain=second))
+    second.refresh_from_db()
+    ds = ds_records(second)
+    removal = world.run(remove_domain(actor=world.actor, domain=second))
+    assert "second.test." not in world.server.powerdns.zones
+    back = world.run(rollback_operation(actor=world.actor, operation=removal))
+    assert back.state == OperationState.SUCCEEDED, back.error
+    again = Domain.objects.get(name="second.test")
+    assert again.dnssec and ds_records(again) == ds != []
+
+
+def test_a_zone_that_somebody_signed_by_hand_is_drift(world: World, zone: Domain) -> None:
+    """It can be adopted, and then it stays signed."""
+    key = {"id": 1, "keytype": "csk", "active": True, "published": True, "privatekey": "x"}
+    world.server.powerdns.zones["example.com."].update(
+        dnssec=True, keys={1: key}, nsec3param="1 0 0 -", api_rectify=True
+    )
+    scan_node(actor=world.actor, node=world.node)
+    item = DriftItem.objects.get(kind="dns_zone")
+    adopt(actor=world.actor, item=item)
+    world.work()
+    zone.refresh_from_db()
+    assert zone.dnssec
+    world.run(add_record(actor=world.actor, domain=zone, name="b", type="A", content="192.0.2.10"))
+    zone.refresh_from_db()
+    assert len(ds_records(zone)) == 1 and world.server.powerdns.zones["example.com."]["keys"] == {1: key}
 
 
 def test_neither_undo_nor_rollback_switches_it(world: World, zone: Domain) -> None:
