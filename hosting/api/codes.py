@@ -45,6 +45,8 @@ STATUSES: dict[str, int] = {
     "taken": _CONFLICT,
     "limit_reached": _CONFLICT,
     "stale_plan": _CONFLICT,
+    "stale_report": _CONFLICT,
+    "released": _CONFLICT,
     "wrong_state": _CONFLICT,
     "needs_confirmation": _CONFLICT,
     "not_governed": _CONFLICT,
