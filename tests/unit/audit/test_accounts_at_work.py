@@ -104,6 +104,7 @@ def test_retention_reads_archived_days_and_the_panel_hot_ones() -> None:
     seal()
     with acting_as("retention"):
         retain()
+        retain()  # what is archived late leaves the archive with the next run
         found = call("audit_export", "--target", "accounts.user:7").splitlines()
     assert [json.loads(line)["reason"] for line in found] == ["40 days ago", "today"]
     with acting_as("web"), pytest.raises(DatabaseError, match="denied"):
