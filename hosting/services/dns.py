@@ -2,7 +2,7 @@
 
 from audit.actor import Actor
 from hosting.choices import OperationKind
-from hosting.desired import absolute, zone_resource
+from hosting.desired import absolute, mail_domain_refs, zone_resource
 from hosting.errors import HostingError
 from hosting.models import DnsRecord, Domain, Operation
 from hosting.operations.requests import request_operation
@@ -154,7 +154,7 @@ def _changed(
         kind=OperationKind.CHANGE_DNS,
         node=domain.service.node,
         service=domain.service,
-        refs=[Ref(DnsZone.kind, domain.name)],
+        refs=[Ref(DnsZone.kind, domain.name), *mail_domain_refs(domain)],
         wait_for_approval=wait_for_approval,
         reason=reason,
         wanted={"zone": domain.name, **wanted},
