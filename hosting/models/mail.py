@@ -61,7 +61,7 @@ class _Address(models.Model):
     @property
     def service(self) -> HostingService:
         """Whose it is."""
-        return self.mail.domain.service  # type: ignore[attr-defined,no-any-return]
+        return self.mail.domain.service  # type: ignore[attr-defined]
 
 
 class Mailbox(_Address):
