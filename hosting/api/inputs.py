@@ -21,7 +21,7 @@ _LARGEST = 2_147_483_647
 ROLES_TO_GIVE = [(role.value, role.label) for role in (Role.CUSTOMER, Role.RESELLER)]
 
 
-def example(**value: Any) -> Any:
+def _example(**value: Any) -> Any:
     """Give a serializer an example, which the description of the API shows."""
     return extend_schema_serializer(examples=[OpenApiExample("Example", value=value, request_only=True)])
 
@@ -36,7 +36,7 @@ class Reason(serializers.Serializer):
     reason = serializers.CharField(max_length=300, required=False, allow_blank=True)
 
 
-@example(name="Example Ltd", email="post@example.com")
+@_example(name="Example Ltd", email="post@example.com")
 class CustomerInput(serializers.Serializer):
     """A new customer."""
 
@@ -54,12 +54,12 @@ class _Limits(serializers.ModelSerializer):
         }
 
 
-@example(name="Small", disk_mb=2048, domains=3, databases=2)
+@_example(name="Small", disk_mb=2048, domains=3, databases=2)
 class PlanInput(_Limits):
     """A new plan; limits that are left out are the defaults, null is unlimited."""
 
 
-@example(disk_mb=4096)
+@_example(disk_mb=4096)
 class PlanChange(_Limits):
     """What is to be another way in a plan."""
 
@@ -67,7 +67,7 @@ class PlanChange(_Limits):
         fields = tuple(sorted(CHANGEABLE))
 
 
-@example(customer=1, plan=1, domain="example.com")
+@_example(customer=1, plan=1, domain="example.com")
 class ServiceInput(Reason):
     """A new hosting service with its main domain; operators may name the node, otherwise one is chosen."""
 
@@ -83,14 +83,14 @@ class ServiceInput(Reason):
     )
 
 
-@example(php_version="8.4")
+@_example(php_version="8.4")
 class PhpInput(Reason):
     """Another PHP version."""
 
     php_version = serializers.CharField(max_length=8)
 
 
-@example(service=1, name="shop.example.com")
+@_example(service=1, name="shop.example.com")
 class DomainInput(Reason):
     """One more domain of a service."""
 
@@ -100,7 +100,7 @@ class DomainInput(Reason):
     php = serializers.BooleanField(required=False)
 
 
-@example(domain=1, name="www", type="A", content="192.0.2.1", ttl=3600)
+@_example(domain=1, name="www", type="A", content="192.0.2.1", ttl=3600)
 class RecordInput(Reason):
     """One more record of a zone."""
 
@@ -111,7 +111,7 @@ class RecordInput(Reason):
     ttl = serializers.IntegerField(min_value=30, max_value=_LARGEST, required=False)
 
 
-@example(content="192.0.2.2")
+@_example(content="192.0.2.2")
 class RecordChange(Reason):
     """What is to be another way in a record."""
 
@@ -120,7 +120,7 @@ class RecordChange(Reason):
     ttl = serializers.IntegerField(min_value=30, max_value=_LARGEST, required=False)
 
 
-@example(service=1, name="shop")
+@_example(service=1, name="shop")
 class DatabaseInput(Reason):
     """One more database."""
 
@@ -135,14 +135,14 @@ class Password(serializers.CharField):
         super().__init__(max_length=128, write_only=True, trim_whitespace=False, **options)
 
 
-@example(service=1, name="shop", password="a long password")  # noqa: S106 - an example
+@_example(service=1, name="shop", password="a long password")  # noqa: S106 - an example
 class DatabaseWithUserInput(DatabaseInput):
     """A database and an account of the same name."""
 
     password = Password()
 
 
-@example(service=1, name="reports", password="a long password", databases=[1])  # noqa: S106 - an example
+@_example(service=1, name="reports", password="a long password", databases=[1])  # noqa: S106 - an example
 class DatabaseUserInput(DatabaseInput):
     """One more account."""
 
@@ -151,21 +151,21 @@ class DatabaseUserInput(DatabaseInput):
     host = serializers.CharField(max_length=60, required=False)
 
 
-@example(password="a longer password")  # noqa: S106 - an example
+@_example(password="a longer password")  # noqa: S106 - an example
 class PasswordInput(Reason):
     """Another password."""
 
     password = Password()
 
 
-@example(digest="9f2c…", reason="As agreed on the phone")
+@_example(digest="9f2c…", reason="As agreed on the phone")
 class ApprovalInput(Reason):
     """Approval of a plan exactly as it was seen."""
 
     digest = serializers.CharField(max_length=64)
 
 
-@example(token="Zk3v…", digest="9f2c…", reason="The customer has left")  # noqa: S106 - an example
+@_example(token="Zk3v…", digest="9f2c…", reason="The customer has left")  # noqa: S106 - an example
 class ConfirmationInput(serializers.Serializer):
     """Confirmation of what can spoil much: the token that was shown, the plan it was shown with, and why."""
 
@@ -174,7 +174,7 @@ class ConfirmationInput(serializers.Serializer):
     reason = serializers.CharField(max_length=300)
 
 
-@example(kind="php_change", services=[1, 2, 3], php_version="8.4", reason="8.2 is not maintained any more")
+@_example(kind="php_change", services=[1, 2, 3], php_version="8.4", reason="8.2 is not maintained any more")
 class BulkInput(Reason):
     """The same for many services."""
 
@@ -183,7 +183,7 @@ class BulkInput(Reason):
     php_version = serializers.CharField(max_length=8, required=False, help_text=_("For php_change."))
 
 
-@example(customer=1, email="kim@example.com", access="manager")
+@_example(customer=1, email="kim@example.com", access="manager")
 class MemberInput(serializers.Serializer):
     """Somebody who is to come in; who has no account gets one, and a letter."""
 
@@ -193,7 +193,7 @@ class MemberInput(serializers.Serializer):
     access = serializers.ChoiceField(MemberAccess.choices, required=False)
 
 
-@example(access="viewer")
+@_example(access="viewer")
 class MemberChange(serializers.Serializer):
     """Another access."""
 
@@ -217,19 +217,19 @@ class _Person(serializers.Serializer):
     reseller = Mine(selectors.resellers, required=False, allow_null=True)
 
 
-@example(email="kim@example.com", name="Kim", role="customer")
+@_example(email="kim@example.com", name="Kim", role="customer")
 class PersonInput(_Person):
     """A new person, who chooses a password by the reset letter."""
 
 
-@example(name="Kim Example", is_active=True)
+@_example(name="Kim Example", is_active=True)
 class PersonChange(_Person):
     """What is to be another way with a person."""
 
     is_active = serializers.BooleanField(required=False)
 
 
-@example(language="de")
+@_example(language="de")
 class ProfileChange(serializers.Serializer):
     """What is to be another way with oneself."""
 
@@ -237,7 +237,7 @@ class ProfileChange(serializers.Serializer):
     language = Language(required=False)
 
 
-@example(name="North Hosting", email="post@north.example", max_customers=20)
+@_example(name="North Hosting", email="post@north.example", max_customers=20)
 class ResellerInput(serializers.ModelSerializer):
     """A reseller; a limit of null is unlimited."""
 
@@ -250,12 +250,12 @@ class ResellerInput(serializers.ModelSerializer):
         }
 
 
-@example(max_services=200)
+@_example(max_services=200)
 class ResellerChange(ResellerInput):
     """What is to be another way with a reseller."""
 
 
-@example(email="kim@north.example", name="Kim")
+@_example(email="kim@north.example", name="Kim")
 class ResellerPersonInput(serializers.Serializer):
     """Somebody who is to work for a reseller; a letter tells them how to choose a password."""
 
@@ -263,7 +263,7 @@ class ResellerPersonInput(serializers.Serializer):
     name = serializers.CharField(max_length=120, required=False, allow_blank=True)
 
 
-@example(name="web1", address="203.0.113.10", public_addresses=["203.0.113.10"], nameservers=["ns1.example.net"])
+@_example(name="web1", address="203.0.113.10", public_addresses=["203.0.113.10"], nameservers=["ns1.example.net"])
 class NodeInput(serializers.Serializer):
     """A new server."""
 
@@ -289,7 +289,7 @@ class IdentityInput(serializers.Serializer):
     identity = serializers.CharField(max_length=16_384, write_only=True, trim_whitespace=False)
 
 
-@example(url="https://hooks.example.com/npanel", events=["operation.finished"], customer=1)
+@_example(url="https://hooks.example.com/npanel", events=["operation.finished"], customer=1)
 class WebhookInput(serializers.Serializer):
     """A new webhook: of a customer, or without one of the reseller who asks, or of the operators."""
 
@@ -298,7 +298,7 @@ class WebhookInput(serializers.Serializer):
     customer = Mine(selectors.customers, required=False)
 
 
-@example(is_active=True)
+@_example(is_active=True)
 class WebhookChange(serializers.Serializer):
     """What is to be another way in a webhook."""
 

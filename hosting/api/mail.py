@@ -9,7 +9,7 @@ from rest_framework import serializers
 from hosting import selectors
 from hosting.api.fields import Mine
 from hosting.api.filters import Number
-from hosting.api.inputs import Password, Reason, example
+from hosting.api.inputs import Password, Reason, _example
 from hosting.api.views.base import Readable, act, adds, changes, removes
 from hosting.desired.mail_records import delivered_here
 from hosting.desired.zones import addresses
@@ -22,14 +22,14 @@ def _addresses(**options: Any) -> serializers.ListField:
     return serializers.ListField(child=serializers.CharField(max_length=254), max_length=MAX_TARGETS, **options)
 
 
-@example(domain=1)
+@_example(domain=1)
 class MailDomainInput(Reason):
     """Mail for a domain."""
 
     domain = Mine(selectors.domains)
 
 
-@example(catch_all="kim@example.com")
+@_example(catch_all="kim@example.com")
 class MailDomainChange(Reason):
     """Where mail to addresses that do not exist goes, and whether another server takes the domain's mail."""
 
@@ -42,7 +42,7 @@ class _Limits(Reason):
     sends_per_hour = serializers.IntegerField(min_value=0, max_value=MAX_SENDS, required=False)
 
 
-@example(mail=1, local_part="kim", password="a long password")  # noqa: S106 - an example
+@_example(mail=1, local_part="kim", password="a long password")  # noqa: S106 - an example
 class MailboxInput(_Limits):
     """One more mailbox."""
 
@@ -51,7 +51,7 @@ class MailboxInput(_Limits):
     password = Password()
 
 
-@example(quota_mb=2048, forward_to=["kim@example.net"])
+@_example(quota_mb=2048, forward_to=["kim@example.net"])
 class MailboxChange(_Limits):
     """What is to be another way in a mailbox."""
 
@@ -59,14 +59,14 @@ class MailboxChange(_Limits):
     keep = serializers.BooleanField(required=False)
 
 
-@example(password="a longer password")  # noqa: S106 - an example
+@_example(password="a longer password")  # noqa: S106 - an example
 class MailboxPassword(Reason):
     """Another password."""
 
     password = Password()
 
 
-@example(subject="Away", body="I am back on Monday.", start="2026-12-24", end="2027-01-02")
+@_example(subject="Away", body="I am back on Monday.", start="2026-12-24", end="2027-01-02")
 class AutoreplyInput(Reason):
     """What a mailbox answers by itself; without subject and text it answers no more."""
 
@@ -76,7 +76,7 @@ class AutoreplyInput(Reason):
     end = serializers.DateField(required=False, allow_null=True)
 
 
-@example(mail=1, local_part="info", targets=["kim@example.com"])
+@_example(mail=1, local_part="info", targets=["kim@example.com"])
 class MailAliasInput(Reason):
     """One more address whose mail goes to others."""
 
@@ -85,7 +85,7 @@ class MailAliasInput(Reason):
     targets = _addresses(allow_empty=False)
 
 
-@example(targets=["lee@example.com"])
+@_example(targets=["lee@example.com"])
 class MailAliasChange(Reason):
     """Where mail to an alias goes."""
 

@@ -6,7 +6,15 @@ from hosting.adapters.base import NodeFacts, adapters
 from hosting.desired import databases, mail, sites, zones
 from hosting.desired.family import not_adoptable
 from hosting.desired.mail import mail_domain_refs, mail_refs
-from hosting.desired.zones import absolute, addresses, kept_records, nameservers, relative, zone_resource
+from hosting.desired.zones import (
+    absolute,
+    addresses,
+    kept_canonical,
+    kept_records,
+    nameservers,
+    relative,
+    zone_resource,
+)
 from hosting.models import HostingService, Node
 from hosting.state import Change, Ref, Resource, state_of
 from hosting.texts import N_
@@ -16,6 +24,7 @@ __all__ = [
     "addresses",
     "adopt",
     "adopt_all",
+    "kept_canonical",
     "kept_records",
     "mail_domain_refs",
     "mail_refs",

@@ -16,8 +16,10 @@ def _resources(service: HostingService) -> Iterator[Resource]:
     return (zone_resource(service, domain) for domain in service.domains.all() if domain.has_zone)
 
 
-def zone_resource(service: HostingService, domain: Domain, rows: Iterable[DnsRecord] | None = None) -> DnsZone:
-    """The zone of a domain: its rows, and the name servers of its node.
+def zone_resource(
+    service: HostingService, domain: Domain, rows: Iterable[DnsRecord] | None = None, *, with_kept: bool = True
+) -> DnsZone:
+    """The zone of a domain: its rows, the name servers of its node, and what is kept in it for mail.
 
     Raises:
         HostingError: a record's content is not valid for its type.
@@ -26,7 +28,7 @@ def zone_resource(service: HostingService, domain: Domain, rows: Iterable[DnsRec
     rows = list(domain.records.all() if rows is None else rows)
     records = {canonical_record(absolute(row.name, name), row.type, row.content, row.ttl, name) for row in rows}
     servers = nameservers(service.node, name)
-    records |= _kept_canonical(domain, rows)
+    records |= kept_canonical(domain, rows) if with_kept else set()
     records |= {canonical_record(name, "NS", f"{server}.", 86400, name) for server in servers}
     if not service.node.nameservers:
         records |= {
@@ -38,6 +40,7 @@ def zone_resource(service: HostingService, domain: Domain, rows: Iterable[DnsRec
         primary=servers[0],
         hostmaster=f"hostmaster.{name}",
         records=tuple(sorted(records)),
+        signed=domain.dnssec,
     )
 
 
@@ -46,7 +49,8 @@ def kept_records(domain: Domain) -> list[Kept]:
     return mail_records(domain, domain.records.all(), addresses(domain.service.node)) if domain.has_zone else []
 
 
-def _kept_canonical(domain: Domain, rows: Iterable[DnsRecord]) -> set[Record]:
+def kept_canonical(domain: Domain, rows: Iterable[DnsRecord]) -> set[Record]:
+    """What is kept for mail in the zone of a domain beside these rows, as the name server gives it back."""
     found = mail_records(domain, rows, addresses(domain.service.node))
     name = domain.name
     return {canonical_record(absolute(kept.name, name), kept.type, kept.content, KEPT_TTL, name) for kept in found}
@@ -86,16 +90,16 @@ def _adopt_zone(service: HostingService, found: Change) -> None:
     if domain is None:
         raise not_adoptable(found, N_("add the domain instead"))
     if found.after is None:
-        domain.has_zone = False
-        domain.save(update_fields=["has_zone"])
+        domain.has_zone = domain.dnssec = False
+        domain.save(update_fields=["has_zone", "dnssec"])
         return
     if not isinstance(found.after, DnsZone):
         raise not_adoptable(found, N_("it is no zone"))
     rows = _rows_that_make(service, domain, found.after)
     if rows is None:
         raise not_adoptable(found, N_("its name servers come from the node, and records for mail from its mail"))
-    domain.has_zone = True
-    domain.save(update_fields=["has_zone"])
+    domain.has_zone, domain.dnssec = True, found.after.signed
+    domain.save(update_fields=["has_zone", "dnssec"])
     domain.records.all().delete()
     DnsRecord.objects.bulk_create(rows)
 
@@ -104,9 +108,9 @@ def _rows_that_make(service: HostingService, domain: Domain, zone: DnsZone) -> l
     """The customer's rows with which the zone would be as it was found: with as few of the kept records as can be."""
     found, bare = set(zone.records), set(zone_resource(service, domain, rows=()).records)
     known = {record for record in found if _has_row(domain, record)}
-    kept = _kept_canonical(domain, [_record_row(domain, record) for record in known])
+    kept = kept_canonical(domain, [_record_row(domain, record) for record in known])
     for theirs in (found - (bare - known), found - (bare - known) - (kept - known), found - bare | known):
-        for candidate in (theirs, theirs | (found & _kept_canonical(domain, ()))):
+        for candidate in (theirs, theirs | (found & kept_canonical(domain, ()))):
             rows = [_record_row(domain, record) for record in sorted(candidate)]
             if set(zone_resource(service, domain, rows=rows).records) == found:
                 return rows

@@ -21,6 +21,7 @@ from hosting.services.mailboxes import (
     set_mailbox_password,
     suspend_mailbox,
 )
+from hosting.services.zone_edits import import_zone_file, look_at_import, zone_file
 from hosting.state import Mailbox as MailboxResource
 from hosting.state import MailDomain as MailDomainResource
 from hosting.state import Ref, plan
@@ -227,3 +228,18 @@ def test_a_password_that_no_program_could_send_is_refused(password: str) -> None
     with pytest.raises(HostingError) as caught:
         mail_password_hash(password)
     assert caught.value.code == "weak_password"
+
+
+def test_a_zone_file_goes_out_and_in_beside_what_is_kept(
+    world: World, service: HostingService, mail: MailDomain
+) -> None:
+    domain = Domain.objects.get()
+    text = zone_file(domain)
+    assert "mail.example.com." in text
+    import_zone_file(actor=world.actor, domain=domain, text=text)
+    assert not DnsRecord.objects.filter(type="MX").exists() and kept("@", "MX") == ["10 mail.example.com."]
+    look_at_import(domain=domain, text="www 3600 IN A 192.0.2.7\n_dmarc 3600 IN CNAME dmarc.example.net.\n")
+    import_zone_file(
+        actor=world.actor, domain=domain, text="@ 300 IN MX 5 mx.example.net.\n_dmarc IN CNAME d.example.net.\n"
+    )
+    assert not wanted_domain(service).local and kept("_dmarc", "TXT") == []
