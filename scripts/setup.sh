@@ -38,6 +38,7 @@ PACKAGES=(
     "prometheus|no promtool: the alert rules cannot be tested, and no drills"
     "prometheus-alertmanager|no amtool: the routes of alerts cannot be tested, and no drills"
     "age|archives of logs and audit segments cannot be encrypted"
+    "pebble|no certificate authority to test against: no live test of certificates"
     "gettext|translations cannot be collected or compiled: the panel speaks what is committed"
     "make|the commands of the README do not exist"
     "ca-certificates|Python packages cannot be fetched over https"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _INCLUDED = ("/etc/nginx/conf.d", "/etc/nginx/npanel/sites", "/etc/nginx/sites-enabled")
 _PROBE, _PING = "/.well-known/npanel-probe", "/.well-known/npanel-php"
+_CHALLENGE, _CHALLENGES = "/.well-known/acme-challenge/", "/etc/nginx/npanel/challenges"
 _SOCKETS = "/run/npanel/php"
 _KEY_END, _CERTIFICATE_END = "-----END PRIVATE KEY-----\n", "-----END CERTIFICATE-----\n"
 _NGINX_WORDS = frozenset(
@@ -75,6 +76,8 @@ class FakeSites:
             raise Refused("http_failed", f"GET http://{host}{path}: no answer")
         if path == _PROBE and local:
             return self._probe(site)
+        if path.startswith(_CHALLENGE):
+            return self._challenge(f"{_CHALLENGES}/{site.names[0]}+{path.removeprefix(_CHALLENGE)}")
         if site.suspended:
             return Reply(status=503, stdout=b"<!doctype html><h1>This site is suspended</h1>")
         if path == _PING and local:
@@ -96,6 +99,10 @@ class FakeSites:
             return Reply(status=500, stdout=f"the web server cannot reach {site.root}\n".encode())
         word = "suspended" if site.suspended else "served"
         return Reply(status=200, stdout=f"{word} {site.names[0]} {site.root}\n".encode())
+
+    def _challenge(self, file: str) -> Reply:
+        found = self._node.exists(file)
+        return Reply(status=200, stdout=self._node.content(file)) if found else Reply(status=404)
 
     def _page(self, site: FakeSite, path: str) -> Reply:
         for name in ("index.php", "index.html") if path.endswith("/") else ("",):

@@ -24,6 +24,7 @@ KIND_LABELS = {
     "php_pool": gettext_lazy("PHP pool"),
     "virtual_host": gettext_lazy("Site"),
     "dns_zone": gettext_lazy("DNS zone"),
+    "challenge_file": gettext_lazy("Proof for a certificate"),
     "database": gettext_lazy("Database"),
     "database_user": gettext_lazy("Database user"),
     "mail_domain": gettext_lazy("Mail of the domain"),
@@ -43,6 +44,7 @@ ADAPTER_LABELS = {
     "powerdns": "PowerDNS",
     "system_user": gettext_lazy("Linux users"),
     "document_root": gettext_lazy("Document roots"),
+    "acme": gettext_lazy("Proofs for certificates"),
     "node_setup": gettext_lazy("The node itself"),
     "kept_data": gettext_lazy("What deletions keep"),
 }

@@ -1,5 +1,6 @@
 """What should be and what is, as plain values: Resources, Changes, Plans. Pure: no Django, no I/O."""
 
+from hosting.state.acme import ChallengeFile
 from hosting.state.codec import decode, encode
 from hosting.state.kept import FinalArchive, KeptData
 from hosting.state.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
@@ -27,6 +28,7 @@ from hosting.state.tls import TlsCertificate
 __all__ = [
     "Action",
     "Autoreply",
+    "ChallengeFile",
     "Change",
     "DaemonUnit",
     "Database",

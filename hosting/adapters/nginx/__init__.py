@@ -10,6 +10,7 @@ from typing import Any
 from hosting.adapters._edited import bring_back_edited, keep_edited
 from hosting.adapters._units import ends
 from hosting.adapters._values import HOST_NAME, OWNER, of_type
+from hosting.adapters.acme import ROOT as CHALLENGES
 from hosting.adapters.base import QUARANTINE_ROOT, Adapter, NodeFacts, Quarantined, Scope, register, removed_path
 from hosting.adapters.nginx.faults import INCLUDED, included_files, raise_for, verdict
 from hosting.adapters.nginx.probe import ask
@@ -53,10 +54,12 @@ class NginxAdapter(Adapter):
         ipv6 = facts.discovered.get(self.kind, {}).get("ipv6", True)
         addresses = sorted(filter(_is_address, {facts.address, *facts.addresses}))
         texts = {
-            f"{ROOT}/site.conf": text_of("common.conf", probe_path=PROBE_PATH, ipv6=ipv6),
+            f"{ROOT}/site.conf": text_of("common.conf", probe_path=PROBE_PATH, challenges=CHALLENGES, ipv6=ipv6),
             f"{ROOT}/https.conf": text_of("https.conf", ipv6=ipv6),
             f"{ROOT}/redirect.conf": text_of("redirect.conf"),
-            f"{ROOT}/suspended.conf": text_of("suspended.conf", probe_path=PROBE_PATH, ipv6=ipv6),
+            f"{ROOT}/suspended.conf": text_of(
+                "suspended.conf", probe_path=PROBE_PATH, challenges=CHALLENGES, ipv6=ipv6
+            ),
             f"{ROOT}/pages/.npanel-suspended.html": text_of("suspended.html"),
             "/etc/nginx/modules-enabled/90-npanel.conf": text_of("main.conf"),
             _MAIN: text_of("npanel.conf", ipv6=ipv6, addresses=addresses),
