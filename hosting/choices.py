@@ -44,9 +44,17 @@ class OperationKind(models.TextChoices):
     ADD_DOMAIN = "domain_add", _("Add domain")
     REMOVE_DOMAIN = "domain_remove", _("Remove domain")
     CHANGE_DNS = "dns_change", _("Change DNS")
+    CHANGE_DNSSEC = "dnssec_change", _("Change DNSSEC")
     ADD_DATABASE = "database_add", _("Add database")
     REMOVE_DATABASE = "database_remove", _("Remove database")
     CHANGE_DATABASE_USER = "database_user_change", _("Change database user")
+    ENABLE_MAIL = "mail_enable", _("Turn mail on")
+    CHANGE_MAIL = "mail_change", _("Change mail")
+    DISABLE_MAIL = "mail_disable", _("Turn mail off")
+    ADD_MAILBOX = "mailbox_add", _("Add mailbox")
+    CHANGE_MAILBOX = "mailbox_change", _("Change mailbox")
+    REMOVE_MAILBOX = "mailbox_remove", _("Remove mailbox")
+    CHANGE_MAIL_ALIAS = "mail_alias_change", _("Change mail alias")
     BOOTSTRAP = "node_bootstrap", _("Bootstrap node")
     REPAIR = "drift_repair", _("Repair drift")
     ADOPT = "drift_adopt", _("Adopt what the node has")
@@ -142,6 +150,13 @@ class BulkItemState(models.TextChoices):
     FAILED = "failed", _("Failed")
     REFUSED = "refused", _("Refused")
     CANCELLED = "cancelled", _("Cancelled")
+
+
+class DkimState(models.TextChoices):
+    """What a DKIM key is for."""
+
+    ACTIVE = "active", _("Signs")
+    RETIRED = "retired", _("Published, signs no more")
 
 
 class DriftState(models.TextChoices):

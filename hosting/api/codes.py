@@ -35,6 +35,8 @@ STATUSES: dict[str, int] = {
     "not_found": _NOT_FOUND,
     "node_gone": _NOT_FOUND,
     "service_gone": _CONFLICT,
+    "address_taken": _CONFLICT,
+    "mail_is_on": _CONFLICT,
     "busy": _CONFLICT,
     "changed_since": _CONFLICT,
     "customer_in_use": _CONFLICT,
@@ -45,6 +47,8 @@ STATUSES: dict[str, int] = {
     "taken": _CONFLICT,
     "limit_reached": _CONFLICT,
     "stale_plan": _CONFLICT,
+    "stale_report": _CONFLICT,
+    "released": _CONFLICT,
     "wrong_state": _CONFLICT,
     "needs_confirmation": _CONFLICT,
     "not_governed": _CONFLICT,
@@ -63,6 +67,8 @@ STATUSES: dict[str, int] = {
     "forgotten": _CONFLICT,
     "audit_waiting": _CONFLICT,
     "record_duplicate": _CONFLICT,
+    "ds_published": _CONFLICT,
+    "ds_unknown": _TEMPORARY,
     # of nodes that are asked at once
     "connection_failed": 502,
     "connection_refused": 502,
@@ -100,6 +106,10 @@ STATUSES: dict[str, int] = {
     "ttl_mixed": 422,
     "ttl_out_of_range": 422,
     "unsafe_value": 422,
+    "zone_file_invalid": 422,
+    "zone_file_directive": 422,
+    "zone_file_too_large": 422,
+    "zone_too_large": 422,
 }
 
 #: What the codes that most clients meet mean.
@@ -138,9 +148,15 @@ MEANINGS = {
     "busy": _("Another operation waits or runs."),
     "changed_since": _("A later operation touched the same."),
     "service_gone": _("The service is being deleted, or was."),
+    "address_taken": _("A mailbox or an alias has that address."),
+    "mail_is_on": _("The domain has mail already."),
     "domain_taken": _("The name is held, or is above or below a name that somebody else holds."),
+    "ds_published": _("The zone above has a DS record, so nobody would find the domain if it were not signed."),
+    "ds_unknown": _("Whether there is a DS record could not be looked up."),
+    "zone_file_invalid": _("A line of the zone file can't be read; the detail names it."),
+    "zone_file_directive": _("The zone file holds a directive other than $ORIGIN, $TTL and $GENERATE."),
     "weak_password": _("The password is too short."),
-    "bad_address": _("Webhooks go to https addresses on the internet only."),
+    "bad_address": _("It is no mail address; or a webhook's address is not https on the internet."),
 }
 
 

@@ -3,9 +3,9 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from hosting.api import reference
+from hosting.api import mail, reference
 from hosting.api.problems import not_found
-from hosting.api.views import accounts, hosted, operated, own
+from hosting.api.views import accounts, hosted, operated, own, zones
 
 app_name = "api"
 
@@ -19,8 +19,12 @@ for name, view in {
     "services": hosted.Services,
     "domains": hosted.Domains,
     "records": hosted.Records,
+    "zones": zones.Zones,
     "databases": hosted.Databases,
     "database-users": hosted.DatabaseUsers,
+    "mail-domains": mail.MailDomains,
+    "mailboxes": mail.Mailboxes,
+    "mail-aliases": mail.MailAliases,
     "operations": operated.Operations,
     "bulk-runs": operated.BulkRuns,
     "bulk-items": operated.BulkItems,

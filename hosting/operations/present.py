@@ -26,6 +26,9 @@ KIND_LABELS = {
     "dns_zone": gettext_lazy("DNS zone"),
     "database": gettext_lazy("Database"),
     "database_user": gettext_lazy("Database user"),
+    "mail_domain": gettext_lazy("Mail of the domain"),
+    "mailbox": gettext_lazy("Mailbox"),
+    "mail_alias": gettext_lazy("Mail alias"),
     "package": gettext_lazy("Package"),
     "node_file": gettext_lazy("File"),
     "node_link": gettext_lazy("Link"),
@@ -187,7 +190,8 @@ def possible(operation: Operation) -> Possible:
     unwell = state in (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
     changed = bool(operation.plan and operation.plan["changes"])
     governed = assess(operation.kind, (operation.plan or {}).get("changes", ())).governed
-    lasting = state == OperationState.SUCCEEDED and changed and not is_irreversible(operation.kind)
+    by_button = operation.kind != OperationKind.CHANGE_DNSSEC  # that looks first whether others rely on the key
+    lasting = state == OperationState.SUCCEEDED and changed and by_button and not is_irreversible(operation.kind)
     undoable = lasting and not operation.reverted_by.filter(
         state=OperationState.SUCCEEDED
     ).exists()  # fmt: skip

@@ -2,6 +2,7 @@
 
 from hosting.state.codec import decode, encode
 from hosting.state.kept import FinalArchive, KeptData
+from hosting.state.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
 from hosting.state.plan import Action, Change, Plan, PlanConflict, plan, state_of
 from hosting.state.resources import (
     DaemonUnit,
@@ -25,16 +26,21 @@ from hosting.state.tls import TlsCertificate
 
 __all__ = [
     "Action",
+    "Autoreply",
     "Change",
     "DaemonUnit",
     "Database",
     "DatabaseUser",
+    "DkimKey",
     "DnsRecord",
     "DnsZone",
     "DocumentRoot",
     "FinalArchive",
     "Grant",
     "KeptData",
+    "MailAlias",
+    "MailDomain",
+    "Mailbox",
     "NodeFile",
     "NodeLink",
     "Package",
