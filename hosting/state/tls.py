@@ -1,9 +1,16 @@
 """What a site is served with over TLS: a certificate, those that vouch for it, and its key."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
 from hosting.state.resources import Ref, Resource, Secret, SystemUser, register_resource
+
+_BASE64 = r"(?:[A-Za-z0-9+/=]{1,76}\n)+"
+_CERTIFICATE = rf"-----BEGIN CERTIFICATE-----\n{_BASE64}-----END CERTIFICATE-----\n"
+#: The one spelling of a key and of a chain, which is all that is ever written to a node.
+PEM_KEY = re.compile(rf"-----BEGIN PRIVATE KEY-----\n{_BASE64}-----END PRIVATE KEY-----\n")
+PEM_CHAIN = re.compile(rf"(?:{_CERTIFICATE}){{1,10}}")
 
 
 @register_resource

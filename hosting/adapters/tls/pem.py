@@ -1,7 +1,6 @@
 """A TlsCertificate as the text of its file, and the text (whoever wrote it) as a TlsCertificate."""
 
 import hashlib
-import re
 import ssl
 from dataclasses import replace
 
@@ -9,14 +8,11 @@ from hosting.adapters._edited import digest_of
 from hosting.adapters._values import HOST_NAME, OWNER, checked
 from hosting.errors import UnsafeValue
 from hosting.state import Secret, TlsCertificate
+from hosting.state.tls import PEM_CHAIN, PEM_KEY
 from hosting.texts import N_
 
 #: Root's alone: nginx's master reads the keys before it gives its rights up.
 ROOT = "/etc/nginx/npanel/tls"
-_BASE64 = r"(?:[A-Za-z0-9+/=]{1,76}\n)+"
-_KEY = re.compile(rf"-----BEGIN PRIVATE KEY-----\n{_BASE64}-----END PRIVATE KEY-----\n")
-_CERTIFICATE = rf"-----BEGIN CERTIFICATE-----\n{_BASE64}-----END CERTIFICATE-----\n"
-_CHAIN = re.compile(rf"(?:{_CERTIFICATE}){{1,10}}")
 
 
 def pem_path(owner: str, name: str) -> str:
@@ -31,14 +27,14 @@ def render(certificate: TlsCertificate) -> str:
         UnsafeValue: a part is not PEM text of its kind.
     """
     key, chain = certificate.key_pem.value, certificate.chain
-    if _KEY.fullmatch(key) is None or _CHAIN.fullmatch(chain) is None:
+    if PEM_KEY.fullmatch(key) is None or PEM_CHAIN.fullmatch(chain) is None:
         raise UnsafeValue(N_("the certificate of %(name)s can't be written to a node", name=certificate.name))
     return key + chain
 
 
 def parse(owner: str, name: str, text: str) -> TlsCertificate:
     """The certificate that a file stands for; ``edited`` says that it is not of our form."""
-    key = _KEY.match(text)
+    key = PEM_KEY.match(text)
     found = TlsCertificate(owner, name, text[key.end() :] if key else "", Secret(key[0] if key else ""))
     try:
         render(found)
