@@ -58,6 +58,8 @@ class OperationKind(models.TextChoices):
     INSTALL_CERTIFICATE = "certificate_install", _("Install certificate")
     REMOVE_CERTIFICATE = "certificate_remove", _("Remove certificate")
     CHANGE_HTTPS = "https_change", _("Change HTTPS")
+    ISSUE_CERTIFICATE = "certificate_issue", _("Issue certificate")
+    REVOKE_CERTIFICATE = "certificate_revoke", _("Revoke certificate")
     BOOTSTRAP = "node_bootstrap", _("Bootstrap node")
     REPAIR = "drift_repair", _("Repair drift")
     ADOPT = "drift_adopt", _("Adopt what the node has")
@@ -167,6 +169,16 @@ class CertificateSource(models.TextChoices):
 
     UPLOADED = "uploaded", _("Uploaded")
     ACME = "acme", _("Automatic")
+
+
+class AutoCertificateState(models.TextChoices):
+    """How it goes with a certificate that NPanel gets by itself."""
+
+    WAITING = "waiting", _("Waits")
+    RUNNING = "running", _("Is being issued")
+    ISSUED = "issued", _("Issued")
+    FAILED = "failed", _("Failed")
+    OFF = "off", _("Off")
 
 
 class CertificateState(models.TextChoices):

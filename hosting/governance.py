@@ -29,6 +29,7 @@ SUBSYSTEMS = {
 _SUBSYSTEM_OF = {
     "virtual_host": "web",
     "php_pool": "php",
+    "challenge_file": "web",
     "dns_zone": "dns",
     "database": "databases",
     "database_user": "databases",
@@ -102,6 +103,8 @@ DECLARED: dict[OperationKind, Assessment] = {
     OperationKind.CHANGE_MAILBOX: Assessment(_MEDIUM, _BACK, ("mail",)),
     OperationKind.REMOVE_MAILBOX: Assessment(_MEDIUM, _RESTORE, ("mail",)),
     OperationKind.CHANGE_MAIL_ALIAS: Assessment(_MEDIUM, _BACK, ("mail",)),
+    OperationKind.ISSUE_CERTIFICATE: Assessment(_LOW, _BACK, ("web",)),
+    OperationKind.REVOKE_CERTIFICATE: Assessment(_MEDIUM, _BACK, ("web",)),
     OperationKind.BOOTSTRAP: Assessment(_MEDIUM, _BACK, ("node",)),
     OperationKind.REPAIR: Assessment(_LOW, _BACK, ()),
     OperationKind.ADOPT: Assessment(_LOW, _BACK, ()),

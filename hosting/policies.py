@@ -11,6 +11,7 @@ from audit.actor import Actor, ActorType
 from hosting.choices import OperationKind, ServiceState
 from hosting.errors import HostingError
 from hosting.models import (
+    AutoCertificate,
     Database,
     DatabaseUser,
     DnsRecord,
@@ -48,6 +49,8 @@ _CUSTOMERS_KINDS = frozenset(
         OperationKind.CHANGE_MAILBOX,
         OperationKind.REMOVE_MAILBOX,
         OperationKind.CHANGE_MAIL_ALIAS,
+        OperationKind.ISSUE_CERTIFICATE,
+        OperationKind.REVOKE_CERTIFICATE,
     }
 )
 _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
@@ -163,6 +166,8 @@ def service_of(subject: Model | None) -> HostingService | None:
     match subject:
         case HostingService():
             return subject
+        case AutoCertificate():
+            return subject.domain.service
         case Domain() | Database() | DatabaseUser() | Operation() | MailDomain() | Mailbox() | MailAlias():
             return subject.service
         case DnsRecord():

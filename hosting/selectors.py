@@ -9,6 +9,7 @@ from audit.actor import Actor
 from audit.models import Event, LegalHold
 from audit.reading import about
 from hosting.models import (
+    AutoCertificate,
     BulkItem,
     BulkRun,
     Database,
@@ -113,6 +114,12 @@ def services(actor: Actor) -> QuerySet[HostingService]:
 def domains(actor: Actor) -> QuerySet[Domain]:
     """Domains the actor may see."""
     return Domain.objects.select_related("service").filter(_visible(actor, "service__customer__"))
+
+
+def auto_certificates(actor: Actor) -> QuerySet[AutoCertificate]:
+    """What NPanel does about certificates of domains the actor may see, while their names are held."""
+    found = AutoCertificate.objects.select_related("domain__service", "domain__certificate")
+    return found.filter(_visible(actor, "domain__service__customer__"), domain__name_key__isnull=False)
 
 
 def zones(actor: Actor) -> QuerySet[Domain]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from accounts.choices import MemberAccess
 from hosting.services import (
+    auto_certificates,
     bulk,
     customers,
     databases,
@@ -106,6 +107,9 @@ _TABLE = (
     UseCase("mail_alias.create", mail_aliases.create_alias, "mail", _MANAGER, reseller=True),
     UseCase("mail_alias.change", mail_aliases.change_alias, "alias", _MANAGER, reseller=True),
     UseCase("mail_alias.delete", mail_aliases.delete_alias, "alias", _MANAGER, reseller=True),
+    UseCase("auto_certificate.issue", auto_certificates.issue_certificate, "domain", _MANAGER, reseller=True),
+    UseCase("auto_certificate.renew", auto_certificates.renew_certificate, "auto", _MANAGER, reseller=True),
+    UseCase("auto_certificate.revoke", auto_certificates.revoke_certificate, "auto", _MANAGER, reseller=True),
     UseCase("operation.approve", operations.approve_operation, "operation", _MANAGER, reseller=True),
     UseCase("operation.prepare", intents.prepare_again, "operation", _MANAGER, reseller=True),
     UseCase("operation.confirm", intents.confirm_intent, "operation", _MANAGER, reseller=True),

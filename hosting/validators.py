@@ -233,6 +233,11 @@ def validate_pem_chain(value: str) -> None:
         raise ValidationError(_("This is no PEM text of certificates."))
 
 
+def validate_acme_url(value: str) -> None:
+    """An address of a certificate authority: https, no space, nothing that controls."""
+    _require(r"https://[A-Za-z0-9\[\]._:-]+(?:/[!-~]*)?", value, _("This is no https address."))
+
+
 def validate_fingerprint(value: str) -> None:
     """A SHA-256 digest."""
     _require(r"[0-9a-f]{64}", value, _("This is no SHA-256 digest."))

@@ -71,6 +71,11 @@ NPANEL_HEALTH_HISTORY_DAYS = env.number("HEALTH_HISTORY_DAYS", 90)
 NPANEL_PANEL_CERTIFICATE = tls_files().certificate
 # Spans go to an OpenTelemetry collector when one is named, by our name for it or by the standard's.
 NPANEL_OTLP_ENDPOINT = env.text("OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+# Certificates for sites come from this authority by themselves; none is asked while the address is empty.
+NPANEL_ACME_DIRECTORY = env.text("ACME_DIRECTORY")
+NPANEL_ACME_CA_FILE = env.text("ACME_CA_FILE")
+NPANEL_ACME_EMAIL = env.text("ACME_EMAIL")
+NPANEL_ACME_AUTOMATIC = env.boolean("ACME_AUTOMATIC", True)
 NPANEL_HEALTH_RESOLVERS = env.words("HEALTH_RESOLVERS") or None
 
 INSTALLED_APPS = [

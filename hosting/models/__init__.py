@@ -1,5 +1,6 @@
 """The wanted facts and their invariants, and the operations that carry them out."""
 
+from hosting.models.acme import AcmeAccount, AcmeRequest, AutoCertificate
 from hosting.models.api import ApiIdempotencyKey
 from hosting.models.bulk import BulkItem, BulkRun
 from hosting.models.certificate import Certificate
@@ -16,9 +17,12 @@ from hosting.models.service import HostingService
 from hosting.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
+    "AcmeAccount",
+    "AcmeRequest",
     "ActivationLock",
     "ActivationTicket",
     "ApiIdempotencyKey",
+    "AutoCertificate",
     "Autoreply",
     "BulkItem",
     "BulkRun",

@@ -16,7 +16,7 @@ from hosting.desired import adopt_all, service_resources
 from hosting.errors import HostingError, facts_of
 from hosting.failpoints import failpoint
 from hosting.models import ActivationTicket, HostingService, Node, Operation
-from hosting.operations import purging
+from hosting.operations import issuing, purging
 from hosting.operations.carried import settle_elsewhere
 from hosting.operations.journal import error_json
 from hosting.operations.locks import guarded_update
@@ -168,6 +168,8 @@ def _settle_success(
 def _changed_nothing(operation: Operation, state: OperationState) -> bool:
     """Whether an operation that did not succeed leaves the wish as it was: it had none of its own, or was given up."""
     without_wish = operation.kind in (OperationKind.APPLY, OperationKind.REPAIR, OperationKind.ADOPT)
+    if operation.kind in issuing.KINDS and not {"issued", "revoked"} & operation.result.keys():
+        return state != OperationState.ROLLBACK_FAILED  # the authority said no, and the proofs are gone again
     return state == OperationState.CANCELLED or (without_wish and not operation.journal.exists())
 
 

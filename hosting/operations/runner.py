@@ -13,7 +13,7 @@ from hosting.connections.base import Context, Steps, converse
 from hosting.errors import ConnectionFailed, HostingError, OutcomeUnknown
 from hosting.failpoints import failpoint
 from hosting.models import Node, Operation
-from hosting.operations import discovery, journal
+from hosting.operations import discovery, failures, issuing, journal
 from hosting.operations.activation import activate, context_of
 from hosting.operations.intents import is_blocked, open_intent
 from hosting.operations.journal import RecordedConnection
@@ -23,7 +23,7 @@ from hosting.operations.outcome import finish
 from hosting.operations.planner import Goal, goal_before, goal_of, make_plan, observe, probe
 from hosting.operations.spans import requested_id, traced
 from hosting.state import Change, Package, Plan, Ref, Resource
-from hosting.texts import N_, Text
+from hosting.texts import N_
 from hosting.transactions import retried
 from observability.context import bind_trace
 from observability.logging import bind_fields, get_logger
@@ -91,6 +91,7 @@ class Attempt:
 
     def _forward(self) -> None:
         try:
+            self._prepare()
             goal = self._goal()
             changes = make_plan(self.connection, goal, self.context)
             if self.operation.kind == OperationKind.ADOPT:
@@ -108,9 +109,15 @@ class Attempt:
             self._fail(error)
         except Exception as error:
             log.exception("operation hit a bug", operation_id=str(self.operation.pk), status="failed")
-            self._fail(_bug(error))
+            self._fail(failures.bug(error))
         else:
             self._succeed(goal, {"reloads": reloads, "probes": result})
+
+    def _prepare(self) -> None:
+        """What has to be had from elsewhere first; the node shows what proves the wish meanwhile."""
+        for goal in issuing.steps(self.operation):
+            self._apply(make_plan(self.connection, goal, self.context))
+            probe(self.connection, goal, goal.wanted, self.context)
 
     def _goal(self) -> Goal:
         if self.operation.kind == OperationKind.BOOTSTRAP:
@@ -121,7 +128,7 @@ class Attempt:
 
     def _may_go_on(self, changes: Plan) -> bool:
         """Save the plan; stop at it when a person has to approve it, or when it is not the one that was approved."""
-        if self.begun:
+        if self.begun and self.operation.kind not in issuing.KINDS:
             return True
         operation = self.operation
         self._save_plan(changes)
@@ -131,7 +138,7 @@ class Attempt:
         if not operation.needs_approval and not stale and not blocked:
             return True
         self._save_commands()
-        self._stop_at_plan(_stale() if stale else None)
+        self._stop_at_plan(failures.stale() if stale else None)
         return False
 
     @retried
@@ -264,7 +271,7 @@ class Attempt:
             raise
         except HostingError as second:
             self._save_commands()
-            finish(self.operation, OperationState.ROLLBACK_FAILED, error=_both(self.operation, reason, second))
+            finish(self.operation, OperationState.ROLLBACK_FAILED, error=failures.both(self.operation, reason, second))
             return
         failpoint("rollback.verified")
         journal.mark_reverted(self.operation)
@@ -317,7 +324,7 @@ def _wait_or_give_up(operation: Operation, error: HostingError) -> None:
         if not error.permanent and operation.attempts <= len(RETRY_AFTER):
             _requeue(operation, error)
         elif operation.journal.exists():
-            finish(operation, OperationState.ROLLBACK_FAILED, error=_unreachable(operation, error))
+            finish(operation, OperationState.ROLLBACK_FAILED, error=failures.unreachable(operation, error))
         else:
             finish(operation, OperationState.FAILED, error=error)
     except LeaseLost:
@@ -329,7 +336,7 @@ def _end_with(operation: Operation, error: HostingError) -> None:
     if operation.is_final:
         log.error("outcome not announced", operation_id=str(operation.pk), error_code=error.code, status="partial")
     elif operation.journal.exists():
-        finish(operation, OperationState.ROLLBACK_FAILED, error=_unreachable(operation, error))
+        finish(operation, OperationState.ROLLBACK_FAILED, error=failures.unreachable(operation, error))
     else:
         finish(operation, OperationState.FAILED, error=error)
 
@@ -354,48 +361,3 @@ def _node(operation: Operation) -> Node:
     if operation.node is None:
         raise HostingError(N_("The operation's node was deleted."), code="node_gone", hint=N_("Cancel the operation."))
     return operation.node
-
-
-def _bug(error: Exception) -> HostingError:
-    return HostingError(
-        N_("NPanel itself failed (%(name)s).", name=type(error).__name__),
-        code="internal_error",
-        hint=N_("Nothing is lost. Report it with the trace id; the worker's log has the details."),
-        permanent=False,
-    )
-
-
-def _stale() -> HostingError:
-    return HostingError(
-        N_("The node changed since this plan was approved."),
-        code="stale_plan",
-        hint=N_("This is the new plan. Look at it and approve it again."),
-        permanent=False,
-    )
-
-
-def _both(operation: Operation, first: HostingError, second: HostingError) -> HostingError:
-    return HostingError(
-        N_("%(first)s Taking it back failed too: %(second)s", first=first.detail_text, second=second.detail_text),
-        code="rollback_failed",
-        hint=_next_command(operation),
-        permanent=False,
-    )
-
-
-def _unreachable(operation: Operation, error: HostingError) -> HostingError:
-    unsure = ", ".join(f"{entry.kind}:{entry.key}" for entry in operation.journal.all()[:8])
-    return HostingError(
-        N_("%(detail)s The node may or may not have: %(unsure)s.", detail=error.detail_text, unsure=unsure),
-        code=error.code,
-        hint=_next_command(operation),
-        permanent=False,
-    )
-
-
-def _next_command(operation: Operation) -> Text:
-    if operation.service is not None:
-        command = f"manage.py service_plan {operation.service.username}"
-    else:
-        command = f"manage.py node_bootstrap {operation.target_label}"
-    return N_("When the node answers again, run: %(command)s", command=command)

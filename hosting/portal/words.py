@@ -46,6 +46,9 @@ _SENTENCES = {
     ("mail_alias", "create"): gettext_lazy("Makes the address %(name)s."),
     ("mail_alias", "update"): gettext_lazy("Changes where mail to %(name)s goes."),
     ("mail_alias", "delete"): gettext_lazy("Removes the address %(name)s."),
+    ("challenge_file", "create"): gettext_lazy("Shows the certificate authority that %(name)s is yours."),
+    ("challenge_file", "update"): gettext_lazy("Shows the certificate authority that %(name)s is yours."),
+    ("challenge_file", "delete"): gettext_lazy("Takes away what was shown to the certificate authority."),
     ("kept_data", "delete"): gettext_lazy("Removes for good what was kept."),
     ("final_archive", "create"): gettext_lazy("Writes a final archive and reads it back."),
     ("final_archive", "delete"): gettext_lazy("Removes the final archive."),
@@ -73,6 +76,8 @@ _TITLES = {
     OperationKind.CHANGE_MAILBOX: gettext_lazy("Change the mailbox %(name)s"),
     OperationKind.REMOVE_MAILBOX: gettext_lazy("Delete the mailbox %(name)s"),
     OperationKind.CHANGE_MAIL_ALIAS: gettext_lazy("Change the address %(name)s"),
+    OperationKind.ISSUE_CERTIFICATE: gettext_lazy("Get a certificate for %(name)s"),
+    OperationKind.REVOKE_CERTIFICATE: gettext_lazy("Revoke the certificate of %(name)s"),
     OperationKind.ADOPT: gettext_lazy("Take over what the server has"),
     OperationKind.REPAIR: gettext_lazy("Set %(name)s right"),
 }

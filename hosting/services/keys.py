@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
-from hosting.models import DkimKey, Node, Webhook
+from hosting.models import AcmeAccount, DkimKey, Node, Webhook
 from hosting.operations.nodes import secret_context, ssh_context
 from hosting.sealing import add_worker_key, seal, unseal
 from hosting.verbs import KEY_ROTATE
@@ -28,6 +28,7 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
     opened = [(node, _opened(node)) for node in Node.objects.select_for_update()]
     hooks = [(hook, unseal(hook.secret_sealed, hook.seal_context)) for hook in Webhook.objects.select_for_update()]
     dkim = [(key, unseal(key.private_key_sealed, key.seal_context)) for key in _locked_dkim_keys()]
+    accounts = [(row, unseal(row.key_sealed, row.seal_context)) for row in AcmeAccount.objects.select_for_update()]
     key_id, count = add_worker_key(), 0
     for node, secrets in opened:
         sealed = {context: seal(value, context) for context, value in secrets.items()}
@@ -41,7 +42,10 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
     for key, secret in dkim:
         key.private_key_sealed = seal(secret, key.seal_context)
         key.save(update_fields=["private_key_sealed"])
-    count += len(hooks) + len(dkim)
+    for account, secret in accounts:
+        account.key_sealed = seal(secret, account.seal_context)
+        account.save(update_fields=["key_sealed"])
+    count += len(hooks) + len(dkim) + len(accounts)
     record(
         verb=KEY_ROTATE,
         actor=actor,

@@ -23,6 +23,7 @@ from hosting.operations import dispatcher, drift, recovery, webhook_sender
 from hosting.operations.doorbell import Doorbell, ring
 from hosting.operations.locks import worker_name
 from hosting.services import bulk
+from hosting.services.auto_certificates import issue_due
 from hosting.services.holds import extend_holds
 from hosting.services.intents import expire_intents
 from hosting.services.lifecycle import purge_due
@@ -38,6 +39,7 @@ POLL_SECONDS = 1.0
 BEAT_SECONDS = 10.0
 WATCH_SECONDS = 10.0
 HEALTH_SECONDS = 15.0
+ISSUE_SECONDS = 5.0
 WEBHOOK_SECONDS = 2.0
 FORGET_SECONDS = 900.0
 SAMPLE_SECONDS = 60.0
@@ -148,6 +150,7 @@ class Worker:
             (history.check_and_remember, HEALTH_SECONDS),
             (self._scan, 5.0),
             (self._govern, 5.0),
+            (self._issue, ISSUE_SECONDS),
             (bulk.advance_all, POLL_SECONDS),
             (webhook_sender.send_due, WEBHOOK_SECONDS),
             (webhook_sender.forget_old, FORGET_SECONDS),
@@ -192,6 +195,10 @@ class Worker:
         """What nobody confirmed in time is given up; what was deleted long enough ago is purged."""
         expire_intents(actor=self.actor)
         purge_due(actor=self.actor)
+
+    def _issue(self) -> None:
+        """Certificates that are due are asked for; a chore of its own, as names are looked up first."""
+        issue_due(actor=self.actor)
 
     def _scan(self) -> None:
         before = timezone.now() - timedelta(seconds=settings.NPANEL_DRIFT_SECONDS)
