@@ -199,7 +199,7 @@ def _of_key(found: Iterable[x509.Certificate], key: PublicKeyTypes) -> x509.Cert
             N_("The private key belongs to none of the certificates."),
             code="certificate_key_mismatch",
             hint=N_("Give the key that this certificate was requested with."),
-            field="key",
+            field="private_key",
         )
     return max(mine, key=lambda row: row.not_valid_before_utc)
 
@@ -320,4 +320,4 @@ def _invalid(detail: Text, hint: Text) -> HostingError:
 
 
 def _bad_key(detail: Text, hint: Text) -> HostingError:
-    return HostingError(detail, code="certificate_key_invalid", hint=hint, field="key")
+    return HostingError(detail, code="certificate_key_invalid", hint=hint, field="private_key")

@@ -28,6 +28,7 @@ SUBSYSTEMS = {
 #: To which subsystem a kind of Resource belongs (a plug-in's: its own name).
 _SUBSYSTEM_OF = {
     "virtual_host": "web",
+    "tls_certificate": "web",
     "php_pool": "php",
     "challenge_file": "web",
     "dns_zone": "dns",
@@ -105,6 +106,9 @@ DECLARED: dict[OperationKind, Assessment] = {
     OperationKind.CHANGE_MAIL_ALIAS: Assessment(_MEDIUM, _BACK, ("mail",)),
     OperationKind.ISSUE_CERTIFICATE: Assessment(_LOW, _BACK, ("web",)),
     OperationKind.REVOKE_CERTIFICATE: Assessment(_MEDIUM, _BACK, ("web",)),
+    OperationKind.INSTALL_CERTIFICATE: Assessment(_LOW, _BACK, ("web",)),
+    OperationKind.REMOVE_CERTIFICATE: Assessment(_MEDIUM, _BACK, ("web",)),
+    OperationKind.CHANGE_HTTPS: Assessment(_MEDIUM, _BACK, ("web",)),
     OperationKind.BOOTSTRAP: Assessment(_MEDIUM, _BACK, ("node",)),
     OperationKind.REPAIR: Assessment(_LOW, _BACK, ()),
     OperationKind.ADOPT: Assessment(_LOW, _BACK, ()),

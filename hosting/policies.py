@@ -12,6 +12,7 @@ from hosting.choices import OperationKind, ServiceState
 from hosting.errors import HostingError
 from hosting.models import (
     AutoCertificate,
+    Certificate,
     Database,
     DatabaseUser,
     DnsRecord,
@@ -51,6 +52,9 @@ _CUSTOMERS_KINDS = frozenset(
         OperationKind.CHANGE_MAIL_ALIAS,
         OperationKind.ISSUE_CERTIFICATE,
         OperationKind.REVOKE_CERTIFICATE,
+        OperationKind.INSTALL_CERTIFICATE,
+        OperationKind.REMOVE_CERTIFICATE,
+        OperationKind.CHANGE_HTTPS,
     }
 )
 _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
@@ -168,7 +172,16 @@ def service_of(subject: Model | None) -> HostingService | None:
             return subject
         case AutoCertificate():
             return subject.domain.service
-        case Domain() | Database() | DatabaseUser() | Operation() | MailDomain() | Mailbox() | MailAlias():
+        case (
+            Certificate()
+            | Domain()
+            | Database()
+            | DatabaseUser()
+            | Operation()
+            | MailDomain()
+            | Mailbox()
+            | MailAlias()
+        ):
             return subject.service
         case DnsRecord():
             return subject.domain.service

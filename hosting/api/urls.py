@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from hosting.api import mail, reference
+from hosting.api import auto_certificates, certificates, mail, reference
 from hosting.api.problems import not_found
 from hosting.api.views import accounts, hosted, operated, own, zones
 
@@ -18,6 +18,7 @@ for name, view in {
     "plans": hosted.Plans,
     "services": hosted.Services,
     "domains": hosted.Domains,
+    "certificates": certificates.Certificates,
     "records": hosted.Records,
     "zones": zones.Zones,
     "databases": hosted.Databases,
@@ -25,6 +26,7 @@ for name, view in {
     "mail-domains": mail.MailDomains,
     "mailboxes": mail.Mailboxes,
     "mail-aliases": mail.MailAliases,
+    "auto-certificates": auto_certificates.AutoCertificates,
     "operations": operated.Operations,
     "bulk-runs": operated.BulkRuns,
     "bulk-items": operated.BulkItems,

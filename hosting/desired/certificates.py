@@ -30,6 +30,9 @@ def keep_certificate(service: HostingService, pair: Pair, source: CertificateSou
     """The row of a certificate, which is made where the service has none of it; its key is sealed."""
     found = Certificate.objects.filter(service=service, fingerprint=pair.fingerprint).first()
     if found is not None:
+        if found.chain_pem != pair.chain_pem:  # the same one, with others that vouch for it
+            found.chain_pem = pair.chain_pem
+            found.save(update_fields=["chain_pem"])
         return found
     row = Certificate(
         service=service,

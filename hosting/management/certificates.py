@@ -1,46 +1,38 @@
-"""What the commands for automatic certificates share: they ask an authority, so there is no plan to look at first."""
+"""What the commands for certificates share: which domain is meant, and how a file is read."""
 
-from typing import Any
+import sys
+from pathlib import Path
 
-from django.core.management.base import CommandParser
-
-from hosting.management.door import HostingCommand, OperationCommand
-from hosting.models import AutoCertificate, Domain, Operation
-
-
-class CertificateCommand(OperationCommand):
-    """A command that has an authority asked, and waits for the end."""
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        """Which domain, why, and how long to wait."""
-        HostingCommand.add_arguments(self, parser)
-        parser.add_argument("domain")
-        parser.add_argument("--reason", default="", help="why; kept in the audit log")
-        parser.add_argument("--timeout", type=float, default=600.0, help="seconds to wait for the end (default 600)")
-
-    def act(self, options: dict[str, Any]) -> int:
-        """Ask for it, and wait."""
-        operation = self.request(options, wait_for_approval=False)
-        return self._report(self._drive(operation, options["timeout"]))
-
-    def request(self, options: dict[str, Any], *, wait_for_approval: bool) -> Operation:
-        """Call the service function that asks for the operation."""
-        raise NotImplementedError
+from hosting.certificate_reader import MAX_TEXT
+from hosting.errors import HostingError
+from hosting.management.door import HostingCommand
+from hosting.models import Domain
+from hosting.texts import N_
 
 
-def domain_at(command: HostingCommand, name: str) -> Domain:
+def domain_of(command: HostingCommand, name: str) -> Domain:
     """A domain that is held.
 
     Raises:
         HostingError: ``not_found``.
     """
-    return command.find(Domain, "service_create", name_key=name.lower())
+    return command.find(Domain, "service_create", name_key=name.strip().lower().rstrip("."))
 
 
-def auto_certificate_at(command: HostingCommand, name: str) -> AutoCertificate:
-    """What NPanel does about a domain's certificate.
+def read_pem(name: str) -> str:
+    """The text of a PEM file; ``-`` is standard input.
 
     Raises:
-        HostingError: ``not_found``.
+        HostingError: ``certificate_invalid``: there is no such file, or it is no text.
     """
-    return command.find(AutoCertificate, "cert_issue", domain__name_key=name.lower())
+    try:
+        if name == "-":
+            return sys.stdin.read(MAX_TEXT + 1)
+        with Path(name).open(encoding="ascii", errors="replace") as file:
+            return file.read(MAX_TEXT + 1)
+    except OSError as error:
+        raise HostingError(
+            N_("%(name)s can't be read: %(error)s", name=name, error=error.strerror or error),
+            code="certificate_invalid",
+            hint=N_("Name a file in PEM form, or - for standard input."),
+        ) from error

@@ -49,7 +49,7 @@ class IssueForm(PortalForm):
 def auto_certificate(request: PortalRequest, pk: int) -> HttpResponse:
     """How it goes with a domain's certificate, and the form that asks for one."""
     row = _domain(request, pk)
-    context, back = _context(request, row), reverse("portal:domain", args=(row.pk,))
+    context, back = _context(request, row), reverse("portal:domain_certificate", args=(row.pk,))
     if request.method != "POST" and not (context["may"]["auto_certificate_issue"] and context["configured"]):
         shown = {"ask": ISSUE, "title": ISSUE.title, "back": back, "about": row.name}
         return page(request, _TEMPLATE, {**shown, **context}, section="domains")
@@ -79,7 +79,8 @@ def _act(request: PortalRequest, question: Ask, pk: int) -> HttpResponse:
 
 def _domain(request: PortalRequest, pk: int) -> Domain:
     rows = selectors.domains(request.actor).filter(name_key__isnull=False)
-    return find(rows.select_related("certificate", "service__node", "service__customer", "service__plan"), pk)
+    rows = rows.select_related("certificate", "service__node", "service__customer", "service__plan")
+    return find(rows.defer("certificate__private_key_sealed"), pk)
 
 
 def _context(request: PortalRequest, row: Domain) -> dict[str, Any]:

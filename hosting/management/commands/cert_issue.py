@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from hosting.management.certificates import CertificateCommand, domain_at
+from hosting.management.auto_certificates import CertificateCommand, domain_at
 from hosting.models import Operation
 from hosting.services.auto_certificates import issue_certificate
 

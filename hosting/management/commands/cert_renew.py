@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hosting.management.certificates import CertificateCommand, auto_certificate_at
+from hosting.management.auto_certificates import CertificateCommand, auto_certificate_at
 from hosting.models import Operation
 from hosting.services.auto_certificates import renew_certificate
 
