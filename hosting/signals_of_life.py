@@ -10,6 +10,7 @@ from django.utils import timezone
 from hosting.adapters.base import Scope, adapters
 from hosting.choices import (
     FINAL_STATES,
+    CertificateSource,
     ConnectionKind,
     DriftState,
     NodeState,
@@ -28,7 +29,7 @@ from hosting.errors import (
     OutcomeUnknown,
     UnknownHostKey,
 )
-from hosting.models import Domain, DriftItem, Node, Operation, WorkerHeartbeat
+from hosting.models import AutoCertificate, Domain, DriftItem, Node, Operation, WorkerHeartbeat
 from hosting.state import DaemonUnit
 from observability.health.targets import (
     Backlog,
@@ -183,6 +184,8 @@ def _gauges() -> Iterator[GaugeSample]:
     if (age := heartbeat_age()) is not None:
         yield GaugeSample("npanel_worker_heartbeat_age_seconds", age.seconds)
     yield from _drift_gauges()
+    late = AutoCertificate.objects.filter(failures__gt=0, domain__certificate__source=CertificateSource.ACME)
+    yield GaugeSample("npanel_certificate_renewals_failing", float(late.count()))
 
 
 def _drift_gauges() -> Iterator[GaugeSample]:

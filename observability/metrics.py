@@ -156,6 +156,7 @@ def dns_failed() -> None:
 # --- gauges that are computed when somebody looks ------------------------------------------------------------
 
 _LIVE_GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "npanel_certificate_renewals_failing": ("Automatic certificates whose last renewal failed.", ()),
     "npanel_operations_pending": ("Operations that wait for a worker.", ()),
     "npanel_operation_queue_age_seconds": ("Age of the oldest waiting operation.", ()),
     "npanel_auth_impersonation_active": ("Operators who act as somebody else now.", ()),

@@ -5,6 +5,7 @@ NAMES = {
     "npanel_hosting_operation_duration_seconds": ["adapter", "operation"],
     "npanel_hosting_service_health": ["adapter", "node"],
     "npanel_drift_resources": ["adapter", "node"],
+    "npanel_certificate_renewals_failing": [],
     "npanel_operations_pending": [],
     "npanel_auth_login_attempts_total": ["status"],
     "npanel_auth_login_duration_seconds": [],

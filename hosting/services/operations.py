@@ -232,6 +232,10 @@ def rollback_operation(
             code="wrong_state",
             hint=N_("Switch it on the domain's DNSSEC page, which looks first whether others rely on the key."),
         )
+    if operation.kind == OperationKind.REVOKE_CERTIFICATE:
+        raise HostingError(
+            N_("A revoked certificate stays void."), code="irreversible", hint=N_("Get another one for the domain.")
+        )
     touched = {Ref(entry.kind, entry.key) for entry in operation.journal.filter(backward=False)}
     if not touched:
         raise HostingError(N_("This operation changed nothing."), code="nothing_to_roll_back")

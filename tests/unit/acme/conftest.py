@@ -1,4 +1,4 @@
-"""A world whose sites a real authority can visit: Pebble asks a small resolver and web server that stand for the node."""
+"""A world whose sites a real authority can visit: it asks a small resolver and web server that stand for the node."""
 
 import http.server
 import threading
@@ -49,6 +49,10 @@ class Internet:
         self.seen.world = self.sites.world = world
         self.visits.clear()
 
+    def lead_elsewhere(self) -> None:
+        """Have the authority get to a server that has no such site."""
+        self.sites.world = None
+
 
 class _Visits(http.server.BaseHTTPRequestHandler):
     """Answers the authority as the node in memory would."""
@@ -57,6 +61,9 @@ class _Visits(http.server.BaseHTTPRequestHandler):
         """One visit."""
         host = self.headers["Host"].partition(":")[0]
         self.server.visits.append((host, self.path))  # type: ignore[attr-defined]
+        if self.server.world is None:  # type: ignore[attr-defined]
+            self.send_error(404)
+            return
         try:
             reply = self.server.world.server.visit(host, self.path)  # type: ignore[attr-defined]
         except Refused:
