@@ -18,7 +18,6 @@ from hosting.choices import AutoCertificateState, CertificateSource, OperationKi
 from hosting.desired.certificates import forget_unused, keep_certificate
 from hosting.desired.zones import zone_resource
 from hosting.errors import HostingError
-from hosting.failpoints import failpoint
 from hosting.models import AutoCertificate, Domain, Operation
 from hosting.operations.acme_account import is_forgotten, open_session, open_session_again
 from hosting.operations.acme_preflight import check_budget, names_to_ask_for, note_request
@@ -63,10 +62,8 @@ def _issue(operation: Operation) -> Iterator[Goal]:
     session, order = _order(request_for(names, key), ChallengeKind.DNS if wildcard else ChallengeKind.HTTP)
     if order.challenges:
         yield _proofs(operation, domain, order, wildcard)
-        failpoint("acme.proofs_shown")
     renew(operation, _LONGEST)
     pair = _finished(session, order, names, key)
-    failpoint("acme.issued")
     _keep(operation, domain, pair, _renewal(session, pair))
     yield _without_proofs(operation, domain, wildcard)
 
@@ -175,7 +172,6 @@ def _revoke(operation: Operation) -> None:
         )
     renew(operation, _LONGEST)
     open_session().revoke(row.chain_pem)
-    failpoint("acme.revoked")
     _forget(operation, domain, row.fingerprint)
 
 

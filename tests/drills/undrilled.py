@@ -17,7 +17,7 @@ UNDRILLED = {
     "SignInObjectiveBurningSlowly": _HOURS,
     "ObjectiveBurningFast": "an hour of slow pages; slow sign-in and high CPU drill its pages",
     "SignInObjectiveBurningFast": "an hour of slow sign-ins; the drill of slow sign-in has its page",
-    "CertificateRenewalFailed": "the drills have no certificate authority; tests/live/test_acme.py fails a renewal against one",
+    "CertificateRenewalFailed": "the drills have no authority; tests/live/test_acme.py has one that refuses",
     "NodeSlow": _MILDER,
     "DatabaseSlow": _MILDER,
     "DiskFilling": _MILDER,
