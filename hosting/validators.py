@@ -235,7 +235,9 @@ def validate_pem_chain(value: str) -> None:
 
 def validate_acme_url(value: str) -> None:
     """An address of a certificate authority: https, no space, nothing that controls."""
-    _require(r"https://[A-Za-z0-9\[\]._:-]+(?:/[!-~]*)?", value, _("This is no https address."))
+    _require(
+        r"(?!.*\.\.)https://[A-Za-z0-9\[\]._:-]+(?:/[A-Za-z0-9/._~?=&%:@+,-]*)?", value, _("This is no https address.")
+    )
 
 
 def validate_fingerprint(value: str) -> None:

@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.choices import MemberAccess
 from accounts.models import Customer, Reseller, User
 from hosting.choices import OperationState
-from hosting.models import HostingService
+from hosting.models import AutoCertificate, HostingService
 from tests import factories, people
 from tests.web import rows
 
@@ -22,6 +22,7 @@ OWNERS_OF_IDS = {
     "/portal/databases/": "database",
     "/portal/databases/users/": "database_user",
     "/portal/operations/": "operation",
+    "/portal/automatic-certificates/": "auto_certificate",
     "/portal/people/": "membership",
     "/portal/people/add/": "customer",
     "/portal/customers/": "customer",
@@ -72,6 +73,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
         "database": database.pk,
         "database_user": service.database_users.get().pk,
         "operation": operation.pk,
+        "auto_certificate": AutoCertificate.objects.create(domain=domain).pk,
         "membership": owner.memberships.get().pk,
         "customer": customer.pk,
         "plan": plan.pk,

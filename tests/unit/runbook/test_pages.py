@@ -50,5 +50,6 @@ def test_what_no_drill_can_run_is_short_and_listed_here() -> None:
         ("command-reference", "logql"),
         ("partial-migration", "manage.py"),
         ("certificate-expiring", "kill"),
+        ("certificate-renewal-failed", "manage.py"),
         ("maintenance", "manage.py"),
     }
