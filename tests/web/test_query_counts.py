@@ -45,6 +45,8 @@ COUNTS = {
     "hosting/domain/": 12,
     "hosting/domain/{domain}/change/": 16,
     "hosting/domain/{domain}/change/?tab=operations": 12,
+    "hosting/certificate/": 11,
+    "hosting/certificate/{certificate}/change/": 11,
     "hosting/dnsrecord/": 11,
     "hosting/dnsrecord/{record}/change/": 10,
     "hosting/database/": 11,

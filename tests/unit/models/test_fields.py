@@ -13,6 +13,7 @@ from django.db.models.signals import pre_save
 from hosting.errors import HostingError
 from hosting.models import (
     AcmeAccount,
+    Certificate,
     Database,
     DatabaseUser,
     DnsRecord,
@@ -29,6 +30,7 @@ MODELS = tuple(apps.get_app_config("hosting").get_models())
 CONTROL = ("\n", "\r", "\x00", "\x1b", "\x7f", "\x85", "\u2028", "\u2029")
 SHELL = ("; id", "$(id)", "`id`", "| id", "' OR 1=1 -- ", '"', "../../etc/passwd", "\\")
 
+_PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 #: For each field with a validator: values that look almost right. A new validated field has to be added here.
 BAD: dict[tuple[type[models.Model], str], tuple[Any, ...]] = {
     (Node, "name"): ("", "Node", "-node", "node-", "no de", "no_de", "n" * 41, "knöte"),
@@ -59,6 +61,16 @@ BAD: dict[tuple[type[models.Model], str], tuple[Any, ...]] = {
         "ftp://a.test",
     ),
     (AcmeAccount, "url"): ("http://a.test/1", "https://a.test/ 1", "a.test", "https://a.test/\x00"),
+    (Certificate, "names"): ([], "example.com", ["Example.com"], ["*"], ["*.*.test"], ["a b.test"], ["x.test\n"], [1]),
+    (Certificate, "chain_pem"): (
+        "",
+        "x",
+        _PEM + "x",
+        _PEM * 11,
+        _PEM.replace("CERTIFICATE", "PRIVATE KEY"),
+        f" {_PEM}",
+    ),
+    (Certificate, "fingerprint"): ("", "x", "a" * 63, "A" * 64, "g" * 64, "a" * 65),
     (DnsRecord, "name"): ("", "WWW", "www.", ".www", "a..b", "-a", "a-", "a.*.b", "*a", "bücher", "a b", "a" * 64),
     (DnsRecord, "type"): ("", "a", "SOA", "LUA", "ALIAS", "DNAME", "ANY", "AXFR", "TXT "),
     (DnsRecord, "content"): ("", " ", "x" * 8193),
@@ -81,6 +93,10 @@ UNCHECKED: dict[tuple[str, str], str] = {
     ("AcmeAccount", "key_sealed"): "JSON that hosting.sealing makes and checks",
     ("AcmeRequest", "tail"): "made from a checked host name",
     ("AcmeRequest", "names_key"): "a digest that NPanel made",
+    ("Certificate", "name"): "the first of its checked names",
+    ("Certificate", "private_key_sealed"): "JSON that hosting.sealing makes and checks",
+    ("Certificate", "key_type"): "made by hosting.certificate_reader from the key",
+    ("Certificate", "issuer"): "printable characters of the certificate; shown escaped, rendered into no file",
     ("Domain", "ds"): "what the name server said of its key",
     ("Domain", "name_key"): "a copy of name, or NULL",
     ("Domain", "reversed_key"): "made from name, or NULL",
@@ -207,6 +223,8 @@ GOOD: dict[tuple[type[models.Model], str], str] = {
     (Domain, "name"): "example.com",
     (AcmeAccount, "directory"): "https://acme.example.test:14000/dir",
     (AcmeAccount, "url"): "https://acme.example.test/acct/1?a=b",
+    (Certificate, "chain_pem"): _PEM,
+    (Certificate, "fingerprint"): "0a" * 32,
     (DnsRecord, "name"): "_dmarc.www",
     (DnsRecord, "type"): "TXT",
     (DnsRecord, "content"): "v=spf1 -all",
