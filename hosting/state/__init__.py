@@ -1,6 +1,7 @@
 """What should be and what is, as plain values: Resources, Changes, Plans. Pure: no Django, no I/O."""
 
 from hosting.state.codec import decode, encode
+from hosting.state.ftp import FtpAccount
 from hosting.state.kept import FinalArchive, KeptData
 from hosting.state.plan import Action, Change, Plan, PlanConflict, plan, state_of
 from hosting.state.resources import (
@@ -32,6 +33,7 @@ __all__ = [
     "DnsZone",
     "DocumentRoot",
     "FinalArchive",
+    "FtpAccount",
     "Grant",
     "KeptData",
     "NodeFile",
