@@ -31,9 +31,10 @@ _NAMES = {
     "hosting_hostingservice": "SELECT (id, customer_id)",
     "hosting_webhook": "SELECT (id, customer_id)",
 }
+#: The sealer inserts one kind of event: that a break was looked into, which it signs (:mod:`audit.breaks`).
 _SEALER = {
     **_NAMES,
-    "audit_event": "SELECT",
+    "audit_event": "SELECT, INSERT",
     "audit_seal": "SELECT, INSERT",
     "audit_checkpoint": "SELECT, INSERT",
     "audit_segment": "SELECT",

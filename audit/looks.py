@@ -5,6 +5,7 @@ write that the chain was verified up to its end: the next incremental walk would
 metric would say that all is well.
 """
 
+import datetime
 from typing import Any
 
 from audit import keys
@@ -19,21 +20,46 @@ _UNSIGNED = "worker"
 _WALKS = ("full", "incremental")
 #: So many results are searched for one to go on from; without one the walk begins at the beginning.
 _SEARCHED = 50
+#: A look that finds what the one before found is kept this often, as a sign of life.
+_AGAIN = datetime.timedelta(hours=1)
+#: A proof that reaches further by so many seals is kept: the next one starts there.
+RECENT = 10_000
 
 
 def keep(
     using: str, *, kind: str, ok: bool, size: int = 0, head_hash: str = "", finding: dict[str, Any] | None = None
-) -> None:
-    """Keep a result, signed where this process can sign; a good one it can't sign is not kept: it would not count."""
+) -> bool:
+    """Keep a result unless the newest of its kind says the same; whether it was kept.
+
+    What was asked for (a full verification) is always kept. It is signed where this process can sign; a good one that
+    it can't sign is not kept, because it would not count.
+    """
     look = Verification(kind=kind, ok=ok, size=size, head_hash=head_hash, finding=finding, at=now_ms())
+    if kind != "full" and _is_known(look, using):
+        return False
     if kind != _UNSIGNED:
         try:
             look.key_id, look.signature = keys.sign(lambda key: _payload(look, key))
         except OSError as error:
             if ok:
                 get_logger(AUDIT_VERIFY).warning("result not kept: no key to sign it", exc_info=error, status="failed")
-                return
+                return False
     look.save(using=using)
+    return True
+
+
+def _is_known(look: Verification, using: str) -> bool:
+    """Whether a look says what the one before said, not long ago; nobody needs a row a minute.
+
+    Walks of the chain are of one kind here: one that finds again what a full verification has since called sound is
+    news.
+    """
+    kinds = _WALKS if look.kind in _WALKS else (look.kind,)
+    last = Verification.objects.using(using).filter(kind__in=kinds).order_by("-at", "ok").first()
+    if last is None or last.kind != look.kind or not _counts(last, Signatures()):
+        return False
+    is_fresh = datetime.timedelta(0) <= look.at - last.at < _AGAIN
+    return (last.ok, last.finding) == (look.ok, look.finding) and is_fresh and look.size - last.size < RECENT
 
 
 def newest(kind: str, using: str = "default") -> Verification | None:

@@ -67,3 +67,4 @@ AUDIT_RETAINED = register_verb("audit.retain", _("Audit events archived or remov
 AUDIT_ERASED = register_verb("audit.erase", _("Personal fields of the audit log erased"))
 AUDIT_HELD = register_verb("audit.hold", _("Legal hold placed"))
 AUDIT_RELEASED = register_verb("audit.release", _("Legal hold released"))
+AUDIT_ACKNOWLEDGED = register_verb("audit.acknowledge", _("Break of the audit log acknowledged"))

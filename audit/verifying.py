@@ -4,7 +4,7 @@ import datetime
 import heapq
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -12,12 +12,13 @@ from django.db import connections
 from django.utils import timezone
 
 from audit import checkpoints
+from audit.breaks import Acknowledged, state_of
 from audit.canonical import PERSONAL, ZERO, commitment, is_erased, link, row_of, subjects
 from audit.checkpoints import Statement
 from audit.keys import Signatures
-from audit.looks import keep, last_proven
+from audit.looks import RECENT, keep, last_proven
 from audit.manifests import check_manifests, why_not_proven
-from audit.models import Checkpoint, Seal, Segment
+from audit.models import Checkpoint, Seal, Segment, Verification
 from audit.sealing import columns
 from audit.subject_keys import SubjectKeys
 from observability.archive import ArchiveStore
@@ -37,6 +38,8 @@ class Bad:
     uid: str = ""
     verb: str = ""
     at: str = ""
+    #: The event as it reads now (:func:`audit.breaks.state_of`), where it is one event; it is what is signed for.
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,14 @@ class Verdict:
     size: int
     head: str
     bad: Bad | None
+    #: Breaks passed over because they were acknowledged.
+    known: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form."""
         found = asdict(self.bad) if self.bad else None
         return {"ok": self.bad is None, "kind": self.kind, "events": self.events, "size": self.size,
-                "head": self.head, "bad": found}  # fmt: skip
+                "head": self.head, "bad": found, "acknowledged": self.known}  # fmt: skip
 
 
 class _Found(Exception):
@@ -68,7 +73,7 @@ def verify(
     """Verify the chain and keep the result for metrics and health.
 
     Args:
-        incremental: begin where the last verification that found nothing wrong ended.
+        incremental: begin :data:`audit.looks.RECENT` seals before the last verification that found nothing wrong ended.
         store: where archived segments are read.
         pause: seconds to rest after each page of events.
     """
@@ -78,13 +83,14 @@ def verify(
         walk.run()
     except _Found as found:
         bad = found.bad
-    verdict = Verdict("incremental" if incremental else "full", walk.events, walk.seq, walk.hash, bad)
-    keep(
+    verdict = Verdict("incremental" if incremental else "full", walk.events, walk.seq, walk.hash, bad, walk.known)
+    is_news = keep(
         using, kind=verdict.kind, ok=bad is None, size=walk.seq, head_hash=walk.hash,
         finding=asdict(bad) if bad else None,
     )  # fmt: skip
+    level = (40 if bad else 20) if is_news else 10
     get_logger(AUDIT_VERIFY).log(
-        40 if bad else 20, "audit verified", status="failed" if bad else "success", count=walk.events,
+        level, "audit verified", status="failed" if bad else "success", count=walk.events,
         finding=bad.what if bad else "", error_message=bad.text if bad else "",
     )  # fmt: skip
     return verdict
@@ -95,8 +101,9 @@ class _Walk:
 
     def __init__(self, using: str, *, incremental: bool, store: ArchiveStore, pause: float) -> None:
         self.using, self.store, self.signed_day = using, store, ""
-        self.events, self.seq, self.hash = 0, 0, ZERO
+        self.events, self.seq, self.hash, self.known = 0, 0, ZERO, 0
         self.keys, self.signatures = SubjectKeys(using), Signatures()
+        self.acknowledged = Acknowledged(using, self.signatures)
         self.incremental, self.pause = incremental, pause
         self._statements: Iterator[Statement] = iter(())
         self._next: Statement | None = None
@@ -121,14 +128,29 @@ class _Walk:
         last = last_proven(self.using, self.signatures)
         if last is None or last.size == 0:
             return
-        self.seq, self.hash = last.size, last.head_hash
-        self._signed_before()
         known = Seal.objects.using(self.using).filter(pk=last.size).values_list("hash", flat=True).first()
         segment = Segment.objects.using(self.using).filter(last_seq__gte=last.size).exists()
         if known is None and not segment:
             self._fail("tail_dropped", f"Seal {last.size}, which was verified before, is gone.", last.size)
         if known is not None and known != last.head_hash:
             self._fail("rewritten", f"Seal {last.size} is not the one that was verified before.", last.size)
+        self.seq, self.hash = self._start(last)
+        self._signed_before()
+
+    def _start(self, last: Verification) -> tuple[int, str]:
+        """A place before the last proof's end: what was proven lately is looked at again.
+
+        A place that nobody vouches for will do. The walk has to arrive at the hash that was proven before.
+        """
+        start = last.size - RECENT
+        if start <= 0:
+            return 0, ZERO
+        hashed = Seal.objects.using(self.using).filter(pk=start).values_list("hash", flat=True).first()
+        if hashed is not None:
+            return start, hashed
+        segments = Segment.objects.using(self.using).filter(last_seq__range=(start, last.size))
+        segment = segments.order_by("last_seq").first()
+        return (segment.last_seq, segment.last_hash) if segment else (last.size, last.head_hash)
 
     def _signed_before(self) -> None:
         """The day of the last checkpoint that a resumed walk does not pass any more."""
@@ -160,17 +182,30 @@ class _Walk:
             self._skip_to(seq)
         if previous != self.hash:
             self._fail("seal_changed", f"Seal {seq} does not go on from the one before.", seq, uid)
-        if event[0] is None:
-            self._fail("removed", f"The event of seal {seq} was removed.", seq, uid, at=str(sealed_at))
-        row = row_of(event)
+        row = row_of(event) if event[0] is not None else None
+        try:
+            if row is None:
+                self._fail("removed", f"The event of seal {seq} was removed.", seq, uid, at=str(sealed_at))
+            else:
+                self._event(seq, row, uid, commitments, hashed)
+        except _Found as found:
+            self._pass_over(replace(found.bad, state=state_of(row, hashed)))
+        self.seq, self.hash = seq, hashed
+        self.events += 1
+        self._checkpoints()
+
+    def _event(self, seq: int, row: dict[str, Any], uid: str, commitments: str, hashed: str) -> None:
         if row["uid"] != uid:
             self._wrong(seq, row, uid, "replaced", "is another one than was sealed")
         if link(row, commitments, self.hash) != hashed:
             self._wrong(seq, row, uid, "changed", "was changed after it was sealed")
         self._personal(seq, row, commitments.split(","))
-        self.seq, self.hash = seq, hashed
-        self.events += 1
-        self._checkpoints()
+
+    def _pass_over(self, bad: Bad) -> None:
+        """Go on past a break that was looked into: the seals around it still hold each other."""
+        if not self.acknowledged.covers(bad):
+            raise _Found(bad)
+        self.known += 1
 
     def _personal(self, seq: int, row: dict[str, Any], committed: list[str]) -> None:
         whose = subjects(row)

@@ -44,6 +44,7 @@ class OperationKind(models.TextChoices):
     ADD_DOMAIN = "domain_add", _("Add domain")
     REMOVE_DOMAIN = "domain_remove", _("Remove domain")
     CHANGE_DNS = "dns_change", _("Change DNS")
+    CHANGE_DNSSEC = "dnssec_change", _("Change DNSSEC")
     ADD_DATABASE = "database_add", _("Add database")
     REMOVE_DATABASE = "database_remove", _("Remove database")
     CHANGE_DATABASE_USER = "database_user_change", _("Change database user")

@@ -87,6 +87,7 @@ DECLARED: dict[OperationKind, Assessment] = {
     OperationKind.ADD_DOMAIN: Assessment(_LOW, _BACK, ("web", "dns", "files")),
     OperationKind.REMOVE_DOMAIN: Assessment(_MEDIUM, _RESTORE, ("web", "dns", "files")),
     OperationKind.CHANGE_DNS: Assessment(_MEDIUM, _BACK, ("dns",)),
+    OperationKind.CHANGE_DNSSEC: Assessment(_MEDIUM, _BACK, ("dns",)),
     OperationKind.ADD_DATABASE: Assessment(_LOW, _BACK, ("databases",)),
     OperationKind.REMOVE_DATABASE: Assessment(_MEDIUM, _RESTORE, ("databases",)),
     OperationKind.CHANGE_DATABASE_USER: Assessment(_MEDIUM, _BACK, ("databases",)),

@@ -34,6 +34,7 @@ _CUSTOMERS_KINDS = frozenset(
         OperationKind.ADD_DOMAIN,
         OperationKind.REMOVE_DOMAIN,
         OperationKind.CHANGE_DNS,
+        OperationKind.CHANGE_DNSSEC,
         OperationKind.ADD_DATABASE,
         OperationKind.REMOVE_DATABASE,
         OperationKind.CHANGE_DATABASE_USER,

@@ -112,6 +112,11 @@ def domains(actor: Actor) -> QuerySet[Domain]:
     return Domain.objects.select_related("service").filter(_visible(actor, "service__customer__"))
 
 
+def zones(actor: Actor) -> QuerySet[Domain]:
+    """Domains the actor may see that have a zone of their own, while their names are held."""
+    return domains(actor).filter(has_zone=True, name_key__isnull=False)
+
+
 def dns_records(actor: Actor) -> QuerySet[DnsRecord]:
     """DNS records the actor may see."""
     found = DnsRecord.objects.select_related("domain__service")

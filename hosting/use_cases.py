@@ -13,6 +13,7 @@ from hosting.services import (
     customers,
     databases,
     dns,
+    dnssec,
     drift,
     intents,
     lifecycle,
@@ -23,6 +24,7 @@ from hosting.services import (
     plans,
     sites,
     webhooks,
+    zone_edits,
 )
 
 _MANAGER, _OWNER = MemberAccess.MANAGER, MemberAccess.OWNER
@@ -77,6 +79,10 @@ _TABLE = (
     UseCase("record.add", dns.add_record, "domain", _MANAGER, reseller=True),
     UseCase("record.change", dns.change_record, "record", _MANAGER, reseller=True),
     UseCase("record.delete", dns.delete_record, "record", _MANAGER, reseller=True),
+    UseCase("zone.edit", zone_edits.edit_zone, "domain", _MANAGER, reseller=True),
+    UseCase("zone.sign", dnssec.sign_zone, "domain", _MANAGER, reseller=True),
+    UseCase("zone.unsign", dnssec.unsign_zone, "domain", _MANAGER, reseller=True),
+    UseCase("zone.import_file", zone_edits.import_zone_file, "domain", _MANAGER, reseller=True),
     UseCase("database.create", databases.create_database, "service", _MANAGER, reseller=True),
     UseCase("database.create_with_user", databases.create_database_with_user, "service", _MANAGER, reseller=True),
     UseCase("database.delete", databases.delete_database, "database", _MANAGER, reseller=True),

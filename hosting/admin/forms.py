@@ -23,6 +23,8 @@ class AskForm(forms.Form):
 
     #: The service's name of an argument where this form calls it otherwise.
     aliases: dict[str, str] = {}
+    #: What a look at the outcome found, once somebody pressed the button for it.
+    looked: Any = None
     reason = forms.CharField(
         label=_("Reason"), max_length=300, required=False, help_text=_("Kept with the operation and in the audit log.")
     )

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import actor_from_request
@@ -13,15 +16,40 @@ from audit.actor import Actor
 from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.filters import DomainScope, ServiceScope
-from hosting.admin.forms import RecordChangeForm, RecordForm
+from hosting.admin.forms import AskForm, RecordChangeForm, RecordForm
 from hosting.admin.operations import TABS_OF_A_PART, operations_of
-from hosting.admin.pages import Action, ObjectAdmin
+from hosting.admin.pages import READS, Action, ObjectAdmin
 from hosting.models import DnsRecord, Domain, Operation
-from hosting.services import dns, sites
+from hosting.services import dns, dnssec, sites, zone_edits
 from hosting.validators import RECORD_TYPES
+from hosting.zone_forms import ZoneFileFields, text_field, zone_download
 
 #: Records shown on a domain's page; a plan rarely allows more.
 SHOWN = 200
+
+
+class ZoneTextForm(AskForm):
+    """All records of a zone as lines."""
+
+    text = text_field(20, label=_("Records"), required=False, help_text=_("Name, TTL, IN, type, content."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.is_bound and self.subject.has_zone:
+            self.initial["text"] = zone_edits.records_as_text(self.subject)
+
+
+class UnsignForm(AskForm):
+    """Whether to go on against advice."""
+
+    although_published = forms.BooleanField(
+        label=_("Even if there is a DS record"), required=False,
+        help_text=_("With one left, whoever checks signatures does not find the domain any more."),
+    )  # fmt: skip
+
+
+class ZoneFileForm(ZoneFileFields, AskForm):
+    """A zone file."""
 
 
 def _add_record(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
@@ -40,6 +68,24 @@ def _remove_domain(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operat
     return sites.remove_domain(actor=actor, domain=domain, **data)
 
 
+def _import_zone(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
+    return zone_edits.import_zone_file(actor=actor, domain=domain, **data)
+
+
+def _sign(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
+    return dnssec.sign_zone(actor=actor, domain=domain, **data)
+
+
+def _unsign(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
+    return dnssec.unsign_zone(actor=actor, domain=domain, **data)
+
+
+def _look(domain: Domain, data: dict[str, Any]) -> zone_edits.Look:
+    return zone_edits.look_at_import(
+        domain=domain, text=data["text"], keep_others=data.get("keep_others", False)
+    )  # fmt: skip
+
+
 ADD_RECORD = Action("add-record", _("Add DNS record"), _("Plan the record"), _add_record, RecordForm, icon="plus")
 REMOVE_DOMAIN = Action(
     "remove", _("Remove domain"), _("Plan the removal"), _remove_domain, at_once=False, danger=True, icon="trash-2",
@@ -51,6 +97,23 @@ CHANGE_RECORD = Action(
 DELETE_RECORD = Action(
     "remove", _("Delete DNS record"), _("Plan the deletion"), _delete_record, danger=True, icon="trash-2"
 )
+EDIT_ZONE = Action(
+    "edit-zone", _("Edit records as text"), _("Plan the changes"), _import_zone, ZoneTextForm, icon="pencil",
+    template="admin/npanel/zone_text.html", look=_look, note=_("A line for each record; all of it is one operation."),
+)  # fmt: skip
+IMPORT_ZONE = Action(
+    "import-zone", _("Import a zone file"), _("Plan the import"), _import_zone, ZoneFileForm, icon="scroll-text",
+    template="admin/npanel/zone_text.html", look=_look,
+    note=_("SOA and name servers stay the node's own; $INCLUDE is refused."),
+)  # fmt: skip
+SIGN_ZONE = Action(
+    "sign-zone", _("Switch DNSSEC on"), _("Plan the signing"), _sign, icon="shield-check",
+    note=_("The zone is signed with a key of its own; others check it once its DS record is with the registrar."),
+)  # fmt: skip
+UNSIGN_ZONE = Action(
+    "unsign-zone", _("Switch DNSSEC off"), _("Plan the end of signing"), _unsign, UnsignForm, danger=True,
+    icon="shield-check", note=_("Refused while the zone above has a DS record: nobody would find the domain."),
+)  # fmt: skip
 
 
 @admin.register(Domain)
@@ -63,7 +126,24 @@ class DomainAdmin(ObjectAdmin):
     search_fields = ("name__startswith",)
     search_help_text = _("Host name, from the beginning")
     object_template = "admin/npanel/domain.html"
-    object_actions = (ADD_RECORD, REMOVE_DOMAIN)
+    object_actions = (ADD_RECORD, EDIT_ZONE, IMPORT_ZONE, SIGN_ZONE, UNSIGN_ZONE, REMOVE_DOMAIN)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The zone as a file besides the pages."""
+        export = path("<path:object_id>/export-zone/", self.admin_site.admin_view(self.export_zone),
+                      name="hosting_domain_export-zone")  # fmt: skip
+        return [export, *super().get_urls()]
+
+    def export_zone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The whole zone as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method not in READS:
+            return HttpResponseNotAllowed(READS)
+        domain = self.find(request, object_id)
+        if not domain.has_zone:
+            raise Http404
+        return zone_download(domain)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:
         domains = selectors.domains(actor_from_request(request))
@@ -74,10 +154,13 @@ class DomainAdmin(ObjectAdmin):
 
     def facts(self, request: HttpRequest, obj: Domain, tab: str) -> dict[str, Any]:
         records = obj.records.order_by("name", "type", "id")
-        menu = [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
-        shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live}
+        signing = UNSIGN_ZONE if obj.dnssec else SIGN_ZONE
+        menu = [EDIT_ZONE, IMPORT_ZONE, signing] if obj.service.is_live and obj.has_zone else []
+        menu += [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
+        shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj)}
         if tab == "operations":
             return {**shown, "operations": operations_of(obj.service)}
+        shown["last_change"] = zone_edits.last_change(obj) if obj.has_zone and obj.service.is_live else None
         return {**shown, "records": records[:SHOWN], "record_count": records.count()}
 
     @admin.display(description=_("name"), ordering="name")

@@ -41,6 +41,7 @@ class Action:
         note: one sentence on what it does. done: said afterwards where no operation's page follows.
         template: of the page, where the common one does not do.
         fresh: whether proof of who acts must have been given a moment ago.
+        look: says of the subject and the cleaned data what would happen, for a third button that changes nothing.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Action:
     done: Any = ""
     template: str = "admin/npanel/action.html"
     fresh: bool = False
+    look: Callable[[Any, dict[str, Any]], Any] | None = None
 
 
 class ObjectAdmin(ConsoleAdmin):
@@ -123,15 +125,15 @@ class ObjectAdmin(ConsoleAdmin):
         return cast(HttpResponse, answer(request, action, obj))
 
     def _ask_or_do(self, request: HttpRequest, action: Action, obj: Any) -> HttpResponse:
-        form = action.form(
-            request.POST if request.method == "POST" else None, subject=obj, initial=request.GET.dict() or None
-        )
+        sent = {"data": request.POST, "files": request.FILES} if request.method == "POST" else {}
+        form = action.form(**sent, subject=obj, initial=request.GET.dict() or None)
         if request.method == "POST" and form.is_valid():
             answer = self._do(request, action, obj, form)
             if answer is not None:
                 return answer
         context = {
             "title": action.title, "action": action, "form": form, "object": obj, "back": self._back(obj),
+            "looked": form.looked,
         }  # fmt: skip
         response = self.page(request, action.template, context)
         response["Cache-Control"] = "no-store"
@@ -142,6 +144,9 @@ class ObjectAdmin(ConsoleAdmin):
         if action.plans:
             data["wait_for_approval"] = not (action.at_once and request.POST.get("approval") == "at_once")
         try:
+            if action.look is not None and request.POST.get("approval") == "look":
+                form.looked = action.look(obj, data)
+                return None
             result = action.perform(actor_from_request(request), obj, data)
         except HostingError as error:
             form.refuse(error)

@@ -63,6 +63,8 @@ STATUSES: dict[str, int] = {
     "forgotten": _CONFLICT,
     "audit_waiting": _CONFLICT,
     "record_duplicate": _CONFLICT,
+    "ds_published": _CONFLICT,
+    "ds_unknown": _TEMPORARY,
     # of nodes that are asked at once
     "connection_failed": 502,
     "connection_refused": 502,
@@ -100,6 +102,10 @@ STATUSES: dict[str, int] = {
     "ttl_mixed": 422,
     "ttl_out_of_range": 422,
     "unsafe_value": 422,
+    "zone_file_invalid": 422,
+    "zone_file_directive": 422,
+    "zone_file_too_large": 422,
+    "zone_too_large": 422,
 }
 
 #: What the codes that most clients meet mean.
@@ -139,6 +145,10 @@ MEANINGS = {
     "changed_since": _("A later operation touched the same."),
     "service_gone": _("The service is being deleted, or was."),
     "domain_taken": _("The name is held, or is above or below a name that somebody else holds."),
+    "ds_published": _("The zone above has a DS record, so nobody would find the domain if it were not signed."),
+    "ds_unknown": _("Whether there is a DS record could not be looked up."),
+    "zone_file_invalid": _("A line of the zone file can't be read; the detail names it."),
+    "zone_file_directive": _("The zone file holds a directive other than $ORIGIN, $TTL and $GENERATE."),
     "weak_password": _("The password is too short."),
     "bad_address": _("Webhooks go to https addresses on the internet only."),
 }

@@ -5,7 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from hosting.api import reference
 from hosting.api.problems import not_found
-from hosting.api.views import accounts, hosted, operated, own
+from hosting.api.views import accounts, hosted, operated, own, zones
 
 app_name = "api"
 
@@ -19,6 +19,7 @@ for name, view in {
     "services": hosted.Services,
     "domains": hosted.Domains,
     "records": hosted.Records,
+    "zones": zones.Zones,
     "databases": hosted.Databases,
     "database-users": hosted.DatabaseUsers,
     "operations": operated.Operations,

@@ -38,6 +38,7 @@ def zone_resource(service: HostingService, domain: Domain, rows: Iterable[DnsRec
         primary=servers[0],
         hostmaster=f"hostmaster.{name}",
         records=tuple(sorted(records)),
+        signed=domain.dnssec,
     )
 
 
@@ -75,16 +76,16 @@ def _adopt_zone(service: HostingService, found: Change) -> None:
     if domain is None:
         raise not_adoptable(found, N_("add the domain instead"))
     if found.after is None:
-        domain.has_zone = False
-        domain.save(update_fields=["has_zone"])
+        domain.has_zone = domain.dnssec = False
+        domain.save(update_fields=["has_zone", "dnssec"])
         return
     if not isinstance(found.after, DnsZone):
         raise not_adoptable(found, N_("it is no zone"))
     own = set(zone_resource(service, domain, rows=()).records)
     if not own <= set(found.after.records):
         raise not_adoptable(found, N_("its name servers come from the node"))
-    domain.has_zone = True
-    domain.save(update_fields=["has_zone"])
+    domain.has_zone, domain.dnssec = True, found.after.signed
+    domain.save(update_fields=["has_zone", "dnssec"])
     domain.records.all().delete()
     DnsRecord.objects.bulk_create(_record_row(domain, record) for record in found.after.records if record not in own)
 

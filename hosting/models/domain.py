@@ -24,6 +24,9 @@ class Domain(models.Model):
     www = models.BooleanField(_("answers for www too"), default=True)
     php = models.BooleanField(_("runs PHP"), default=True)
     has_zone = models.BooleanField(_("has its own DNS zone"), default=True)
+    dnssec = models.BooleanField(_("signed (DNSSEC)"), default=False)
+    #: DS records of the zone's keys as the node's name server was seen to have them, a line each.
+    ds = models.TextField(_("DS records"), max_length=2000, blank=True, default="", editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

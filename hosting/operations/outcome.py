@@ -23,6 +23,7 @@ from hosting.operations.locks import guarded_update
 from hosting.operations.planner import wishes_of_others
 from hosting.operations.purging import removes_service
 from hosting.operations.requests import actor_of, audit_target
+from hosting.operations.signing import note_ds
 from hosting.operations.webhooks import tell
 from hosting.state import FinalArchive, Ref, Resource, plan
 from hosting.texts import N_
@@ -138,6 +139,7 @@ def _settle_facts(operation: Operation, state: OperationState, observed: Mapping
     service.save()
     if state == OperationState.SUCCEEDED:
         settle_elsewhere(operation)
+        note_ds(operation)
 
 
 def _settle_node(operation: Operation, state: OperationState) -> None:

@@ -187,7 +187,8 @@ def possible(operation: Operation) -> Possible:
     unwell = state in (OperationState.FAILED, OperationState.ROLLED_BACK, OperationState.ROLLBACK_FAILED)
     changed = bool(operation.plan and operation.plan["changes"])
     governed = assess(operation.kind, (operation.plan or {}).get("changes", ())).governed
-    lasting = state == OperationState.SUCCEEDED and changed and not is_irreversible(operation.kind)
+    by_button = operation.kind != OperationKind.CHANGE_DNSSEC  # that looks first whether others rely on the key
+    lasting = state == OperationState.SUCCEEDED and changed and by_button and not is_irreversible(operation.kind)
     undoable = lasting and not operation.reverted_by.filter(
         state=OperationState.SUCCEEDED
     ).exists()  # fmt: skip

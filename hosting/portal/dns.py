@@ -8,13 +8,15 @@ from django.utils.translation import gettext_lazy as _
 
 from hosting import selectors
 from hosting.desired import nameservers
-from hosting.models import DnsRecord, Domain
+from hosting.models import DnsRecord, Domain, Operation
+from hosting.policies import Policy
 from hosting.portal.access import PortalRequest, allowed, find, portal
 from hosting.portal.deleted import deleted_among
 from hosting.portal.forms import NoQuestion
 from hosting.portal.overview import waiting
 from hosting.portal.pages import Ask, ask, page
 from hosting.portal.record_forms import FORMS, PURPOSES, form_for
+from hosting.services.zone_edits import last_change
 from hosting.state.records import RECORD_TYPES
 
 #: Records shown at once; a longer zone is narrowed down by type or name.
@@ -46,7 +48,8 @@ def records(request: PortalRequest, pk: int) -> HttpResponse:
         "current": waiting(selectors.operations(request.actor), row.service),
         "suspended": [row.service] if row.service.is_suspended else [],
         "deleted": deleted_among(request, [row.service]),
-        "may": allowed(request, row, "record.add"),
+        "may": allowed(request, row, "record.add", "zone.import_file"),
+        "undo": _undoable(request, row),
     }
     return page(request, "portal/dns.html", context, section="domains")
 
@@ -87,6 +90,12 @@ def delete(request: PortalRequest, pk: int) -> HttpResponse:
         request, DELETE, record, form,
         back=_back(record.domain), section="domains", about=record.domain.name, context=context,
     )  # fmt: skip
+
+
+def _undoable(request: PortalRequest, row: Domain) -> Operation | None:
+    """The last change of the zone, if this person may take it back."""
+    operation = last_change(row) if row.service.is_live else None
+    return operation if operation and Policy(request.actor).may("operation.rollback", operation) else None
 
 
 def _about(row: Domain, kind: str) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class PortalForm(forms.Form):
 
     #: The service's names of arguments where this form calls them otherwise, also by error code.
     aliases: dict[str, str] = {}
+    #: What a look at the outcome found, once somebody pressed the button for it.
+    looked: Any = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")

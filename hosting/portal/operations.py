@@ -150,7 +150,7 @@ def _button(name: str) -> Callable[..., HttpResponse]:
     def press(request: PortalRequest, pk: UUID) -> HttpResponse:
         row = find(_rows(request), pk)
         try:
-            after = perform(request.actor, f"operation.{name}", row, **_arguments(request, name))
+            after = perform(request.actor, f"operation.{name}", row, **_arguments(request, name, row))
         except HostingError as error:
             _refuse(request, error)
             after = row
@@ -173,10 +173,11 @@ def _refuse(request: PortalRequest, error: HostingError) -> None:
     messages.error(request, translated_sentence(error))
 
 
-def _arguments(request: PortalRequest, name: str) -> dict[str, Any]:
+def _arguments(request: PortalRequest, name: str, row: Operation) -> dict[str, Any]:
     if name == "approve":
         return {"digest": request.POST.get("digest", "")}
-    return {"wait_for_approval": True} if name == "rollback" else {}
+    at_once = request.POST.get("approval") == "at_once" and row.kind == OperationKind.CHANGE_DNS
+    return {"wait_for_approval": not at_once} if name == "rollback" else {}
 
 
 approve, cancel, retry, discard, undo = (_button(name) for name in _BUTTONS)

@@ -1,6 +1,6 @@
 """The portal's shell around each page, pages that ask for a few words and do one thing, and lists page by page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ class Ask:
         use: name of the use case. title: the page's heading. button: what the button says that does it.
         plans: whether it leads to a plan first. at_once: whether a second button may skip the look at the plan.
         note: one sentence on what it does. done: said afterwards where no operation's page follows.
+        look: says of the subject and the answers what would happen, for a third button that changes nothing.
     """
 
     use: str
@@ -42,6 +43,7 @@ class Ask:
     danger: bool = False
     done: Any = ""
     template: str = "portal/ask.html"
+    look: Callable[[Any, dict[str, Any]], Any] | None = None
 
 
 def page(
@@ -80,7 +82,15 @@ def ask(
         answer = _do(request, question, subject, form, back)
         if answer is not None:
             return answer
-    shown = {"ask": question, "title": question.title, "form": form, "back": back, "about": about, "trail": trail}
+    shown = {
+        "ask": question,
+        "looked": form.looked,
+        "title": question.title,
+        "form": form,
+        "back": back,
+        "about": about,
+        "trail": trail,
+    }
     return page(request, question.template, {**shown, **(context or {})}, section=section)
 
 
@@ -88,9 +98,12 @@ def _do(
     request: PortalRequest, question: Ask, subject: Model | None, form: PortalForm, back: str
 ) -> HttpResponse | None:
     data = form.answers()
-    if question.plans:
-        data["wait_for_approval"] = not (question.at_once and request.POST.get("approval") == "at_once")
     try:
+        if question.look is not None and request.POST.get("approval") == "look":
+            form.looked = question.look(subject, data)
+            return None
+        if question.plans:
+            data["wait_for_approval"] = not (question.at_once and request.POST.get("approval") == "at_once")
         result = perform(request.actor, question.use, subject, **data)
     except HostingError as error:
         if error.code == "forbidden":

@@ -2,7 +2,20 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from hosting.portal import activity, databases, dns, domains, language, operations, overview, people, preview, reseller
+from hosting.portal import (
+    activity,
+    databases,
+    dns,
+    dnssec,
+    domains,
+    language,
+    operations,
+    overview,
+    people,
+    preview,
+    reseller,
+    zone_files,
+)
 
 app_name = "portal"
 
@@ -28,6 +41,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("domains/<int:pk>/dns/", dns.records, name="dns"),
     path("domains/<int:pk>/dns/add/", dns.add, name="record_add"),
     path("domains/<int:pk>/dns/add/<slug:kind>/", dns.add, name="record_add_kind"),
+    path("domains/<int:pk>/dns/text/", zone_files.edit, name="zone_text"),
+    path("domains/<int:pk>/dns/import/", zone_files.load, name="zone_import"),
+    path("domains/<int:pk>/dns/export/", zone_files.export, name="zone_export"),
+    path("domains/<int:pk>/dns/dnssec/", dnssec.dnssec, name="dnssec"),
     path("records/<int:pk>/", dns.change, name="record_change"),
     path("records/<int:pk>/delete/", dns.delete, name="record_delete"),
     path("databases/", databases.databases, name="databases"),

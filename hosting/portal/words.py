@@ -53,6 +53,7 @@ _TITLES = {
     OperationKind.ADD_DOMAIN: gettext_lazy("Add %(name)s"),
     OperationKind.REMOVE_DOMAIN: gettext_lazy("Remove %(name)s"),
     OperationKind.CHANGE_DNS: gettext_lazy("Change the DNS of %(name)s"),
+    OperationKind.CHANGE_DNSSEC: gettext_lazy("Change DNSSEC of %(name)s"),
     OperationKind.ADD_DATABASE: gettext_lazy("Add the database %(name)s"),
     OperationKind.REMOVE_DATABASE: gettext_lazy("Delete the database %(name)s"),
     OperationKind.CHANGE_DATABASE_USER: gettext_lazy("Change the database user %(name)s"),
@@ -172,6 +173,10 @@ def place(operation: Operation) -> tuple[str, str]:
     name = _ref(operation, "dns_zone") or _ref(operation, "virtual_host")
     domain = service.domains.filter(name=name).first() if name else None
     origin = operation.reverts or operation
+    if origin.kind == OperationKind.CHANGE_DNSSEC and domain is not None:
+        return reverse("portal:dnssec", args=(domain.pk,)), _("DNSSEC of %(name)s") % {
+            "name": unicode_name(domain.name)
+        }
     if origin.kind == OperationKind.CHANGE_DNS and domain is not None:
         return reverse("portal:dns", args=(domain.pk,)), _("DNS of %(name)s") % {"name": unicode_name(domain.name)}
     if domain is not None:

@@ -1,5 +1,7 @@
 """DNS records of a service's zones."""
 
+from collections.abc import Iterable
+
 from audit.actor import Actor
 from hosting.choices import OperationKind
 from hosting.desired import absolute, zone_resource
@@ -9,6 +11,7 @@ from hosting.operations.requests import request_operation
 from hosting.services.limits import check_limit, locked_service
 from hosting.services.rows import reread
 from hosting.services.validation import save_valid
+from hosting.state import DnsRecord as Record
 from hosting.state import DnsZone, Ref
 from hosting.state.zones import canonical_record, check_zone
 from hosting.texts import N_
@@ -37,12 +40,13 @@ def add_record(
         HostingError: ``invalid``, ``no_zone``, ``limit_reached``, ``not_found`` (somebody has just deleted the domain),
             or what :func:`check_zone` says of the whole zone.
     """
-    zone = _locked_zone(domain)
-    _check_has_zone(zone)
+    zone = locked_zone(domain)
+    check_has_zone(zone)
     check_limit(zone.service, "dns_records", zone.records.count())
     record = DnsRecord(domain=zone)
-    _fill(record, name=name, type=type, content=content, ttl=ttl)
-    return _changed(actor, zone, {"add": _shown(record)}, wait_for_approval, reason)
+    fill(record, name=name, type=type, content=content, ttl=ttl)
+    _save(record)
+    return publish(actor, zone, {"add": _shown(record)}, wait_for_approval, reason)
 
 
 @retried
@@ -63,14 +67,15 @@ def change_record(
     """
     row = _locked_record(record)
     before = _shown(row)
-    _fill(
+    fill(
         row,
         name=row.name if name is None else name,
         type=row.type,
         content=row.content if content is None else content,
         ttl=row.ttl if ttl is None else ttl,
     )
-    return _changed(actor, row.domain, {"before": before, "after": _shown(row)}, wait_for_approval, reason)
+    _save(row)
+    return publish(actor, row.domain, {"before": before, "after": _shown(row)}, wait_for_approval, reason)
 
 
 @retried
@@ -83,10 +88,10 @@ def delete_record(*, actor: Actor, record: DnsRecord, wait_for_approval: bool = 
     row = _locked_record(record)
     domain, shown = row.domain, _shown(row)
     row.delete()
-    return _changed(actor, domain, {"remove": shown}, wait_for_approval, reason)
+    return publish(actor, domain, {"remove": shown}, wait_for_approval, reason)
 
 
-def _locked_zone(domain: Domain) -> Domain:
+def locked_zone(domain: Domain) -> Domain:
     """The domain as it is now, with its service locked."""
     service = locked_service(domain.service)
     row = reread(domain)
@@ -96,13 +101,14 @@ def _locked_zone(domain: Domain) -> Domain:
 
 def _locked_record(record: DnsRecord) -> DnsRecord:
     """The record as it is now, with its service locked."""
-    domain = _locked_zone(reread(record, "domain__service").domain)
+    domain = locked_zone(reread(record, "domain__service").domain)
     row = reread(record)
     row.domain = domain
     return row
 
 
-def _check_has_zone(domain: Domain) -> None:
+def check_has_zone(domain: Domain) -> None:
+    """Refuse a domain whose records are in the zone above it."""
     if not domain.has_zone:
         raise HostingError(
             N_("%(name)s has no zone of its own: its records are in the zone above it.", name=domain.name),
@@ -112,7 +118,12 @@ def _check_has_zone(domain: Domain) -> None:
         )
 
 
-def _fill(record: DnsRecord, *, name: str, type: str, content: str, ttl: int) -> None:
+def fill(record: DnsRecord, *, name: str, type: str, content: str, ttl: int) -> None:
+    """Put into a row what a person typed; it is neither checked nor saved yet.
+
+    Raises:
+        HostingError: ``name_outside_zone``.
+    """
     zone = record.domain.name
     typed = name.strip().lower()
     short = typed.rstrip(".")
@@ -125,28 +136,39 @@ def _fill(record: DnsRecord, *, name: str, type: str, content: str, ttl: int) ->
         )
     record.name = "@" if short in ("", "@", zone) else short.removesuffix(f".{zone}")
     record.type, record.content, record.ttl = type.strip().upper(), content.strip(), ttl
+
+
+def _save(record: DnsRecord) -> None:
     save_valid(record)
-    _check_is_new(record)
+    check_each_once(record.domain.records.filter(name=record.name, type=record.type))
 
 
-def _check_is_new(record: DnsRecord) -> None:
-    """Two spellings of one record would be one in the zone, and deleting a row would seem to do nothing."""
-    same_set = record.domain.records.filter(name=record.name, type=record.type)
-    forms = [
-        canonical_record(absolute(r.name, r.domain.name), r.type, r.content, r.ttl, r.domain.name) for r in same_set
-    ]
-    if len({form.content for form in forms}) < len(forms):
-        raise HostingError(
-            N_("%(name)s has this %(type)s record already.", name=record.name, type=record.type),
-            code="record_duplicate",
-            hint=N_("Change the one that is there."),
-            field="content",
-        )
+def check_each_once(rows: Iterable[DnsRecord]) -> None:
+    """Two spellings of one record would be one in the zone, and deleting a row would seem to do nothing.
+
+    Raises:
+        HostingError: ``record_duplicate``, or what is wrong with a record alone.
+    """
+    known: set[tuple[str, str, str]] = set()
+    for row in rows:
+        form = canonical(row)
+        if (form.name, form.type, form.content) in known:
+            raise HostingError(
+                N_("%(name)s has this %(type)s record already.", name=row.name, type=row.type),
+                code="record_duplicate",
+                hint=N_("Change the one that is there."),
+                field="content",
+            )
+        known.add((form.name, form.type, form.content))
 
 
-def _changed(
-    actor: Actor, domain: Domain, wanted: dict[str, object], wait_for_approval: bool, reason: str
-) -> Operation:
+def canonical(row: DnsRecord) -> Record:
+    """A row's record as it is in the zone."""
+    zone = row.domain.name
+    return canonical_record(absolute(row.name, zone), row.type, row.content, row.ttl, zone)
+
+
+def publish(actor: Actor, domain: Domain, wanted: dict[str, object], wait_for_approval: bool, reason: str) -> Operation:
     """Check the zone as a whole, then have it published."""
     check_zone(zone_resource(domain.service, domain, rows=domain.records.all()))
     return request_operation(

@@ -226,6 +226,12 @@ def rollback_operation(
     """
     if operation.state != OperationState.SUCCEEDED or operation.node is None:
         raise _wrong_state(operation, N_("rolled back"))
+    if operation.kind == OperationKind.CHANGE_DNSSEC:
+        raise HostingError(
+            N_("Signing is switched on and off, and not rolled back."),
+            code="wrong_state",
+            hint=N_("Switch it on the domain's DNSSEC page, which looks first whether others rely on the key."),
+        )
     touched = {Ref(entry.kind, entry.key) for entry in operation.journal.filter(backward=False)}
     if not touched:
         raise HostingError(N_("This operation changed nothing."), code="nothing_to_roll_back")

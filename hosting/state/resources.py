@@ -199,6 +199,7 @@ class DnsZone(Resource):
         refresh, retry, expire, minimum: SOA timers in seconds.
         records: all records but the SOA, sorted, NS at the apex included.
         edited: what somebody changed of the zone beside its records, e.g. ``kind=Slave``; wanted is always "".
+        signed: whether the name server signs it. Its keys belong to the name server too, and are no part of the value.
     """
 
     kind: ClassVar[str] = "dns_zone"
@@ -212,6 +213,7 @@ class DnsZone(Resource):
     expire: int = 604800
     minimum: int = 3600
     edited: str = ""
+    signed: bool = False
 
     @property
     def key(self) -> str:

@@ -23,7 +23,8 @@ from audit.verbs import get_verb
 from hosting.choices import TONES
 from hosting.numbers import decimal
 from hosting.operations.present import DiffRow, diff_rows, kind_label
-from hosting.translated import translated
+from hosting.texts import Text
+from hosting.translated import told, translated
 
 register = template.Library()
 
@@ -132,6 +133,12 @@ def error_detail(error: dict[str, Any] | None) -> str:
 def error_hint(error: dict[str, Any] | None) -> str:
     """What to do about a stored error, in the reader's language."""
     return translated(error)[1]
+
+
+@register.filter
+def sentence(text: Text) -> str:
+    """A text of the lower layers, in the reader's language."""
+    return told(text)
 
 
 @register.filter

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import dns.flags
 import dns.message
@@ -68,7 +70,8 @@ def served(connection: Connection, facts: NodeFacts) -> Iterator[DnsZone]:
     """SIMPLE, served for the time of a test."""
     carry_out(connection, plan({}, state_of([SIMPLE])), Context())
     yield SIMPLE
-    carry_out(connection, plan(state_of([SIMPLE]), {}), Context())
+    found = observe(connection, facts)
+    carry_out(connection, plan(state_of(filter(None, [found])), {}), Context())
 
 
 def api(connection: Connection, method: str, path: str, body: object = None) -> str:
@@ -123,7 +126,7 @@ def test_it_keeps_the_contract(node: Node, connection: Connection, facts: NodeFa
             connection,
             node,
             facts,
-            desired=(FULL, zone(("@", "A", "192.0.2.7"), name="second.contract.test")),
+            desired=(FULL, replace(zone(("@", "A", "192.0.2.7"), name="second.contract.test"), signed=True)),
             updated=(
                 zone(("@", "A", "192.0.2.5"), ("new", "TXT", "hi"), ttl=60, minimum=600),
                 zone(name="second.contract.test"),
@@ -186,6 +189,87 @@ def test_a_change_is_served_at_once(node: Node, connection: Connection, served: 
     assert texts(node, f"new.{NAME}", "A") == {"192.0.2.77"}
     apply(connection, more, served)
     assert resolve(node, f"new.{NAME}", "A").rcode() == dns.rcode.NXDOMAIN
+
+
+def test_an_address_becomes_an_alias_in_one_change_and_back(
+    node: Node, connection: Connection, served: DnsZone
+) -> None:
+    """The API works in order and refuses an alias beside what is still there, so what goes has to go first."""
+    alias = zone(("@", "A", "192.0.2.1"), ("www", "A", "192.0.2.5"), ("new", "CNAME", "www"))
+    other = zone(("@", "A", "192.0.2.1"), ("www", "CNAME", "new"), ("new", "A", "192.0.2.6"))
+    for before, after in itertools.pairwise((served, alias, other, served)):
+        apply(connection, before, after)
+    assert texts(node, f"www.{NAME}", "CNAME") == {f"{NAME}."}
+
+
+def probed_ds(connection: Connection, facts: NodeFacts, found: DnsZone) -> list[str]:
+    """The DS records that a probe of a zone tells."""
+    told = perform(connection, adapters()["powerdns"].probe(found, facts))
+    return [part.removeprefix("DS ") for part in told.split("; ") if part.startswith("DS ")]
+
+
+def delv(node: Node, ds: str, name: str, kind: str, folder: Path) -> str:
+    """What a validating resolver says that trusts the zone's DS record and nothing else."""
+    tag, algorithm, digest_type, digest = ds.split()
+    anchor = folder / "anchor.conf"
+    anchor.write_text(f'trust-anchors {{ {NAME}. static-ds {tag} {algorithm} {digest_type} "{digest}"; }};\n')
+    argv = ("delv", f"@{node.address}", "-a", str(anchor), f"+root={NAME}", name, kind)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout + done.stderr
+
+
+def test_a_signed_zone_validates_and_its_changes_do_too(
+    node: Node, connection: Connection, facts: NodeFacts, served: DnsZone, tmp_path: Path
+) -> None:
+    signed = replace(served, signed=True)
+    apply(connection, served, signed)
+    assert observe(connection, facts) == signed
+    (ds,) = probed_ds(connection, facts, signed)
+    assert ds.split()[1] == "13"
+    apply(connection, signed, signed)
+    assert probed_ds(connection, facts, signed) == [ds], "the same change again makes no other key"
+    assert "; fully validated" in delv(node, ds, NAME, "A", tmp_path)
+    assert "; negative response, fully validated" in delv(node, ds, f"nothing.{NAME}", "A", tmp_path)
+    more = replace(zone(("@", "A", "192.0.2.1"), ("www", "CNAME", "@"), ("new", "A", "192.0.2.77")), signed=True)
+    apply(connection, signed, more)
+    assert "; fully validated" in delv(node, ds, f"new.{NAME}", "A", tmp_path)
+    wrong = ds[:-4] + ("0000" if ds[-4:] != "0000" else "1111")
+    assert "; fully validated" not in delv(node, wrong, NAME, "A", tmp_path)
+    apply(connection, more, served)
+    assert observe(connection, facts) == served and not texts(node, NAME, "DNSKEY")
+    assert "nsec3param" not in (observe(connection, facts) or served).edited
+
+
+def test_keys_come_back_with_what_was_removed(
+    node: Node, connection: Connection, facts: NodeFacts, served: DnsZone
+) -> None:
+    """Taken back, a removal leaves the very keys that the parent zone's DS record names."""
+    adapter, signed = adapters()["powerdns"], replace(served, signed=True)
+    apply(connection, served, signed)
+    ds = probed_ds(connection, facts, signed)
+    for gone in (None, served):
+        context = new_context()
+        perform(connection, adapter.apply(Change(*signed.ref, signed, gone), context), context=context)
+        assert not texts(node, NAME, "DNSKEY")
+        found = node.exec(["find", "/var/lib/npanel/removed", "-name", "*.keys", "-printf", "%m %u\\n"], check=True)
+        assert "600 root" in found.stdout and "644" not in found.stdout
+        perform(connection, adapter.apply(Change(*signed.ref, gone, signed), context), context=context)
+        assert probed_ds(connection, facts, signed) == ds
+    apply(connection, signed, served)
+    apply(connection, served, signed)
+    assert probed_ds(connection, facts, signed) != ds, "another operation makes another key"
+
+
+def test_a_signed_zone_that_somebody_set_otherwise_is_seen_and_set_right(
+    connection: Connection, facts: NodeFacts, served: DnsZone
+) -> None:
+    signed = replace(served, signed=True)
+    apply(connection, served, signed)
+    api(connection, "PUT", f"/{NAME}.", {"api_rectify": False})
+    found = observe(connection, facts)
+    assert found is not None and found.edited == "api_rectify=False"
+    apply(connection, found, signed)
+    assert observe(connection, facts) == signed
 
 
 @pytest.mark.parametrize("account", ["somebody", ""])

@@ -2,12 +2,19 @@
 
 from tests.drills import faults
 from tests.drills.faults import Drill, Held, kill_unit, node_drill, start_unit, stop_unit
+from tests.drills.half_upgraded import HalfUpgraded
+from tests.drills.in_flight import InFlight
+from tests.drills.intruder import Intruder
 
 _held = Held()
+_flight = InFlight()
+_intruder = Intruder()
+_half = HalfUpgraded()
 
 DRILLS: tuple[Drill, ...] = (
     Drill("routine", "maintenance", (), lambda stack: None),
     Drill("panel-down", "system-down", ("PanelDown",), stop_unit("npanel-admin"), start_unit("npanel-admin")),
+    Drill("half-upgraded", "system-down", ("ErrorRateHigh",), _half.inject, _half.undo, after=_half.look),
     Drill(
         "database-down", "database-connection-failure", ("DatabaseDown",), stop_unit("mariadb"), start_unit("mariadb"),
         also=("ErrorRateHigh", "QueueStalled"),
@@ -25,7 +32,9 @@ DRILLS: tuple[Drill, ...] = (
     node_drill("node-mariadb-down", "HostingDaemonDown"),
     node_drill("dns-down", "DnsFailure", also=("HostingDaemonDown",)),
     Drill("resolver-down", "dns-failure", ("DnsFailure",), stop_unit("unbound"), start_unit("unbound")),
-    node_drill("ssh-hang", "NodeDown"),
+    Drill(
+        "ssh-hang", "hosting-operation-timeouts", ("NodeDown",), _flight.hang, _flight.land, after=_flight.look,
+    ),
     node_drill("node-down", "NodeDown", between=faults.power_on, also=("HostingDaemonDown", "DnsFailure")),
     Drill(
         "certificate-expired", "certificate-expiring", ("CertificateExpiring",), faults.expire_certificate,
@@ -35,6 +44,13 @@ DRILLS: tuple[Drill, ...] = (
     node_drill("drift", "Drift", hard=False),
     Drill(
         "audit-trigger-dropped", "audit-broken", ("AuditBroken",), faults.drop_trigger, faults.repair_triggers,
+        hard=False,
+    ),
+    Drill(
+        "audit-row-changed", "audit-broken", ("AuditBroken",), _intruder.change, _intruder.undo, hard=False,
+    ),
+    Drill(
+        "audit-unsealed", "audit-broken", ("AuditUnsealed",), faults.stop_sealing, start_unit("npanel-sealer"),
         hard=False,
     ),
     Drill("missing-logs", "missing-logs-after-a-deletion", (), faults.delete_gone),

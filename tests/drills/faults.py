@@ -95,16 +95,6 @@ def burn_cpu(stack: Stack) -> None:
         stack.units.adopt("npanel-worker", [sys.executable, "-c", code])
 
 
-def _connect(stack: Stack) -> Any:
-    import MySQLdb
-
-    url = stack.environment["NPANEL_DATABASE_URL"]
-    password = url.partition("npanel:")[2].partition("@")[0]
-    return MySQLdb.connect(
-        host="127.0.0.1", port=stack.ports["database"], user="npanel", password=password, database="npanel"
-    )
-
-
 class Held:
     """What a fault holds open until it is taken back."""
 
@@ -116,11 +106,11 @@ class Held:
     def crowd(self, stack: Stack) -> None:
         """Forgotten connections: nine tenths of what there may be, so that a person still gets in."""
         own = stack.rows("SELECT COUNT(*) AS n FROM information_schema.processlist")[0]["n"]
-        self.connections = [_connect(stack) for _ in range(int(CONNECTIONS * 0.915) - own)]
+        self.connections = [stack.connect() for _ in range(int(CONNECTIONS * 0.915) - own)]
 
     def lock_people(self, stack: Stack) -> None:
         """A forgotten transaction on the table of people, and somebody who signs in now and then."""
-        connection = _connect(stack)
+        connection = stack.connect()
         connection.cursor().execute("SELECT * FROM accounts_user FOR UPDATE")
         self.connections = [connection]
         self.stopping.clear()
@@ -167,7 +157,7 @@ def renew_certificate(stack: Stack) -> None:
 
 def drop_trigger(stack: Stack) -> None:
     """The table of audit events can be changed."""
-    connection = _connect(stack)
+    connection = stack.connect()
     cursor = connection.cursor()
     cursor.execute("SELECT trigger_name FROM information_schema.triggers WHERE event_object_table = 'audit_event'")
     for (name,) in cursor.fetchall():
@@ -179,6 +169,12 @@ def drop_trigger(stack: Stack) -> None:
 def repair_triggers(stack: Stack) -> None:
     """It can't."""
     stack.manage("audit_doctor", "--repair")
+
+
+def stop_sealing(stack: Stack) -> None:
+    """The sealer was stopped, and something happens that ought to be sealed."""
+    stack.units.stop("npanel-sealer")
+    stack.manage("plan_create", "Unsealed", "--domains", "1", "--databases", "1")
 
 
 def delete_gone(stack: Stack) -> None:

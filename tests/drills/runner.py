@@ -1,5 +1,6 @@
 """Runs one drill: fault, alert, the runbook's commands, recovery, and the end of the alert; measures each."""
 
+import datetime
 import json
 import os
 import time
@@ -8,26 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from npanel.runbook.blocks import Block, all_blocks
-from tests.drills import receipts
+from tests.drills import incidents, receipts
 from tests.drills.faults import Drill
 from tests.drills.monitoring import Alert
 from tests.drills.shell import NotAsTold, Shell
 from tests.drills.stack import Stack
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
-#: Detection of anything; then a drill has failed.
-DETECT_S = 300.0
+#: The targets (OPERATIONS, section 6). Without an alert after the second, a drill has failed.
+HARD_DETECT_S, DETECT_S, RECOVER_S = 60.0, 300.0, 900.0
 QUIET_S = 420.0
 #: Others who work on the same machine raise these; they count as background while its load is above its processors.
 OF_THE_MACHINE = frozenset({"CpuHigh"})
 #: A check that is not as told yet is repeated, as a person would.
-AGAIN_S = 90.0
+AGAIN_S = 330.0
 
 
 @dataclass
 class Record:
     """What a drill came to. Seconds count from the fault (``detect``) or from the alert (``recover``, ``resolve``).
 
+    ``incident``: what became of the alert in the console.
     ``background``: true alerts of something else: other people's work that keeps the machine's processors busy.
     ``leftovers``: alerts that were still active, or came, after the drill before had ended. They count as false.
     """
@@ -43,6 +45,7 @@ class Record:
     background: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     runbook: list[str] = field(default_factory=list)
+    incident: str = ""
     blocks: int = 0
     load: float = 0.0
     passed: bool = False
@@ -62,6 +65,7 @@ class Run:
         self.record = Record(drill.name, drill.hard, bool(drill.alerts))
         self._seen: dict[str, Alert] = {}
         self._told_at = 0.0
+        self._began_at = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
 
     def go(self) -> Record:
         """Run it to its end, whatever happens; what was broken is mended again."""
@@ -70,6 +74,7 @@ class Run:
             self._fault()
             self._follow()
             self._resolve()
+            self._incident()
             self.record.passed = not self.record.false_alerts
         except Exception as error:  # noqa: BLE001 - the record says so, and the next drill needs a whole stack
             self.record.problem = f"{type(error).__name__}: {error}"[:2000]
@@ -89,6 +94,7 @@ class Run:
             time.sleep(2)
 
     def _fault(self) -> None:
+        self._began_at = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         self.drill.inject(self.stack)
         began = time.monotonic()
         if self.drill.alerts:
@@ -154,6 +160,21 @@ class Run:
             time.sleep(1)
         self.record.resolve_s = round(time.monotonic() - self._told_at, 1)
 
+    def _incident(self) -> None:
+        """The console has the incident of the alert: by the page's template, with what led to it, and resolved."""
+        if not self.drill.alerts:
+            return
+        told = [self._seen[name] for name in (*self.drill.alerts, *self.drill.also) if name in self._seen]
+
+        def ended() -> list[Alert]:
+            """Any of them: Alertmanager keeps back what another one explains (a crowded database, a dead one)."""
+            return [alert for alert in told if incidents.ended(self.stack.rows, alert, self._began_at)]
+
+        self.stack.wait(lambda: bool(ended()), f"the incident of {' or '.join(alert.name for alert in told)}")
+        alert = ended()[0]
+        incidents.check(incidents.of(self.stack.rows, alert, self._began_at), alert)
+        self.record.incident = "resolved"
+
     def _mend(self) -> None:
         try:
             self.drill.undo(self.stack)
@@ -178,23 +199,44 @@ def figures(records: list[Record]) -> dict[str, Any]:
     }
 
 
+def missed(records: list[Record]) -> list[str]:
+    """Targets that were not met, in words; the exit status of ``make drills`` is theirs."""
+    found = [f"{record.drill}: failed" for record in records if not record.passed]
+    for record in records:
+        limit = HARD_DETECT_S if record.hard else DETECT_S
+        if record.detect_s is not None and record.detect_s >= limit:
+            found.append(f"{record.drill}: noticed after {record.detect_s:.0f} s, the target is {limit:.0f} s")
+        if record.recover_s is not None and record.recover_s >= RECOVER_S:
+            found.append(f"{record.drill}: mended after {record.recover_s:.0f} s, the target is {RECOVER_S:.0f} s")
+        if record.false_alerts or record.leftovers:
+            found.append(f"{record.drill}: false alerts: {', '.join([*record.false_alerts, *record.leftovers])}")
+    return found
+
+
 def table(records: list[Record]) -> str:
-    """For people."""
-    line = "{:<22} {:>8} {:>9} {:>9} {:>6} {:>5}  {:<8} {}"
-    rows = [line.format("drill", "detect s", "recover s", "resolve s", "blocks", "load", "result", "alerts")]
+    """For people; the rows first, then which targets were missed."""
+    line = "{:<22} {:<30} {:>8} {:>9} {:>9} {:>6} {:>5} {:>12}  {:<8} {}"
+    head = ("drill", "alert", "detect s", "recover s", "resolve s", "blocks", "load", "false alerts", "result", "notes")
+    rows = [line.format(*head)]
     for record in records:
         times = [("–" if value is None else f"{value:.0f}")
                  for value in (record.detect_s, record.recover_s, record.resolve_s)]  # fmt: skip
-        told = ", ".join(record.alerts) + (
-            f" (background: {', '.join(record.background)})" if record.background else ""
-        )
-        told += f" (left over: {', '.join(record.leftovers)})" if record.leftovers else ""
-        told += f" FALSE: {', '.join(record.false_alerts)}" if record.false_alerts else ""
+        told = ", ".join(name for name in record.alerts if name not in record.false_alerts) or "–"
+        wrong = len(record.false_alerts) + len(record.leftovers)
         result = "passed" if record.passed else "FAILED"
-        rows.append(line.format(record.drill, *times, record.blocks, record.load, result, told).rstrip())
+        words = (record.drill, told, *times, record.blocks, record.load, wrong, result, _notes(record))
+        rows.append(line.format(*words).rstrip())
         if record.problem:
             rows.append(f"    {record.problem.splitlines()[0]}")
     return "\n".join(rows)
+
+
+def _notes(record: Record) -> str:
+    parts = (
+        ("incident", [record.incident] if record.incident else []), ("background", record.background),
+        ("left over", record.leftovers), ("FALSE", record.false_alerts),
+    )  # fmt: skip
+    return "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
 
 
 def report(records: list[Record]) -> None:

@@ -129,6 +129,7 @@ class Stack:
             "NPANEL_HEALTH_RESOLVERS": f"127.0.0.1#{self.ports['resolver']}",
             "NPANEL_ALERT_TOKEN": self.token,
             "NPANEL_PROBES": self.admin,
+            "NPANEL_AUDIT_SEALER": "process",
         }
 
     def _panel(self) -> None:
@@ -142,8 +143,9 @@ class Stack:
             self._add(unit, gunicorn, more, address=("127.0.0.1", port))
         worker = {"NPANEL_INTERFACE": "worker", "NPANEL_WORKERS": "2"}
         self._add("npanel-worker", [sys.executable, "manage.py", "worker"], worker, cgroups=[str(self.memory)])
+        self._add("npanel-sealer", [sys.executable, "manage.py", "audit_seal", "--follow"], {})
         self._add("unbound", [sys.executable, "-m", "tests.drills.resolver", str(self.ports["resolver"])], {})
-        self.systemctl("start", "unbound", "npanel-admin", "npanel-portal")
+        self.systemctl("start", "unbound", "npanel-sealer", "npanel-admin", "npanel-portal")
 
     def _add(self, name: str, argv: list[str], more: dict[str, str], **options: Any) -> None:
         self.units.add(name, argv, _kept() | self.environment | more, ROOT, **options)
@@ -201,6 +203,13 @@ class Stack:
         assert done.returncode == expect, f"{argv[0]} gave {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def begin(self, *argv: str) -> "subprocess.Popen[str]":
+        """Start a command of the panel, and do not wait for it."""
+        return subprocess.Popen(
+            [sys.executable, "manage.py", *argv], cwd=ROOT, env=_kept() | self.environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
     def systemctl(self, *argv: str) -> None:
         """The stand-in, as the runbook calls it."""
         self._write_programs()
@@ -210,6 +219,15 @@ class Stack:
     def rows(self) -> Rows:
         """The panel's database, from outside."""
         return Rows(self.environment["NPANEL_DATABASE_URL"])
+
+    def connect(self) -> Any:
+        """A connection to the panel's database, as somebody has who may do anything there."""
+        import MySQLdb
+
+        password = self.environment["NPANEL_DATABASE_URL"].partition("npanel:")[2].partition("@")[0]
+        return MySQLdb.connect(
+            host="127.0.0.1", port=self.ports["database"], user="npanel", password=password, database="npanel"
+        )
 
     def shell(self) -> Shell:
         """A shell on the panel's machine, as somebody finds it who has just signed in."""
@@ -221,7 +239,7 @@ class Stack:
         }  # fmt: skip
         return Shell(scratch, environment, lambda argv: self.node.enter(list(argv)), self.monitoring.query_argv)
 
-    def wait(self, done: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> None:
+    def wait(self, done: Callable[[], Any], what: str, seconds: float = PATIENCE_S, pause: float = 0.5) -> None:
         """Poll until ``done()`` is true.
 
         Raises:
@@ -230,7 +248,7 @@ class Stack:
         deadline = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
-            time.sleep(0.5)
+            time.sleep(pause)
 
     def _write_programs(self) -> None:
         place = self.folder / "bin"

@@ -60,6 +60,7 @@ OWNERS_OF_IDS = {
     "tokens": "token",
     "webhook-deliveries": "delivery",
     "webhooks": "webhook",
+    "zones": "domain",
 }
 OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes"})
 KEPT: tuple[Any, ...] = (

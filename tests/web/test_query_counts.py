@@ -43,7 +43,7 @@ COUNTS = {
     "hosting/hostingservice/{service}/change/?tab=operations": 15,
     "hosting/hostingservice/{service}/change/?tab=audit": 15,
     "hosting/domain/": 12,
-    "hosting/domain/{domain}/change/": 14,
+    "hosting/domain/{domain}/change/": 16,
     "hosting/domain/{domain}/change/?tab=operations": 12,
     "hosting/dnsrecord/": 11,
     "hosting/dnsrecord/{record}/change/": 10,

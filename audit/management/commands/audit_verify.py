@@ -31,7 +31,10 @@ class Command(BaseCommand):
     def _tell(self, verdict: Verdict) -> None:
         bad = verdict.bad
         if bad is None:
-            self.stdout.write(f"sound: {verdict.events} events, the last seal is {verdict.size} {verdict.head[:16]}")
+            known = f", {verdict.known} acknowledged breaks" if verdict.known else ""
+            self.stdout.write(
+                f"sound: {verdict.events} events{known}, the last seal is {verdict.size} {verdict.head[:16]}"
+            )
             return
         self.stdout.write(f"not sound, {bad.what}: {bad.text}")
         for label, value in (("seal", bad.seq), ("event", bad.uid), ("verb", bad.verb), ("time", bad.at)):

@@ -1,19 +1,18 @@
 """PowerDNS: authoritative zones through its HTTP API on the node's loopback."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from hosting.adapters.base import Adapter, NodeFacts, Scope, register
-from hosting.adapters.powerdns import questions, setup, zones
-from hosting.connections.base import Context, Http, Reply, Request, Run, Steps, Tcp
+from hosting.adapters.base import Adapter, NodeFacts, Scope, register, removed_path
+from hosting.adapters.powerdns import questions, setup, signing, zones
+from hosting.adapters.powerdns.api import call, content, expect, is_missing, purge
+from hosting.connections.base import Context, Request, Run, Steps, Tcp
 from hosting.errors import CommandFailed, ConfigurationInvalid, HostingError, ProbeFailed
 from hosting.state import Change, DnsZone, NodeFile, Resource
 from hosting.state.zones import check_zone
 from hosting.texts import N_, NOTHING
 
-_API = f"http://127.0.0.1:{setup.PORT}/api/v1/servers/localhost"
 _OWNER = re.compile(r"[a-z][a-z0-9]*")
 _ATTEMPTS = 3
 _START_ATTEMPTS = 50
@@ -37,12 +36,15 @@ class PowerDns(Adapter):
         names = scope.keys(DnsZone.kind)
         if names is None:
             names = yield from _names_of(scope.owner)
-        replies = (yield [_call("GET", f"/zones/{name}.") for name in names]) if names else []
-        found = [zones.to_zone(_json(reply)) for reply in replies if not _is_missing(reply)]
+        replies = (yield [call("GET", f"/zones/{name}.") for name in names]) if names else []
+        found = [zones.to_zone(content(reply)) for reply in replies if not is_missing(reply)]
         return tuple(zone for zone in found if _OWNER.fullmatch(zone.owner) and scope.covers(zone))
 
     def apply(self, change: Change, context: Context) -> Steps[None]:
-        """One round to make a zone, two to change or remove one (it is looked at first).
+        """One round to make a zone, two to change or remove one (it is looked at first); a few more where keys are.
+
+        Keys never leave with their zone: what is removed is kept aside, and comes back with the same ``removed_id``,
+        because a DS record that somebody's parent zone has names just these keys.
 
         Raises:
             HostingError: ``zone_taken`` when the zone is there and belongs to somebody else.
@@ -53,12 +55,15 @@ class PowerDns(Adapter):
             raise TypeError(f"{change.ref} is no DNS zone")
         if not _OWNER.fullmatch(zone.owner):
             raise HostingError(N_("%(owner)s cannot own a zone.", owner=repr(zone.owner)), code="owner_invalid")
+        kept = signing.kept_at(removed_path(context, change.ref))
         if change.after is None:
-            yield from _remove(zone)
+            yield from _remove(zone, kept)
             return
         check_zone(zone)
         if change.before is not None or not (yield from _made(zone)):
-            yield from _update(zone)
+            yield from _update(zone, kept)
+        elif zone.signed:
+            yield from signing.sign(zone.name, kept)
 
     def validate(self, changes: Sequence[Change]) -> Steps[None]:
         """Zones are checked by the API; a new configuration is checked by the server's own program."""
@@ -88,13 +93,14 @@ class PowerDns(Adapter):
         problem = NOTHING
         for _ in range(_ATTEMPTS):
             try:
-                replies = yield [_question(address, *asked) for asked in questions.questions(resource)]
+                replies = yield [_question(address, resource, *asked) for asked in questions.questions(resource)]
             except HostingError as error:
                 problem = error.detail_text
                 continue
             answers = [reply.stdout for reply in replies]
             if not (problem := questions.complaint(resource, answers)):
-                return f"{resource.name} SOA serial {questions.serial_of(answers[0])} from {address}"
+                said = f"{resource.name} SOA serial {questions.serial_of(answers[0])} from {address}"
+                return "; ".join([said, *questions.ds_records(resource, answers)])
         raise ProbeFailed(
             N_(
                 "%(address)s does not answer for %(name)s: %(problem)s.",
@@ -106,8 +112,8 @@ class PowerDns(Adapter):
 
 
 def _names_of(owner: str | None) -> Steps[list[str]]:
-    replies = yield [_call("GET", "/zones?dnssec=false")]
-    listed = _json(replies[0])
+    replies = yield [call("GET", "/zones?dnssec=false")]
+    listed = content(replies[0])
     mine = [zone["name"].removesuffix(".") for zone in listed if owner is None or zone["account"] == owner]
     return sorted(mine) if owner is not None else sorted(z["name"].removesuffix(".") for z in listed if z["account"])
 
@@ -118,15 +124,14 @@ def _made(zone: DnsZone) -> Steps[bool]:
     A name that was asked for before is in the packet cache as REFUSED, and making a zone (unlike changing one) does not
     empty that cache, whose entries live 20 seconds.
     """
-    purge = ("/usr/bin/pdns_control", f"--config-dir={setup.CONFIGURATION_DIRECTORY}", "purge", f"{zone.name}$")
-    replies = yield [_call("POST", "/zones?rrsets=false", zones.creation(zone)), Run(purge)]
+    replies = yield [call("POST", "/zones?rrsets=false", zones.creation(zone)), purge(zone.name)]
     if replies[0].status == 409:
         return False
-    _expect(replies[0], 201)
+    expect(replies[0], 201)
     return True
 
 
-def _update(zone: DnsZone) -> Steps[None]:
+def _update(zone: DnsZone, kept: str) -> Steps[None]:
     current = yield from _own(zone)
     if current is None:
         raise HostingError(
@@ -137,20 +142,25 @@ def _update(zone: DnsZone) -> Steps[None]:
         )
     path = f"/zones/{zone.name}."
     requests: list[Request] = []
+    if zone.signed != zones.is_signed(current):
+        yield from signing.sign(zone.name, kept) if zone.signed else signing.unsign(zone.name, kept)
     if zones.changed_settings(current):
-        requests.append(_call("PUT", path, zones.SETTINGS))
+        requests.append(call("PUT", path, zones.settings(signed=zone.signed)))
     if changes := zones.differences(current, zone):
-        requests.append(_call("PATCH", path, {"rrsets": changes}))
+        requests.append(call("PATCH", path, {"rrsets": changes}))
     for reply in (yield requests) if requests else ():
-        _expect(reply, 204)
+        expect(reply, 204)
 
 
-def _remove(zone: DnsZone) -> Steps[None]:
-    if (yield from _own(zone)) is None:
+def _remove(zone: DnsZone, kept: str) -> Steps[None]:
+    current = yield from _own(zone)
+    if current is None:
         return
-    replies = yield [_call("DELETE", f"/zones/{zone.name}.")]
-    if not _is_missing(replies[0]):
-        _expect(replies[0], 204)
+    if zones.is_signed(current):
+        yield from signing.keep(zone.name, kept)
+    replies = yield [call("DELETE", f"/zones/{zone.name}.")]
+    if not is_missing(replies[0]):
+        expect(replies[0], 204)
 
 
 def _own(zone: DnsZone) -> Steps[dict[str, Any] | None]:
@@ -159,10 +169,10 @@ def _own(zone: DnsZone) -> Steps[dict[str, Any] | None]:
     Raises:
         HostingError: it is somebody else's.
     """
-    replies = yield [_call("GET", f"/zones/{zone.name}.")]
-    if _is_missing(replies[0]):
+    replies = yield [call("GET", f"/zones/{zone.name}.")]
+    if is_missing(replies[0]):
         return None
-    current: dict[str, Any] = _json(replies[0])
+    current: dict[str, Any] = content(replies[0])
     if current["account"] != zone.owner:
         detail = N_(
             "The zone %(name)s is on the name server already and belongs to %(account)s.",
@@ -176,8 +186,8 @@ def _own(zone: DnsZone) -> Steps[dict[str, Any] | None]:
 def _wait_for_api() -> Steps[None]:
     for attempt in range(_START_ATTEMPTS):
         try:
-            replies = yield [_call("GET", "")]
-            _expect(replies[0], 200)
+            replies = yield [call("GET", "")]
+            expect(replies[0], 200)
             return
         except HostingError:
             if attempt == _START_ATTEMPTS - 1:
@@ -189,37 +199,5 @@ def _configures(changes: Sequence[Change]) -> bool:
     return any(isinstance(change.resource, NodeFile) for change in changes)
 
 
-def _question(address: str, name: str, type: str) -> Tcp:
-    return Tcp(address, 53, questions.ask(name, type), udp=True, timeout=3.0)
-
-
-def _call(method: str, path: str, body: Any = None) -> Http:
-    return Http(
-        method,
-        f"{_API}{path}",
-        headers=(("Content-Type", "application/json"), ("Accept", "application/json")),
-        header_files=(("X-API-Key", setup.KEY_FILE),),
-        body=b"" if body is None else json.dumps(body).encode(),
-        timeout=30.0,
-    )
-
-
-def _is_missing(reply: Reply) -> bool:
-    return reply.status == 404
-
-
-def _json(reply: Reply) -> Any:
-    _expect(reply, 200)
-    return json.loads(reply.stdout)
-
-
-def _expect(reply: Reply, status: int) -> None:
-    """Refuse any other answer of the API, in its own words."""
-    if reply.status == status:
-        return
-    try:
-        said = str(json.loads(reply.stdout)["error"])
-    except (ValueError, KeyError, TypeError):
-        said = reply.text[:200]
-    detail = N_("PowerDNS answered %(status)s: %(said)s", status=reply.status, said=said)
-    raise HostingError(detail, code="powerdns_refused", permanent=reply.status in (400, 422))
+def _question(address: str, zone: DnsZone, name: str, type: str) -> Tcp:
+    return Tcp(address, 53, questions.ask(name, type, signed=zone.signed), udp=True, timeout=3.0)

@@ -11,6 +11,8 @@ from hosting.state.zones import canonical_record
 
 #: What NPanel's zones are beside their records. INCREASE: the API raises the serial by one with every change.
 SETTINGS = {"kind": "Native", "soa_edit_api": "INCREASE"}
+#: And while they are signed: hashed names without salt or rounds (RFC 9276), kept in order by the API.
+_SIGNED_SETTINGS = {"nsec3param": "1 0 0 -", "api_rectify": True}
 
 Json = dict[str, Any]
 _Sets = dict[tuple[str, str], tuple[int, frozenset[str]]]
@@ -33,12 +35,24 @@ def to_zone(data: Json) -> DnsZone:
         expire=expire,
         minimum=minimum,
         edited=", ".join([*changed_settings(data), *_disabled(data)]),
+        signed=is_signed(data),
     )
 
 
+def is_signed(data: Json) -> bool:
+    """Whether the zone has keys and is signed with them."""
+    return bool(data.get("dnssec"))
+
+
+def settings(*, signed: bool) -> Json:
+    """What a zone is to be beside its records."""
+    return SETTINGS | (_SIGNED_SETTINGS if signed else {})
+
+
 def changed_settings(data: Json) -> list[str]:
-    """What somebody set other than :data:`SETTINGS`, as ``name=value``."""
-    return [f"{key}={data.get(key)}" for key, value in SETTINGS.items() if data.get(key) != value]
+    """What somebody set other than :func:`settings`, as ``name=value``."""
+    wanted = settings(signed=is_signed(data))
+    return [f"{key}={data.get(key)}" for key, value in wanted.items() if data.get(key) != value]
 
 
 def creation(zone: DnsZone) -> Json:
@@ -49,10 +63,13 @@ def creation(zone: DnsZone) -> Json:
 
 
 def differences(current: Json, zone: DnsZone) -> list[Json]:
-    """The record sets to replace or delete so that the current zone becomes the wanted one."""
+    """The record sets to delete or replace so that the current zone becomes the wanted one.
+
+    What goes comes first: the API works in order, and refuses an alias beside what is still there.
+    """
     have, want = _present(current), _wanted(zone)
-    changes = [_set(key, value) | {"changetype": "REPLACE"} for key, value in want.items() if have.get(key) != value]
-    changes += [_named(key) | {"changetype": "DELETE"} for key in have if key not in want]
+    changes = [_named(key) | {"changetype": "DELETE"} for key in have if key not in want]
+    changes += [_set(key, value) | {"changetype": "REPLACE"} for key, value in want.items() if have.get(key) != value]
     words = soa_words(current)
     if words is None or words[:2] + words[3:] != _soa_words(zone, 0)[:2] + _soa_words(zone, 0)[3:]:
         changes.append(_soa(zone, int(words[2]) if words else int(time.time())) | {"changetype": "REPLACE"})

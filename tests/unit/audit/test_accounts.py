@@ -22,7 +22,7 @@ from observability.retained import get_kind
 from tests.factories import make_customer, make_service
 from tests.people import member
 
-from .accounts import ROLES, link_as, made
+from .accounts import ROLES, acting_as, link_as, made
 from .trail import own_keys
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,20 +120,6 @@ def test_a_second_sealer_waits_and_a_dead_one_lets_go(accounts: Callable[[str], 
             continue
         return
     pytest.fail("the dead sealer's lock stayed")
-
-
-@contextlib.contextmanager
-def acting_as(role: str) -> Iterator[None]:
-    """Django's own connection with another account."""
-    before = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
-    owner, connection.connection = connection.connection, None
-    connection.settings_dict.update(USER=f"nptest_{role}", PASSWORD=PASSWORD)
-    try:
-        yield
-    finally:
-        connection.close()
-        connection.connection = owner
-        connection.settings_dict.update(before)
 
 
 def test_only_the_retention_account_runs_retention(

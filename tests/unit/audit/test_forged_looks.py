@@ -18,14 +18,13 @@ from audit.looks import keep
 from audit.models import Erasure, ErasureProof, Event, Seal, SubjectKey, Verification
 from audit.record import Target, record
 from audit.sealing import seal_pending
-from audit.segments import retain
 from audit.verbs import AUDIT_ERASED
 from audit.verifying import verify
 from audit.watch import audit_health, examine_and_keep, gauges, look_now
 from observability.archive import ArchiveStore
 from observability.health.base import Status
 
-from .trail import intruder, own_keys
+from .trail import intruder, own_keys, retain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PERSON = Target("accounts.user", "7", "alice@example.test")

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 
 from audit.checkpoints import exported
 from audit.doctor import examine
-from audit.models import Checkpoint, Event, Seal
+from audit.models import Checkpoint, Event, Seal, Verification
 from audit.sealing import SealerBusy, one_sealer, seal_pending
 from audit.verifying import verify
-from audit.watch import audit_health, examine_and_keep, gauges
+from audit.watch import audit_health, examine_and_keep, gauges, look_now
 from observability.health.base import Status
 
 from .trail import intruder, own_keys
@@ -153,7 +153,10 @@ def test_seals_and_checkpoints_are_append_only(sealed: list[Event], table: str, 
     assert bad()[0] == ""
 
 
-def test_incremental_sees_only_what_is_new_but_not_a_cut(sealed: list[Event], happen: Callable[..., Event]) -> None:
+def test_incremental_sees_only_what_is_new_but_not_a_cut(
+    sealed: list[Event], happen: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit.verifying.RECENT", 0)
     assert verify().bad is None
     fresh = happen()
     seal_pending()
@@ -165,6 +168,71 @@ def test_incremental_sees_only_what_is_new_but_not_a_cut(sealed: list[Event], ha
     found = verify(incremental=True).bad
     assert found is not None
     assert found.what == "tail_dropped"
+
+
+@pytest.mark.parametrize("back", [10_000, 2])
+def test_incremental_looks_again_at_what_was_proven_lately(
+    sealed: list[Event], monkeypatch: pytest.MonkeyPatch, back: int
+) -> None:
+    monkeypatch.setattr("audit.verifying.RECENT", back)
+    assert verify().bad is None
+    with intruder() as cursor:
+        cursor.execute("UPDATE audit_event SET reason = 'nothing' WHERE id = %s", [sealed[4].pk])
+    found = verify(incremental=True).bad
+    assert found is not None
+    assert (found.what, found.uid) == ("changed", sealed[4].uid.hex)
+    assert {sample.name: sample.value for sample in gauges()}["npanel_audit_verify_ok"] == 0.0
+
+
+def test_a_recent_part_that_was_made_anew_does_not_arrive_where_it_should(
+    sealed: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit.verifying.RECENT", 2)
+    assert verify().bad is None
+    with intruder() as cursor:
+        cursor.execute("UPDATE audit_seal SET hash = %s WHERE seq = 4", ["f" * 64])
+        cursor.execute("UPDATE audit_seal SET previous_hash = %s WHERE seq = 5", ["f" * 64])
+    found = verify(incremental=True).bad
+    assert found is not None
+    assert found.seq == 5
+
+
+def test_the_same_finding_is_kept_once_and_a_proof_or_a_new_finding_at_once(sealed: list[Event]) -> None:
+    for _ in range(3):
+        verify(incremental=True)
+        examine_and_keep()
+    assert list(Verification.objects.order_by("id").values_list("kind", "ok")) == [
+        ("incremental", True),
+        ("doctor", True),
+    ]
+    with intruder() as cursor:
+        cursor.execute("UPDATE audit_event SET reason = 'x' WHERE id = %s", [sealed[1].pk])
+    verify(incremental=True)
+    verify(incremental=True)
+    assert Verification.objects.filter(ok=False).count() == 1
+    verify()
+    verify()
+    assert Verification.objects.filter(ok=False).count() == 3
+
+
+def test_a_process_looks_once_a_minute(sealed: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audit.watch._looked", {})
+    look_now()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER audit_event_no_delete")
+    look_now()
+    assert {sample.name: sample.value for sample in gauges()}["npanel_audit_verify_ok"] == 1.0
+    monkeypatch.setattr("audit.watch.EVERY_S", 0.0)
+    look_now()
+    assert {sample.name: sample.value for sample in gauges()}["npanel_audit_verify_ok"] == 0.0
+
+
+def test_a_record_that_can_not_be_asked_is_not_a_broken_one(db: None) -> None:
+    def away(*args: Any) -> None:
+        raise OperationalError("gone away")
+
+    with connection.execute_wrapper(away):
+        assert audit_health().status is Status.DEGRADED
 
 
 def test_a_transaction_that_commits_late_is_sealed(sealed: list[Event], happen: Callable[..., Event]) -> None:

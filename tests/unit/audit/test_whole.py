@@ -3,6 +3,7 @@
 import datetime
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from audit import keys, looks
 from audit.management.commands.audit_seal import Command
-from audit.models import Event, Verification
+from audit.models import Event, Verification, now_ms
 from audit.sealing import seal_pending
 from audit.verifying import verify
 from audit.watch import audit_health, prove_here, prove_whole
@@ -42,10 +44,15 @@ def full() -> list[bool]:
 
 
 def age(days: int) -> None:
-    Verification.objects.filter(kind="full").update(at=timezone.now() - days * DAY)
+    """Have the sealer have signed its proofs so many days ago."""
+    for look in Verification.objects.filter(kind="full"):
+        look.at = now_ms() - days * DAY
+        key_id, signature = keys.sign(partial(looks._payload, look))
+        Verification.objects.filter(pk=look.pk).update(at=look.at, key_id=key_id, signature=signature)
 
 
-def test_an_old_event_that_was_changed_is_found_within_the_week(sealed: Event) -> None:
+def test_an_old_event_that_was_changed_is_found_within_the_week(sealed: Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audit.verifying.RECENT", 0)
     prove_whole()
     with intruder() as cursor:
         cursor.execute("UPDATE audit_event SET reason = 'x' WHERE id = %s", [sealed.pk])

@@ -10,6 +10,7 @@ import yaml
 from npanel.runbook.html import anchor_of
 from tests.drills.catalogue import DRILLS
 from tests.drills.receipts import FOLDER
+from tests.drills.undrilled import UNDRILLED
 
 RULES = sorted((Path(__file__).resolve().parents[3] / "deploy" / "prometheus" / "rules").glob("*.yml"))
 ALERTS: list[dict[str, Any]] = [
@@ -32,3 +33,9 @@ def test_its_link_leads_to_a_heading(rule: dict[str, Any]) -> None:
 def test_drills_wait_for_alerts_that_there_are() -> None:
     named = {name for drill in DRILLS for name in (*drill.alerts, *drill.also)}
     assert named <= {rule["alert"] for rule in ALERTS}
+
+
+def test_an_alert_has_a_drill_or_says_why_not() -> None:
+    drilled = {name for drill in DRILLS for name in drill.alerts}
+    assert drilled.isdisjoint(UNDRILLED)
+    assert drilled | UNDRILLED.keys() == {rule["alert"] for rule in ALERTS}

@@ -1,5 +1,6 @@
 """What the drills are made of: a shell that keeps what was set, a verdict, figures, and the command's refusals."""
 
+import datetime
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from npanel.runbook.blocks import Block
+from tests.drills import incidents
+from tests.drills.monitoring import Alert
 from tests.drills.node_faults import NODE_FAULTS
-from tests.drills.runner import Record, figures, table
+from tests.drills.runner import Record, figures, missed, table
 from tests.drills.shell import NotAsTold, Shell
 from tests.drills.units import Units
 from tests.factories import make_node
@@ -74,6 +77,50 @@ def test_figures_take_the_slowest_and_count_what_failed() -> None:
         "drills.max_recover_s": 30.0, "drills.false_alerts": 1,
     }  # fmt: skip
     assert "FALSE: X" in table(records)
+
+
+def test_a_target_that_was_missed_is_told() -> None:
+    good = Record("good", True, True, detect_s=59.9, recover_s=899.0, passed=True)
+    assert missed([good]) == []
+    assert missed([Record("late", False, True, detect_s=61.0, passed=True)]) == []
+    for record in (
+        Record("late", True, True, detect_s=60.0, passed=True),
+        Record("late", False, True, detect_s=300.0, passed=True),
+        Record("slow", True, True, detect_s=1.0, recover_s=900.0, passed=True),
+        Record("before", True, True, detect_s=1.0, leftovers=["X"], passed=True),
+        Record("failed", True, True),
+    ):
+        assert [record.drill in one for one in missed([good, record])] == [True]
+
+
+class TestIncidents:
+    """The incident of an alert is by the template, and tells what led to it."""
+
+    ALERT = Alert("NodeDown", "page", "https://x/docs/runbook/node-down.md#symptoms", {})
+    AT = datetime.datetime(2026, 1, 1)
+    LINES = ("- 10:00 health ssh: down", "- 10:01 alert NodeDown (page)")
+    REPORT = "\n".join([*incidents.PARTS[:3], *LINES, *incidents.PARTS[3:]])
+
+    def row(self, **changes: Any) -> dict[str, Any]:
+        found = {
+            "runbook": "node-down",
+            "report": self.REPORT,
+            "summary": "x",
+            "started_at": self.AT,
+            "ended_at": self.AT,
+        }
+        return {**found, **changes}
+
+    def test_a_whole_one_passes(self) -> None:
+        incidents.check(self.row(), self.ALERT)
+
+    @pytest.mark.parametrize("changes", [
+        {"runbook": "drift"}, {"report": REPORT.replace("## Actions", "")},
+        {"report": REPORT.replace("- 10:00 health ssh: down\n", "")}, {"report": REPORT.replace("NodeDown", "Drift")},
+    ])  # fmt: skip
+    def test_one_that_lacks_something_does_not(self, changes: dict[str, str]) -> None:
+        with pytest.raises(AssertionError):
+            incidents.check(self.row(**changes), self.ALERT)
 
 
 @pytest.mark.django_db

@@ -1,0 +1,1 @@
+"""Whole zones: texts in and out, many records at once, undo."""
