@@ -48,6 +48,13 @@ class OperationKind(models.TextChoices):
     ADD_DATABASE = "database_add", _("Add database")
     REMOVE_DATABASE = "database_remove", _("Remove database")
     CHANGE_DATABASE_USER = "database_user_change", _("Change database user")
+    ENABLE_MAIL = "mail_enable", _("Turn mail on")
+    CHANGE_MAIL = "mail_change", _("Change mail")
+    DISABLE_MAIL = "mail_disable", _("Turn mail off")
+    ADD_MAILBOX = "mailbox_add", _("Add mailbox")
+    CHANGE_MAILBOX = "mailbox_change", _("Change mailbox")
+    REMOVE_MAILBOX = "mailbox_remove", _("Remove mailbox")
+    CHANGE_MAIL_ALIAS = "mail_alias_change", _("Change mail alias")
     BOOTSTRAP = "node_bootstrap", _("Bootstrap node")
     REPAIR = "drift_repair", _("Repair drift")
     ADOPT = "drift_adopt", _("Adopt what the node has")
@@ -143,6 +150,13 @@ class BulkItemState(models.TextChoices):
     FAILED = "failed", _("Failed")
     REFUSED = "refused", _("Refused")
     CANCELLED = "cancelled", _("Cancelled")
+
+
+class DkimState(models.TextChoices):
+    """What a DKIM key is for."""
+
+    ACTIVE = "active", _("Signs")
+    RETIRED = "retired", _("Published, signs no more")
 
 
 class DriftState(models.TextChoices):

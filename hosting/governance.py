@@ -18,6 +18,7 @@ SUBSYSTEMS = {
     "php": _("PHP"),
     "dns": _("DNS"),
     "databases": _("Databases"),
+    "mail": _("Mail"),
     "files": _("Files"),
     "accounts": _("Linux user and sign-ins"),
     "node": _("The node itself"),
@@ -31,6 +32,9 @@ _SUBSYSTEM_OF = {
     "dns_zone": "dns",
     "database": "databases",
     "database_user": "databases",
+    "mail_domain": "mail",
+    "mailbox": "mail",
+    "mail_alias": "mail",
     "document_root": "files",
     "system_user": "accounts",
     "package": "node",
@@ -43,7 +47,7 @@ _SUBSYSTEM_OF = {
 #: Removing these takes a whole customer, or a daemon of everybody's, away.
 _HIGH = frozenset({"system_user", "package", "kept_data"})
 #: Removing these takes data away; it is kept aside on the node, from where it is restored.
-_HOLDS_DATA = frozenset({"system_user", "document_root", "database"})
+_HOLDS_DATA = frozenset({"system_user", "document_root", "database", "mailbox"})
 #: Removing these removes what a restore would need.
 _FOR_GOOD = frozenset({"kept_data", "final_archive"})
 
@@ -72,14 +76,14 @@ class Assessment:
 
 _LOW, _MEDIUM, _HIGH_RISK = Risk.LOW, Risk.MEDIUM, Risk.HIGH
 _BACK, _RESTORE, _NEVER = Reversibility.REVERSIBLE, Reversibility.REQUIRES_RESTORE, Reversibility.IRREVERSIBLE
-_ALL = ("web", "php", "dns", "databases", "files", "accounts")
+_ALL = ("web", "php", "dns", "databases", "mail", "files", "accounts")
 
 #: What each kind declares, whatever its plan says.
 DECLARED: dict[OperationKind, Assessment] = {
     OperationKind.CREATE: Assessment(_LOW, _BACK, ("web", "php", "dns", "files", "accounts")),
     OperationKind.APPLY: Assessment(_LOW, _BACK, ()),
-    OperationKind.SUSPEND: Assessment(_MEDIUM, _BACK, ("web", "databases", "accounts")),
-    OperationKind.RESUME: Assessment(_LOW, _BACK, ("web", "databases", "accounts")),
+    OperationKind.SUSPEND: Assessment(_MEDIUM, _BACK, ("web", "databases", "mail", "accounts")),
+    OperationKind.RESUME: Assessment(_LOW, _BACK, ("web", "databases", "mail", "accounts")),
     OperationKind.DELETE: Assessment(_HIGH_RISK, _RESTORE, _ALL),
     OperationKind.PURGE: Assessment(_HIGH_RISK, _NEVER, ("kept", "archive")),
     OperationKind.REMOVE_ARCHIVE: Assessment(_HIGH_RISK, _NEVER, ("archive",)),
@@ -91,6 +95,13 @@ DECLARED: dict[OperationKind, Assessment] = {
     OperationKind.ADD_DATABASE: Assessment(_LOW, _BACK, ("databases",)),
     OperationKind.REMOVE_DATABASE: Assessment(_MEDIUM, _RESTORE, ("databases",)),
     OperationKind.CHANGE_DATABASE_USER: Assessment(_MEDIUM, _BACK, ("databases",)),
+    OperationKind.ENABLE_MAIL: Assessment(_LOW, _BACK, ("mail", "dns")),
+    OperationKind.CHANGE_MAIL: Assessment(_MEDIUM, _BACK, ("mail", "dns")),
+    OperationKind.DISABLE_MAIL: Assessment(_MEDIUM, _RESTORE, ("mail", "dns")),
+    OperationKind.ADD_MAILBOX: Assessment(_LOW, _BACK, ("mail",)),
+    OperationKind.CHANGE_MAILBOX: Assessment(_MEDIUM, _BACK, ("mail",)),
+    OperationKind.REMOVE_MAILBOX: Assessment(_MEDIUM, _RESTORE, ("mail",)),
+    OperationKind.CHANGE_MAIL_ALIAS: Assessment(_MEDIUM, _BACK, ("mail",)),
     OperationKind.BOOTSTRAP: Assessment(_MEDIUM, _BACK, ("node",)),
     OperationKind.REPAIR: Assessment(_LOW, _BACK, ()),
     OperationKind.ADOPT: Assessment(_LOW, _BACK, ()),

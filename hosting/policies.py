@@ -17,6 +17,9 @@ from hosting.models import (
     Domain,
     HostingPlan,
     HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
     Operation,
     Webhook,
     WebhookDelivery,
@@ -38,6 +41,13 @@ _CUSTOMERS_KINDS = frozenset(
         OperationKind.ADD_DATABASE,
         OperationKind.REMOVE_DATABASE,
         OperationKind.CHANGE_DATABASE_USER,
+        OperationKind.ENABLE_MAIL,
+        OperationKind.CHANGE_MAIL,
+        OperationKind.DISABLE_MAIL,
+        OperationKind.ADD_MAILBOX,
+        OperationKind.CHANGE_MAILBOX,
+        OperationKind.REMOVE_MAILBOX,
+        OperationKind.CHANGE_MAIL_ALIAS,
     }
 )
 _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
@@ -153,7 +163,7 @@ def service_of(subject: Model | None) -> HostingService | None:
     match subject:
         case HostingService():
             return subject
-        case Domain() | Database() | DatabaseUser() | Operation():
+        case Domain() | Database() | DatabaseUser() | Operation() | MailDomain() | Mailbox() | MailAlias():
             return subject.service
         case DnsRecord():
             return subject.domain.service

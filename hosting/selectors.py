@@ -18,6 +18,9 @@ from hosting.models import (
     DriftItem,
     HostingPlan,
     HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
     Node,
     Operation,
     Webhook,
@@ -131,6 +134,24 @@ def databases(actor: Actor) -> QuerySet[Database]:
 def database_users(actor: Actor) -> QuerySet[DatabaseUser]:
     """Database accounts the actor may see."""
     return DatabaseUser.objects.select_related("service").filter(_visible(actor, "service__customer__"))
+
+
+def mail_domains(actor: Actor) -> QuerySet[MailDomain]:
+    """Domains with mail that the actor may see."""
+    found = MailDomain.objects.select_related("domain__service")
+    return found.filter(_visible(actor, "domain__service__customer__"))
+
+
+def mailboxes(actor: Actor) -> QuerySet[Mailbox]:
+    """Mailboxes the actor may see."""
+    found = Mailbox.objects.select_related("mail__domain__service", "autoreply")
+    return found.filter(_visible(actor, "mail__domain__service__customer__"))
+
+
+def mail_aliases(actor: Actor) -> QuerySet[MailAlias]:
+    """Mail aliases the actor may see."""
+    found = MailAlias.objects.select_related("mail__domain__service")
+    return found.filter(_visible(actor, "mail__domain__service__customer__"))
 
 
 def operations(actor: Actor) -> QuerySet[Operation]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hosting.errors import HostingError
 from hosting.names import check_username, host_name
+from hosting.state.mail import PASSWORD_HASH, mail_addresses, own_local_part
 from hosting.state.records import RECORD_TYPES as RECORD_TYPES  # forms offer what zones take
 from hosting.texts import N_
 from hosting.translated import lazily_translated
@@ -183,3 +184,41 @@ def validate_database_host(value: str) -> None:
 def validate_password_hash(value: str) -> None:
     """A ``mysql_native_password`` hash."""
     _require(r"\*[0-9A-F]{40}", value, _("This is not a password hash."))
+
+
+def validate_mail_local_part(value: str) -> None:
+    """What stands before the @ of an address here, in its one spelling."""
+    try:
+        spelled = own_local_part(value)
+    except HostingError as error:
+        raise _from_hosting(error) from error
+    if spelled != value:
+        raise ValidationError(_("Store the names of addresses in lower case."))
+
+
+def validate_mail_address(value: str) -> None:
+    """An address, here or elsewhere, in its one spelling."""
+    validate_mail_addresses([value])
+
+
+def validate_mail_addresses(value: object) -> None:
+    """Addresses in their one spelling, sorted, each once."""
+    texts = value if isinstance(value, list) and all(isinstance(text, str) for text in value) else [""]
+    try:
+        spelled = mail_addresses(texts)
+    except HostingError as error:
+        raise _from_hosting(error) from error
+    if list(spelled) != texts:
+        raise ValidationError(_("Store addresses in lower case, sorted, each once."))
+
+
+def validate_mail_hash(value: str) -> None:
+    """What crypt(3) makes with BLF-CRYPT or SHA512-CRYPT."""
+    if not PASSWORD_HASH.fullmatch(value):
+        raise ValidationError(_("This is no hash of a password."))
+
+
+def validate_mail_text(value: str) -> None:
+    """Text of many lines; nothing else that controls."""
+    if _FORBIDDEN.search(value.replace("\n", "")):
+        raise ValidationError(_("This can't hold control characters."))

@@ -18,7 +18,7 @@ from hosting.services.plans import change_plan, create_plan, delete_plan
 from hosting.templatetags.console import limit, megabytes
 
 _LIMITS = (
-    "disk_mb", "domains", "databases", "database_users", "dns_records", "mailboxes", "ftp_accounts",
+    "disk_mb", "domains", "databases", "database_users", "dns_records", "mailboxes", "mails_per_hour", "ftp_accounts",
     "php_processes", "memory_mb", "cpu_percent",
 )  # fmt: skip
 
@@ -33,8 +33,8 @@ class HostingPlanAdmin(FactsAdmin):
     search_help_text = _("Name, from the beginning")
     fieldsets = (
         (None, {"fields": ("name", "for_resellers")}),
-        (_("Limits"), {"fields": _LIMITS[:7], "description": _("An empty limit means unlimited.")}),
-        (_("Computing"), {"fields": _LIMITS[7:]}),
+        (_("Limits"), {"fields": _LIMITS[:8], "description": _("An empty limit means unlimited.")}),
+        (_("Computing"), {"fields": _LIMITS[8:]}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostingPlan]:

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from hosting.api import reference
+from hosting.api import mail, reference
 from hosting.api.problems import not_found
 from hosting.api.views import accounts, hosted, operated, own, zones
 
@@ -22,6 +22,9 @@ for name, view in {
     "zones": zones.Zones,
     "databases": hosted.Databases,
     "database-users": hosted.DatabaseUsers,
+    "mail-domains": mail.MailDomains,
+    "mailboxes": mail.Mailboxes,
+    "mail-aliases": mail.MailAliases,
     "operations": operated.Operations,
     "bulk-runs": operated.BulkRuns,
     "bulk-items": operated.BulkItems,

@@ -16,6 +16,7 @@ from hosting.connections.agent.wire import Refused
 from hosting.connections.base import Context, Http, Reply, Request, Run, Tcp
 from hosting.connections.fake import FakeConnection
 from hosting.connections.fake_accounts import FakeAccounts
+from hosting.connections.fake_mail import FakeMail
 from hosting.connections.fake_mariadb import FakeMariaDb
 from hosting.connections.fake_powerdns import FakePowerDns
 from hosting.connections.fake_sites import FakeSites
@@ -32,7 +33,7 @@ _NOW = Context()
 
 
 class FakeNode(FakeConnection):
-    """A Debian server with nginx, php-fpm, MariaDB and PowerDNS installed and not yet set up.
+    """A Debian server with nginx, php-fpm, MariaDB, PowerDNS, Exim and Dovecot installed and not yet set up.
 
     Args:
         installed: False for a server on which the daemons' packages are still missing.
@@ -41,7 +42,7 @@ class FakeNode(FakeConnection):
     Attributes:
         slow: seconds that every batch takes.
         programs: name -> what it does; ``commands`` (by argv prefix, see FakeConnection) goes before these.
-        system, accounts, sites, mariadb, powerdns: the simulated parts and what they hold.
+        system, accounts, sites, mariadb, powerdns, mail: the simulated parts and what they hold.
     """
 
     def __init__(self, *, installed: bool = True, php: Sequence[str] = ("8.2",)) -> None:
@@ -53,7 +54,8 @@ class FakeNode(FakeConnection):
         self.sites = FakeSites(self)
         self.mariadb = FakeMariaDb(self)
         self.powerdns = FakePowerDns(self)
-        for part in (self.system, self.accounts, self.sites, self.mariadb, self.powerdns):
+        self.mail = FakeMail(self)
+        for part in (self.system, self.accounts, self.sites, self.mariadb, self.powerdns, self.mail):
             self.programs |= part.programs
 
     @property
@@ -121,6 +123,8 @@ class FakeNode(FakeConnection):
     def _tcp(self, request: Tcp) -> Reply:
         if request.port == 53 and (request.address, 53) not in self.tcp_handlers:
             return Reply(stdout=self.powerdns.answer(request.data))
+        if request.port == 25 and (request.address, 25) not in self.tcp_handlers:
+            return Reply(stdout=self.mail.answer(request.data))
         return super()._tcp(request)
 
 

@@ -12,9 +12,16 @@ if TYPE_CHECKING:
     from hosting.connections.fake_node import FakeNode
 
 _BASE = ("passwd", "procps", "util-linux", "logrotate", "openssh-server")
-_DAEMONS = ("nginx", "mariadb-server", "pdns-server", "pdns-backend-sqlite3")
+_DOVECOT = ("dovecot-imapd", "dovecot-lmtpd", "dovecot-managesieved", "dovecot-pop3d", "dovecot-sieve")
+_DAEMONS = ("nginx", "mariadb-server", "pdns-server", "pdns-backend-sqlite3", "exim4-daemon-heavy", *_DOVECOT)
 #: What a package brings that adapters look at: its unit.
-_UNITS = {"nginx": "nginx.service", "mariadb-server": "mariadb.service", "pdns-server": "pdns.service"}
+_UNITS = {
+    "nginx": "nginx.service",
+    "mariadb-server": "mariadb.service",
+    "pdns-server": "pdns.service",
+    "exim4-daemon-heavy": "exim4.service",
+    "dovecot-imapd": "dovecot.service",
+}
 _OS_RELEASE = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
 
 

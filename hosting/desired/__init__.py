@@ -3,9 +3,18 @@
 from collections.abc import Iterable, Mapping
 
 from hosting.adapters.base import NodeFacts, adapters
-from hosting.desired import databases, sites, zones
+from hosting.desired import databases, mail, sites, zones
 from hosting.desired.family import not_adoptable
-from hosting.desired.zones import absolute, addresses, nameservers, relative, zone_resource
+from hosting.desired.mail import mail_domain_refs, mail_refs
+from hosting.desired.zones import (
+    absolute,
+    addresses,
+    kept_canonical,
+    kept_records,
+    nameservers,
+    relative,
+    zone_resource,
+)
 from hosting.models import HostingService, Node
 from hosting.state import Change, Ref, Resource, state_of
 from hosting.texts import N_
@@ -15,6 +24,10 @@ __all__ = [
     "addresses",
     "adopt",
     "adopt_all",
+    "kept_canonical",
+    "kept_records",
+    "mail_domain_refs",
+    "mail_refs",
     "nameservers",
     "node_facts",
     "node_resources",
@@ -25,7 +38,7 @@ __all__ = [
 ]
 
 #: In the order in which their differences are adopted: a domain before what hangs on it.
-_FAMILIES = (sites.FAMILY, zones.FAMILY, databases.FAMILY)
+_FAMILIES = (sites.FAMILY, mail.FAMILY, zones.FAMILY, databases.FAMILY)
 _ADOPTERS = {kind: adopter for family in _FAMILIES for kind, adopter in family.adopters.items()}
 
 

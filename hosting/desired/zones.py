@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 
 from hosting.desired.family import Family, not_adoptable
+from hosting.desired.mail_records import KEPT_TTL, Kept, mail_records
 from hosting.models import DnsRecord, Domain, HostingService, Node
 from hosting.state import Change, DnsZone, Resource
 from hosting.state import DnsRecord as Record
@@ -15,18 +16,19 @@ def _resources(service: HostingService) -> Iterator[Resource]:
     return (zone_resource(service, domain) for domain in service.domains.all() if domain.has_zone)
 
 
-def zone_resource(service: HostingService, domain: Domain, rows: Iterable[DnsRecord] | None = None) -> DnsZone:
-    """The zone of a domain: its rows, and the name servers of its node.
+def zone_resource(
+    service: HostingService, domain: Domain, rows: Iterable[DnsRecord] | None = None, *, with_kept: bool = True
+) -> DnsZone:
+    """The zone of a domain: its rows, the name servers of its node, and what is kept in it for mail.
 
     Raises:
         HostingError: a record's content is not valid for its type.
     """
     name = domain.name
-    records = {
-        canonical_record(absolute(row.name, name), row.type, row.content, row.ttl, name)
-        for row in (domain.records.all() if rows is None else rows)
-    }
+    rows = list(domain.records.all() if rows is None else rows)
+    records = {canonical_record(absolute(row.name, name), row.type, row.content, row.ttl, name) for row in rows}
     servers = nameservers(service.node, name)
+    records |= kept_canonical(domain, rows) if with_kept else set()
     records |= {canonical_record(name, "NS", f"{server}.", 86400, name) for server in servers}
     if not service.node.nameservers:
         records |= {
@@ -40,6 +42,18 @@ def zone_resource(service: HostingService, domain: Domain, rows: Iterable[DnsRec
         records=tuple(sorted(records)),
         signed=domain.dnssec,
     )
+
+
+def kept_records(domain: Domain) -> list[Kept]:
+    """The records that NPanel itself keeps in a domain's zone for its mail."""
+    return mail_records(domain, domain.records.all(), addresses(domain.service.node)) if domain.has_zone else []
+
+
+def kept_canonical(domain: Domain, rows: Iterable[DnsRecord]) -> set[Record]:
+    """What is kept for mail in the zone of a domain beside these rows, as the name server gives it back."""
+    found = mail_records(domain, rows, addresses(domain.service.node))
+    name = domain.name
+    return {canonical_record(absolute(kept.name, name), kept.type, kept.content, KEPT_TTL, name) for kept in found}
 
 
 def nameservers(node: Node, zone: str) -> list[str]:
@@ -81,13 +95,34 @@ def _adopt_zone(service: HostingService, found: Change) -> None:
         return
     if not isinstance(found.after, DnsZone):
         raise not_adoptable(found, N_("it is no zone"))
-    own = set(zone_resource(service, domain, rows=()).records)
-    if not own <= set(found.after.records):
-        raise not_adoptable(found, N_("its name servers come from the node"))
+    rows = _rows_that_make(service, domain, found.after)
+    if rows is None:
+        raise not_adoptable(found, N_("its name servers come from the node, and records for mail from its mail"))
     domain.has_zone, domain.dnssec = True, found.after.signed
     domain.save(update_fields=["has_zone", "dnssec"])
     domain.records.all().delete()
-    DnsRecord.objects.bulk_create(_record_row(domain, record) for record in found.after.records if record not in own)
+    DnsRecord.objects.bulk_create(rows)
+
+
+def _rows_that_make(service: HostingService, domain: Domain, zone: DnsZone) -> list[DnsRecord] | None:
+    """The customer's rows with which the zone would be as it was found: with as few of the kept records as can be."""
+    found, bare = set(zone.records), set(zone_resource(service, domain, rows=()).records)
+    known = {record for record in found if _has_row(domain, record)}
+    kept = kept_canonical(domain, [_record_row(domain, record) for record in known])
+    for theirs in (found - (bare - known), found - (bare - known) - (kept - known), found - bare | known):
+        for candidate in (theirs, theirs | (found & kept_canonical(domain, ()))):
+            rows = [_record_row(domain, record) for record in sorted(candidate)]
+            if set(zone_resource(service, domain, rows=rows).records) == found:
+                return rows
+    return None
+
+
+def _has_row(domain: Domain, record: Record) -> bool:
+    name = domain.name
+    return any(
+        canonical_record(absolute(row.name, name), row.type, row.content, row.ttl, name) == record
+        for row in domain.records.all()
+    )
 
 
 def _record_row(domain: Domain, record: Record) -> DnsRecord:
@@ -100,4 +135,8 @@ def _record_row(domain: Domain, record: Record) -> DnsRecord:
     )
 
 
-FAMILY = Family(resources=_resources, prefetch=("domains__records",), adopters={DnsZone.kind: _adopt_zone})
+FAMILY = Family(
+    resources=_resources,
+    prefetch=("domains__records", "domains__mail__dkim_keys"),
+    adopters={DnsZone.kind: _adopt_zone},
+)

@@ -7,6 +7,7 @@ from hosting.models.dns import DnsRecord
 from hosting.models.domain import Domain, NameLock
 from hosting.models.drift import DriftItem
 from hosting.models.intent import Intent
+from hosting.models.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
 from hosting.models.node import Node
 from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
 from hosting.models.plan import HostingPlan
@@ -17,11 +18,13 @@ __all__ = [
     "ActivationLock",
     "ActivationTicket",
     "ApiIdempotencyKey",
+    "Autoreply",
     "BulkItem",
     "BulkRun",
     "Database",
     "DatabaseGrant",
     "DatabaseUser",
+    "DkimKey",
     "DnsRecord",
     "Domain",
     "DriftItem",
@@ -29,6 +32,9 @@ __all__ = [
     "HostingService",
     "Intent",
     "JournalEntry",
+    "MailAlias",
+    "MailDomain",
+    "Mailbox",
     "NameLock",
     "Node",
     "Operation",

@@ -28,6 +28,7 @@ class HostingPlan(models.Model):
     database_users = models.PositiveIntegerField(_("database users"), null=True, blank=True, default=2)
     dns_records = models.PositiveIntegerField(_("DNS records per domain"), null=True, blank=True, default=100)
     mailboxes = models.PositiveIntegerField(_("mailboxes"), null=True, blank=True, default=10)
+    mails_per_hour = models.PositiveIntegerField(_("recipients of mail an hour"), null=True, blank=True, default=500)
     ftp_accounts = models.PositiveIntegerField(_("FTP accounts"), null=True, blank=True, default=2)
     php_processes = models.PositiveSmallIntegerField(_("PHP processes"), default=5)
     memory_mb = models.PositiveIntegerField(_("memory of one PHP process (MiB)"), default=256)

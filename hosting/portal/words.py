@@ -37,6 +37,15 @@ _SENTENCES = {
     ("database_user", "create"): gettext_lazy("Makes the database user %(name)s."),
     ("database_user", "update"): gettext_lazy("Changes the password or the rights of the database user %(name)s."),
     ("database_user", "delete"): gettext_lazy("Removes the database user %(name)s."),
+    ("mail_domain", "create"): gettext_lazy("Turns mail on for %(name)s."),
+    ("mail_domain", "update"): gettext_lazy("Changes how mail of %(name)s is handled."),
+    ("mail_domain", "delete"): gettext_lazy("Turns mail off for %(name)s."),
+    ("mailbox", "create"): gettext_lazy("Makes the mailbox %(name)s."),
+    ("mailbox", "update"): gettext_lazy("Changes the mailbox %(name)s."),
+    ("mailbox", "delete"): gettext_lazy("Removes the mailbox %(name)s. Its mail is kept aside."),
+    ("mail_alias", "create"): gettext_lazy("Makes the address %(name)s."),
+    ("mail_alias", "update"): gettext_lazy("Changes where mail to %(name)s goes."),
+    ("mail_alias", "delete"): gettext_lazy("Removes the address %(name)s."),
     ("kept_data", "delete"): gettext_lazy("Removes for good what was kept."),
     ("final_archive", "create"): gettext_lazy("Writes a final archive and reads it back."),
     ("final_archive", "delete"): gettext_lazy("Removes the final archive."),
@@ -57,11 +66,18 @@ _TITLES = {
     OperationKind.ADD_DATABASE: gettext_lazy("Add the database %(name)s"),
     OperationKind.REMOVE_DATABASE: gettext_lazy("Delete the database %(name)s"),
     OperationKind.CHANGE_DATABASE_USER: gettext_lazy("Change the database user %(name)s"),
+    OperationKind.ENABLE_MAIL: gettext_lazy("Turn mail on for %(name)s"),
+    OperationKind.CHANGE_MAIL: gettext_lazy("Change mail of %(name)s"),
+    OperationKind.DISABLE_MAIL: gettext_lazy("Turn mail off for %(name)s"),
+    OperationKind.ADD_MAILBOX: gettext_lazy("Add the mailbox %(name)s"),
+    OperationKind.CHANGE_MAILBOX: gettext_lazy("Change the mailbox %(name)s"),
+    OperationKind.REMOVE_MAILBOX: gettext_lazy("Delete the mailbox %(name)s"),
+    OperationKind.CHANGE_MAIL_ALIAS: gettext_lazy("Change the address %(name)s"),
     OperationKind.ADOPT: gettext_lazy("Take over what the server has"),
     OperationKind.REPAIR: gettext_lazy("Set %(name)s right"),
 }
 #: Which Resource an operation is named after, the first of them that it is limited to.
-_NAMED_BY = ("virtual_host", "database", "dns_zone", "database_user")
+_NAMED_BY = ("virtual_host", "database", "mailbox", "mail_alias", "mail_domain", "dns_zone", "database_user")
 
 
 @dataclass(frozen=True, slots=True)

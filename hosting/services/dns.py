@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from audit.actor import Actor
 from hosting.choices import OperationKind
-from hosting.desired import absolute, zone_resource
+from hosting.desired import absolute, mail_domain_refs, zone_resource
 from hosting.errors import HostingError
 from hosting.models import DnsRecord, Domain, Operation
 from hosting.operations.requests import request_operation
@@ -176,7 +176,7 @@ def publish(actor: Actor, domain: Domain, wanted: dict[str, object], wait_for_ap
         kind=OperationKind.CHANGE_DNS,
         node=domain.service.node,
         service=domain.service,
-        refs=[Ref(DnsZone.kind, domain.name)],
+        refs=[Ref(DnsZone.kind, domain.name), *mail_domain_refs(domain)],
         wait_for_approval=wait_for_approval,
         reason=reason,
         wanted={"zone": domain.name, **wanted},

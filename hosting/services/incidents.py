@@ -95,6 +95,8 @@ def receive(*, actor: Actor, alert: Alert) -> Incident | None:
         with transaction.atomic():
             return _open(actor, alert) if alert.firing else _end(actor, alert)
     except IntegrityError:
+        if not Incident.objects.filter(fingerprint=alert.fingerprint, ended_at=None).exists():
+            raise  # the database refuses it for another reason: Alertmanager tells it again
         return None  # the same alert arrived at another process at the same moment, which has made the incident
 
 

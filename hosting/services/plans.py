@@ -15,7 +15,7 @@ from hosting.models import HostingPlan, HostingService
 from hosting.services.limits import check_larger_plan
 from hosting.services.rows import reread
 from hosting.services.validation import save_valid
-from hosting.state import PhpPool, SystemUser
+from hosting.state import MailDomain, PhpPool, SystemUser
 from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.verbs import PLAN_CHANGE, PLAN_CREATE, PLAN_DELETE
@@ -74,6 +74,8 @@ def change_plan(*, actor: Actor, plan: HostingPlan, **values: Any) -> HostingPla
     if _is_more(before["disk_mb"], after["disk_mb"]):
         check_larger_plan(row)
     _mark_services(row, {kind for name, kind in _ON_NODES.items() if before[name] != after[name]})
+    if before["mails_per_hour"] != after["mails_per_hour"]:
+        _mark_mail(row)
     record(verb=PLAN_CHANGE, actor=actor, target=row, outcome=Outcome.SUCCEEDED, before=before, after=after)
     return row
 
@@ -90,6 +92,16 @@ def _mark_services(plan: HostingPlan, kinds: set[str]) -> None:
     services = list(live.select_for_update().order_by("pk"))
     for service in services:
         service.mark_unsynced({f"{kind}:{service.username}" for kind in kinds})
+    HostingService.objects.bulk_update(services, ["unsynced", "out_of_sync"], batch_size=200)
+
+
+def _mark_mail(plan: HostingPlan) -> None:
+    """Likewise the mail domains of those services, each of which carries the limit."""
+    live = plan.services.exclude(state__in=[ServiceState.SOFT_DELETED, ServiceState.TERMINATED])
+    services = list(live.filter(domains__mail__isnull=False).distinct().select_for_update().order_by("pk"))
+    for service in services:
+        names = service.domains.filter(mail__isnull=False).values_list("name", flat=True)
+        service.mark_unsynced({f"{MailDomain.kind}:{name}" for name in names})
     HostingService.objects.bulk_update(services, ["unsynced", "out_of_sync"], batch_size=200)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from accounts.models import Customer
 from audit.actor import Actor
 from hosting.choices import NodeState, OperationKind, ServiceState
+from hosting.desired import mail_refs
 from hosting.errors import HostingError
 from hosting.models import Domain, HostingPlan, HostingService, NameLock, Node, Operation
 from hosting.names import check_username, host_name, suggest_username
@@ -341,7 +342,7 @@ def remove_domain(*, actor: Actor, domain: Domain, wait_for_approval: bool = Fal
     zone = domain if domain.has_zone else parent_zone(domain)
     if zone == domain:
         check_carries_nobody(domain, Domain.objects.all())
-    refs = _domain_refs(domain, zone)
+    refs = [*_domain_refs(domain, zone), *mail_refs(domain)]
     if zone is not None and zone != domain and zone.service_id == row.pk:
         remove_address_records(zone, domain.name, row)
     operation = _domain_operation(actor, OperationKind.REMOVE_DOMAIN, domain, refs, wait_for_approval, reason)

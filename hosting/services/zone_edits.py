@@ -7,7 +7,7 @@ from typing import Any
 
 from audit.actor import Actor
 from hosting.choices import OperationKind, OperationState
-from hosting.desired import relative, zone_resource
+from hosting.desired import kept_canonical, relative, zone_resource
 from hosting.errors import HostingError
 from hosting.models import DnsRecord, Domain, HostingService, Operation
 from hosting.services.dns import canonical, check_each_once, check_has_zone, fill, locked_zone, publish
@@ -82,9 +82,8 @@ def look_at_import(*, domain: Domain, text: str, keep_others: bool = False) -> L
     file, rows = _read(domain, text), _rows(domain)
     found = _changes(file, rows, keep_others)
     _check_room(domain, len(rows), len(found.kept) + len(found.changed) + len(found.added))
-    empty = zone_resource(domain.service, domain, rows=())
-    after = {*empty.records, *found.kept, *found.added, *(new for _old, new in found.changed)}
-    check_zone(replace(empty, records=tuple(sorted(after))))
+    after = (*found.kept, *found.added, *(new for _old, new in found.changed))
+    check_zone(zone_resource(domain.service, domain, rows=[_with(DnsRecord(domain=domain), one) for one in after]))
     return Look(found, file.left_out)
 
 
@@ -189,7 +188,10 @@ def _rows(domain: Domain) -> list[DnsRecord]:
 
 
 def _read(domain: Domain, text: str) -> ZoneFile:
-    return zone_files.read(text, zone_resource(domain.service, domain, rows=()))
+    """What a text says, without what is kept for mail anyway, as in a text that was exported here."""
+    file = zone_files.read(text, zone_resource(domain.service, domain, rows=(), with_kept=False))
+    kept = kept_canonical(domain, _rows(domain))
+    return replace(file, records=tuple(record for record in file.records if record not in kept))
 
 
 def _changes(file: ZoneFile, rows: Iterable[DnsRecord], keep_others: bool) -> RecordChanges:

@@ -3,6 +3,7 @@
 from hosting.state.codec import decode, encode
 from hosting.state.ftp import FtpAccount
 from hosting.state.kept import FinalArchive, KeptData
+from hosting.state.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
 from hosting.state.plan import Action, Change, Plan, PlanConflict, plan, state_of
 from hosting.state.resources import (
     DaemonUnit,
@@ -25,10 +26,12 @@ from hosting.state.resources import (
 
 __all__ = [
     "Action",
+    "Autoreply",
     "Change",
     "DaemonUnit",
     "Database",
     "DatabaseUser",
+    "DkimKey",
     "DnsRecord",
     "DnsZone",
     "DocumentRoot",
@@ -36,6 +39,9 @@ __all__ = [
     "FtpAccount",
     "Grant",
     "KeptData",
+    "MailAlias",
+    "MailDomain",
+    "Mailbox",
     "NodeFile",
     "NodeLink",
     "Package",

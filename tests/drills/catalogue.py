@@ -20,8 +20,8 @@ DRILLS: tuple[Drill, ...] = (
         also=("ErrorRateHigh", "QueueStalled"),
     ),
     Drill(
-        "database-crowded", "database-connection-failure", ("DatabaseConnectionsExhausted",), _held.crowd,
-        _held.let_go, also=("DatabaseDown", "DatabaseSlow"),
+        "database-crowded", "database-connection-failure", ("DatabaseConnectionsExhausted", "DatabaseDown"),
+        _held.crowd, _held.let_go, also=("DatabaseSlow",),
     ),
     Drill("disk-full", "disk-full", ("DiskFull",), faults.fill_disk, faults.empty_disk, also=("DiskFilling",)),
     Drill(

@@ -27,6 +27,8 @@ LINKS = "() => [...document.querySelectorAll('main a[href], nav a[href]')].map((
 _ID = re.compile(r"/(?:[0-9]+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/)")
 #: Not followed: it ends the session.
 _LEFT_OUT = ("/admin/logout/", "/portal/account/logout/")
+#: Not followed either: a browser keeps what comes, and shows no page.
+_DOWNLOADS = ("/export-zone/", "/dns/export/")
 #: Pages of every sort that there are at least; fewer means that the rail or the links broke.
 AT_LEAST = 45
 LOOKS = [(width, scheme) for width in (1440, 390) for scheme in ("light", "dark")]
@@ -51,7 +53,8 @@ def crawl(view: Any, visit: Callable[[str, Any], None], start: tuple[str, ...] =
     while waiting:
         address = waiting.pop(0)
         sort = sort_of(address) + ("?q" if "search/?q" in address else "")
-        if sort in known or urlsplit(address).path in _LEFT_OUT:
+        path = urlsplit(address).path
+        if sort in known or path in _LEFT_OUT or path.endswith(_DOWNLOADS):
             continue
         known.add(sort)
         page = view.open(urlsplit(address)._replace(scheme="", netloc="", fragment="").geturl())

@@ -14,7 +14,7 @@ from django.utils import timezone
 from audit.models import Event
 from observability.models import HealthPeriod, Incident
 from tests import factories, people
-from tests.unit.audit.refusal import events_refused, table_away
+from tests.unit.audit.refusal import events_refused, rows_refused, table_away
 from tests.web.pages import words
 from tests.web.portal import signed_in
 
@@ -112,7 +112,14 @@ def test_labels_are_bounded_and_never_believed() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("fault", [events_refused, partial(table_away, "observability_incident")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        events_refused,
+        partial(table_away, "observability_incident"),
+        partial(rows_refused, "observability_incident"),
+    ],
+)
 def test_what_the_database_refuses_alertmanager_tells_again(fault: Callable[[], Any]) -> None:
     """503, so that nothing is lost; and nothing is half there."""
     with fault():

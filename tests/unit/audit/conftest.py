@@ -29,6 +29,12 @@ def spool_dir(settings: Any, tmp_path: Path) -> Path:
     return tmp_path / "spool"
 
 
+@pytest.fixture(autouse=True)
+def nobody_looked_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process looks once a minute by its own clock; each test is a process of its own."""
+    monkeypatch.setattr("audit.watch._looked", {})
+
+
 @pytest.fixture
 def happen(db: None) -> Callable[..., Event]:
     """Record an event, with any field changed."""

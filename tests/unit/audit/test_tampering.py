@@ -216,7 +216,6 @@ def test_the_same_finding_is_kept_once_and_a_proof_or_a_new_finding_at_once(seal
 
 
 def test_a_process_looks_once_a_minute(sealed: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("audit.watch._looked", {})
     look_now()
     with connection.cursor() as cursor:
         cursor.execute("DROP TRIGGER audit_event_no_delete")

@@ -1,0 +1,74 @@
+"""Exim and Dovecot of a fake node, as far as adapters ask them: does it take mail, where does it go, who is known."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hosting.connections.base import Reply, Run
+
+if TYPE_CHECKING:
+    from hosting.connections.fake_node import FakeNode
+
+_ROOT = "/etc/npanel/mail"
+_RECIPIENT = re.compile(r"RCPT TO:<([^>]*)>")
+
+
+class FakeMail:
+    """Answers from the files that the adapters wrote, as the real daemons look them up anew for every message."""
+
+    def __init__(self, node: "FakeNode") -> None:
+        self._node = node
+        self.programs: dict[str, Callable[[list[str], Run], Reply]] = {
+            "exim4": self._exim,
+            "doveadm": self._doveadm,
+            "doveconf": self._quiet,
+            "sievec": self._quiet,
+        }
+
+    def answer(self, said: bytes) -> bytes:
+        """What port 25 says to a whole conversation."""
+        lines = ["220 node ESMTP", "250 node"]
+        for line in said.decode().splitlines()[1:]:
+            recipient = _RECIPIENT.fullmatch(line)
+            lines.append(self._verdict(recipient[1]) if recipient else "221 bye" if line == "QUIT" else "250 OK")
+        return "".join(f"{line}\r\n" for line in lines).encode()
+
+    def _verdict(self, address: str) -> str:
+        name, _, domain = address.partition("@")
+        settings = self._settings(f"domains/{domain}/domain")
+        if settings.get("local") != "yes":
+            return "550 5.7.1 Relay not permitted"
+        if settings["suspended"] == "yes":
+            return "451 4.2.1 This mail domain is suspended. Try again later"
+        alias, box = self._settings(f"domains/{domain}/aliases/{name}"), self._settings(f"boxes/{domain}/{name}")
+        if not alias and box.get("locked") == "yes":
+            return "550 5.2.1 This mailbox is locked"
+        found = alias or box or settings["catch_all"] or name == "postmaster"
+        return "250 Accepted" if found else "550 5.1.1 No such address here"
+
+    def _settings(self, path: str) -> dict[str, str]:
+        if not self._node.exists(f"{_ROOT}/{path}"):
+            return {}
+        lines = self._node.content(f"{_ROOT}/{path}").decode().splitlines()
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+    def _exim(self, words: list[str], run: Run) -> Reply:
+        if "-bt" not in words:
+            return Reply(stdout=b"Exim version 4.96\n")
+        address = words[-1]
+        name, _, domain = address.partition("@")
+        targets = self._settings(f"domains/{domain}/aliases/{name}").get("targets", "")
+        lines = [f"{target}\n    <-- {address}" for target in targets.split(", ")] if targets else []
+        verdict = self._verdict(address)
+        lines += [] if lines else [address if verdict.startswith("250") else f"{address} is undeliverable: {verdict}"]
+        return Reply(stdout="\n".join(lines).encode())
+
+    def _doveadm(self, words: list[str], run: Run) -> Reply:
+        name, _, domain = words[-1].partition("@")
+        path = f"{_ROOT}/passwd/{domain}/{name}"
+        if not self._node.exists(path):
+            return Reply(exit_status=67, stderr=b"user doesn't exist")
+        return Reply(stdout=self._node.content(path).decode().split(":")[5].encode() + b"\n")
+
+    def _quiet(self, words: list[str], run: Run) -> Reply:
+        return Reply()
