@@ -15,6 +15,7 @@ from hosting.models import (
     DatabaseUser,
     DnsRecord,
     Domain,
+    FtpAccount,
     HostingPlan,
     HostingService,
     MailAlias,
@@ -48,6 +49,9 @@ _CUSTOMERS_KINDS = frozenset(
         OperationKind.CHANGE_MAILBOX,
         OperationKind.REMOVE_MAILBOX,
         OperationKind.CHANGE_MAIL_ALIAS,
+        OperationKind.ADD_FTP_ACCOUNT,
+        OperationKind.CHANGE_FTP_ACCOUNT,
+        OperationKind.REMOVE_FTP_ACCOUNT,
     }
 )
 _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
@@ -164,6 +168,8 @@ def service_of(subject: Model | None) -> HostingService | None:
         case HostingService():
             return subject
         case Domain() | Database() | DatabaseUser() | Operation() | MailDomain() | Mailbox() | MailAlias():
+            return subject.service
+        case FtpAccount():
             return subject.service
         case DnsRecord():
             return subject.domain.service

@@ -46,6 +46,9 @@ _SENTENCES = {
     ("mail_alias", "create"): gettext_lazy("Makes the address %(name)s."),
     ("mail_alias", "update"): gettext_lazy("Changes where mail to %(name)s goes."),
     ("mail_alias", "delete"): gettext_lazy("Removes the address %(name)s."),
+    ("ftp_account", "create"): gettext_lazy("Makes the FTP account %(name)s."),
+    ("ftp_account", "update"): gettext_lazy("Changes the FTP account %(name)s."),
+    ("ftp_account", "delete"): gettext_lazy("Removes the FTP account %(name)s. Its files stay."),
     ("kept_data", "delete"): gettext_lazy("Removes for good what was kept."),
     ("final_archive", "create"): gettext_lazy("Writes a final archive and reads it back."),
     ("final_archive", "delete"): gettext_lazy("Removes the final archive."),
@@ -73,11 +76,23 @@ _TITLES = {
     OperationKind.CHANGE_MAILBOX: gettext_lazy("Change the mailbox %(name)s"),
     OperationKind.REMOVE_MAILBOX: gettext_lazy("Delete the mailbox %(name)s"),
     OperationKind.CHANGE_MAIL_ALIAS: gettext_lazy("Change the address %(name)s"),
+    OperationKind.ADD_FTP_ACCOUNT: gettext_lazy("Add the FTP account %(name)s"),
+    OperationKind.CHANGE_FTP_ACCOUNT: gettext_lazy("Change the FTP account %(name)s"),
+    OperationKind.REMOVE_FTP_ACCOUNT: gettext_lazy("Delete the FTP account %(name)s"),
     OperationKind.ADOPT: gettext_lazy("Take over what the server has"),
     OperationKind.REPAIR: gettext_lazy("Set %(name)s right"),
 }
 #: Which Resource an operation is named after, the first of them that it is limited to.
-_NAMED_BY = ("virtual_host", "database", "mailbox", "mail_alias", "mail_domain", "dns_zone", "database_user")
+_NAMED_BY = (
+    "virtual_host",
+    "database",
+    "mailbox",
+    "mail_alias",
+    "mail_domain",
+    "dns_zone",
+    "database_user",
+    "ftp_account",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +214,8 @@ def place(operation: Operation) -> tuple[str, str]:
         return reverse("portal:domain", args=(domain.pk,)), unicode_name(domain.name)
     if any(_ref(operation, kind) for kind in ("database", "database_user")):
         return reverse("portal:databases"), _("Databases")
+    if _ref(operation, "ftp_account"):
+        return reverse("portal:ftp_accounts"), _("FTP")
     if name:
         return reverse("portal:domains"), _("Domains")
     return reverse("portal:service", args=(service.pk,)), service.username

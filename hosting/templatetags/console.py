@@ -52,6 +52,7 @@ _EMPTY = {
     "dnsrecord": ("list", gettext_lazy("No DNS records yet. They come with domains.")),
     "database": ("database", gettext_lazy("No databases yet. Add one on a service's page.")),
     "databaseuser": ("key-round", gettext_lazy("No database users yet. Add one on a service's page.")),
+    "ftpaccount": ("hard-drive", gettext_lazy("No FTP accounts yet. Add one on a service's page.")),
     "operation": ("activity", gettext_lazy("No operations yet. Whatever changes a node appears here.")),
     "bulkrun": ("list", gettext_lazy("No bulk runs yet. Tick services in their list to do the same for many.")),
     "driftitem": ("circle-check", gettext_lazy("No drift: every node that was scanned is as wanted.")),

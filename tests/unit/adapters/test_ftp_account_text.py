@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from hosting.adapters._pure_ftpd.account import Ids, parse, render
+from hosting.adapters.pure_ftpd.account import Ids, parse, render
 from hosting.errors import UnsafeValue
 from hosting.state import FtpAccount, Ref, Secret
 
@@ -27,6 +27,7 @@ def test_the_line_has_the_eighteen_fields_of_pure_pw() -> None:
         replace(ACCOUNT, quota_mb=0),
         replace(ACCOUNT, home="/home/anna"),
         replace(ACCOUNT, locked=True),
+        replace(ACCOUNT, password_hash=Secret("$2b$10$" + "b" * 53)),
     ],
 )
 def test_what_is_written_is_read_back(account: FtpAccount) -> None:
@@ -97,6 +98,14 @@ def test_no_account_acts_as_root_or_a_daemon(ids: Ids) -> None:
         render(ACCOUNT, ids)
 
 
+@pytest.mark.parametrize("folder", ["sites/a.test", "sites/a.test/public", "sites/a.test/public/shop"])
+def test_it_comes_after_the_site_that_it_is_in(folder: str) -> None:
+    """Made first, it would make the folder that a restored site is to be moved back to."""
+    assert (
+        Ref("document_root", "anna/sites/a.test/public") in replace(ACCOUNT, home=f"/home/anna/{folder}").depends_on()
+    )
+
+
 def test_it_comes_after_its_linux_user() -> None:
-    assert ACCOUNT.depends_on() == (Ref("system_user", "anna"),)
+    assert Ref("system_user", "anna") in ACCOUNT.depends_on()
     assert HASH not in repr(ACCOUNT)

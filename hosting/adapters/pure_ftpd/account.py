@@ -10,11 +10,11 @@ from hosting.adapters._edited import edit_of
 from hosting.adapters._values import ABSOLUTE_PATH, OWNER, checked, number_checked
 from hosting.errors import UnsafeValue
 from hosting.state import FtpAccount, Secret
+from hosting.state.ftp import SHORT_NAME
+from hosting.state.mail import PASSWORD_HASH
 from hosting.texts import N_
 
-#: SHA512-crypt of crypt(5). Nothing else: pure-pw's own argon2 takes seconds a sign-in.
-HASH = re.compile(r"\$6\$(?:rounds=[0-9]{4,9}\$)?[A-Za-z0-9./]{1,16}\$[A-Za-z0-9./]{86}")
-_NAME = re.compile(rf"{OWNER.pattern}(?:_[a-z0-9][a-z0-9-]{{0,31}})?")
+NAME = re.compile(rf"{OWNER.pattern}(?:_{SHORT_NAME.pattern})?")
 #: No hash of crypt(3) begins with it, so no password fits, and taking it off gives the hash back.
 _LOCK = "!"
 #: What tells the daemon not to look above the folder.
@@ -39,10 +39,11 @@ def render(account: FtpAccount, ids: Ids) -> str:
         UnsafeValue: a value must not reach the file, or the account would reach outside of its owner's home.
     """
     checked(account.owner, OWNER, N_("user name"))
-    checked(account.name, _NAME, N_("FTP account"))
+    checked(account.name, NAME, N_("FTP account"))
     checked(account.home, ABSOLUTE_PATH, N_("folder"))
-    if HASH.fullmatch(account.password_hash.value) is None:
-        raise UnsafeValue(N_("the password hash of %(name)s is not SHA512-crypt", name=repr(account.name)))
+    # Nothing else: pure-pw's own argon2 takes seconds a sign-in.
+    if PASSWORD_HASH.fullmatch(account.password_hash.value) is None:
+        raise UnsafeValue(N_("The password hash of %(name)s has no form that is used here.", name=repr(account.name)))
     number_checked(account.quota_mb, 0, 1 << 40, N_("quota"))
     for number in (ids.uid, ids.gid):
         number_checked(number, _LEAST_UID, (1 << 32) - 2, N_("user id"))
