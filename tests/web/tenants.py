@@ -21,6 +21,7 @@ OWNERS_OF_IDS = {
     "/portal/records/": "record",
     "/portal/databases/": "database",
     "/portal/databases/users/": "database_user",
+    "/portal/ftp/": "ftp_account",
     "/portal/operations/": "operation",
     "/portal/people/": "membership",
     "/portal/people/add/": "customer",
@@ -62,6 +63,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
     plan = factories.make_plan(name=f"Plan {name}", reseller=reseller)
     service = rows.service(name, f"{name}.example", customer=customer, plan=plan)
     database = rows.database(service, "shop")
+    account = rows.ftp_account(service)
     operation = rows.operation(service, state=OperationState.PLANNED)
     domain = service.domains.get()
     owner = people.member(customer)
@@ -71,6 +73,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
         "record": domain.records.first().pk,  # type: ignore[union-attr]
         "database": database.pk,
         "database_user": service.database_users.get().pk,
+        "ftp_account": account.pk,
         "operation": operation.pk,
         "membership": owner.memberships.get().pk,
         "customer": customer.pk,

@@ -21,6 +21,7 @@ from hosting.models import (
     DnsRecord,
     Domain,
     DriftItem,
+    FtpAccount,
     HostingPlan,
     HostingService,
     Node,
@@ -49,6 +50,7 @@ OWNERS_OF_IDS = {
     "databases": "database",
     "domains": "domain",
     "drift": "drift",
+    "ftp-accounts": "ftp_account",
     "members": "membership",
     "nodes": "node",
     "operations": "operation",
@@ -64,8 +66,8 @@ OWNERS_OF_IDS = {
 }
 OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes"})
 KEPT: tuple[Any, ...] = (
-    ApiToken, BulkItem, BulkRun, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan,
-    HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
+    ApiToken, BulkItem, BulkRun, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem, FtpAccount,
+    HostingPlan, HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
 )  # fmt: skip
 #: What any use of a token writes down.
 NOTED = ("last_used_at", "last_used_ip")
