@@ -24,7 +24,7 @@ _LEAST_ID = 1000
 def main(ended: list[str]) -> None:
     """Make the file aside and rename it into place, so that a sign-in meanwhile finds the one before."""
     os.umask(0o077)
-    _ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
+    (_ROOT / "accounts").mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked():
         with tempfile.TemporaryDirectory(dir=_ROOT, prefix=".draft-") as place:
             passwords, database = Path(place) / "passwords", Path(place) / "accounts.pdb"
@@ -50,7 +50,7 @@ def _locked() -> Iterator[None]:
 def _lines() -> Iterator[str]:
     """The line of each account; a file that somebody broke is left out, so that it breaks nobody else's sign-in."""
     folder = _ROOT / "accounts"
-    for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
+    for name in sorted(os.listdir(folder)):
         text = (folder / name).read_text(errors="replace") if _NAME.fullmatch(name) else ""
         if text.count("\n") == 1 and text.endswith("\n") and _is_account(name, text[:-1].split(":")):
             yield text

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from django.core.exceptions import ValidationError
+
 from hosting.desired.family import Family, not_adoptable
 from hosting.models import FtpAccount, HostingService
 from hosting.state import Change, Resource, Secret
@@ -33,16 +35,17 @@ def _adopt(service: HostingService, found: Change) -> None:
     if not isinstance(after, FtpAccountResource) or after.edited or (service.is_suspended and not after.locked):
         raise not_adoptable(found, N_("it was edited by hand, or its lock follows the service's suspension"))
     within = f"{after.home}/".startswith(f"{service.home}/")
-    if not after.name.startswith(f"{service.username}_") or not within:
+    row = service.ftp_accounts.filter(name=after.name).first() or FtpAccount(service=service, name=after.name)
+    row.password_hash, row.quota_mb = after.password_hash.value, after.quota_mb
+    row.folder = after.home.removeprefix(service.home).strip("/")
+    row.suspended = row.suspended if service.is_suspended else after.locked
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise not_adoptable(found, N_("its name, its folder or its password is none of an account's")) from error
+    if not within or not row.name.startswith(f"{service.username}_"):
         raise not_adoptable(found, N_("its name or its folder is not of the service"))
-    facts = {
-        "password_hash": after.password_hash.value,
-        "folder": after.home.removeprefix(service.home).strip("/"),
-        "quota_mb": after.quota_mb,
-    }
-    if not service.is_suspended:
-        facts["suspended"] = after.locked
-    service.ftp_accounts.update_or_create(name=after.name, defaults=facts)
+    row.save()
 
 
 FAMILY = Family(resources=_resources, prefetch=("ftp_accounts",), adopters={FtpAccountResource.kind: _adopt})
