@@ -19,6 +19,7 @@ SUBSYSTEMS = {
     "dns": _("DNS"),
     "databases": _("Databases"),
     "mail": _("Mail"),
+    "ftp": _("FTP"),
     "files": _("Files"),
     "accounts": _("Linux user and sign-ins"),
     "node": _("The node itself"),
@@ -37,6 +38,7 @@ _SUBSYSTEM_OF = {
     "mail_domain": "mail",
     "mailbox": "mail",
     "mail_alias": "mail",
+    "ftp_account": "ftp",
     "document_root": "files",
     "system_user": "accounts",
     "package": "node",
@@ -78,14 +80,14 @@ class Assessment:
 
 _LOW, _MEDIUM, _HIGH_RISK = Risk.LOW, Risk.MEDIUM, Risk.HIGH
 _BACK, _RESTORE, _NEVER = Reversibility.REVERSIBLE, Reversibility.REQUIRES_RESTORE, Reversibility.IRREVERSIBLE
-_ALL = ("web", "php", "dns", "databases", "mail", "files", "accounts")
+_ALL = ("web", "php", "dns", "databases", "mail", "ftp", "files", "accounts")
 
 #: What each kind declares, whatever its plan says.
 DECLARED: dict[OperationKind, Assessment] = {
     OperationKind.CREATE: Assessment(_LOW, _BACK, ("web", "php", "dns", "files", "accounts")),
     OperationKind.APPLY: Assessment(_LOW, _BACK, ()),
-    OperationKind.SUSPEND: Assessment(_MEDIUM, _BACK, ("web", "databases", "mail", "accounts")),
-    OperationKind.RESUME: Assessment(_LOW, _BACK, ("web", "databases", "mail", "accounts")),
+    OperationKind.SUSPEND: Assessment(_MEDIUM, _BACK, ("web", "databases", "mail", "ftp", "accounts")),
+    OperationKind.RESUME: Assessment(_LOW, _BACK, ("web", "databases", "mail", "ftp", "accounts")),
     OperationKind.DELETE: Assessment(_HIGH_RISK, _RESTORE, _ALL),
     OperationKind.PURGE: Assessment(_HIGH_RISK, _NEVER, ("kept", "archive")),
     OperationKind.REMOVE_ARCHIVE: Assessment(_HIGH_RISK, _NEVER, ("archive",)),
@@ -109,6 +111,9 @@ DECLARED: dict[OperationKind, Assessment] = {
     OperationKind.INSTALL_CERTIFICATE: Assessment(_LOW, _BACK, ("web",)),
     OperationKind.REMOVE_CERTIFICATE: Assessment(_MEDIUM, _BACK, ("web",)),
     OperationKind.CHANGE_HTTPS: Assessment(_MEDIUM, _BACK, ("web",)),
+    OperationKind.ADD_FTP_ACCOUNT: Assessment(_LOW, _BACK, ("ftp",)),
+    OperationKind.CHANGE_FTP_ACCOUNT: Assessment(_MEDIUM, _BACK, ("ftp",)),
+    OperationKind.REMOVE_FTP_ACCOUNT: Assessment(_MEDIUM, _BACK, ("ftp",)),
     OperationKind.BOOTSTRAP: Assessment(_MEDIUM, _BACK, ("node",)),
     OperationKind.REPAIR: Assessment(_LOW, _BACK, ()),
     OperationKind.ADOPT: Assessment(_LOW, _BACK, ()),

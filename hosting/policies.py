@@ -17,6 +17,7 @@ from hosting.models import (
     DatabaseUser,
     DnsRecord,
     Domain,
+    FtpAccount,
     HostingPlan,
     HostingService,
     MailAlias,
@@ -55,6 +56,9 @@ _CUSTOMERS_KINDS = frozenset(
         OperationKind.INSTALL_CERTIFICATE,
         OperationKind.REMOVE_CERTIFICATE,
         OperationKind.CHANGE_HTTPS,
+        OperationKind.ADD_FTP_ACCOUNT,
+        OperationKind.CHANGE_FTP_ACCOUNT,
+        OperationKind.REMOVE_FTP_ACCOUNT,
     }
 )
 _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
@@ -182,6 +186,8 @@ def service_of(subject: Model | None) -> HostingService | None:
             | Mailbox()
             | MailAlias()
         ):
+            return subject.service
+        case FtpAccount():
             return subject.service
         case DnsRecord():
             return subject.domain.service

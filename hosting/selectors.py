@@ -18,6 +18,7 @@ from hosting.models import (
     DnsRecord,
     Domain,
     DriftItem,
+    FtpAccount,
     HostingPlan,
     HostingService,
     MailAlias,
@@ -148,6 +149,11 @@ def databases(actor: Actor) -> QuerySet[Database]:
 def database_users(actor: Actor) -> QuerySet[DatabaseUser]:
     """Database accounts the actor may see."""
     return DatabaseUser.objects.select_related("service").filter(_visible(actor, "service__customer__"))
+
+
+def ftp_accounts(actor: Actor) -> QuerySet[FtpAccount]:
+    """FTP accounts the actor may see."""
+    return FtpAccount.objects.select_related("service").filter(_visible(actor, "service__customer__"))
 
 
 def mail_domains(actor: Actor) -> QuerySet[MailDomain]:

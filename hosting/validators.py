@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hosting.errors import HostingError
 from hosting.names import check_username, host_name
+from hosting.state.ftp import ftp_folder
 from hosting.state.mail import PASSWORD_HASH, mail_addresses, own_local_part
 from hosting.state.records import RECORD_TYPES as RECORD_TYPES  # forms offer what zones take
 from hosting.state.tls import PEM_CHAIN
@@ -249,3 +250,22 @@ def validate_mail_text(value: str) -> None:
     """Text of many lines; nothing else that controls."""
     if _FORBIDDEN.search(value.replace("\n", "")):
         raise ValidationError(_("This can't hold control characters."))
+
+
+def validate_ftp_name(value: str) -> None:
+    """``user_name``: the service's user name, an underscore, and a name."""
+    _require(
+        r"[a-z][a-z0-9]{0,31}_[a-z0-9][a-z0-9-]{0,31}",
+        value,
+        _("Use the service's user name, an underscore, and letters, digits or hyphens."),
+    )
+
+
+def validate_ftp_folder(value: str) -> None:
+    """A folder below a service's home in its one spelling, or nothing for the home itself."""
+    try:
+        spelled = ftp_folder(value)
+    except HostingError as error:
+        raise _from_hosting(error) from error
+    if spelled != value:
+        raise ValidationError(_("Store folders without slashes at their ends."))

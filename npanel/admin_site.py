@@ -51,6 +51,10 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         ),
     ),
     (
+        _("Files"),
+        (("hosting_ftpaccount_changelist", _("FTP accounts"), "hard-drive", "", ""),),
+    ),
+    (
         _("Nodes and operations"),
         (
             ("health", _("Health"), "monitor", "", ""),

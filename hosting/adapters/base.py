@@ -105,6 +105,8 @@ class Adapter:
     #: Whether changes of what it handles need ``validate`` and ``activate`` before they take effect. (Changes of the
     #: node's own files and units always get both from the adapter they name.)
     activates: ClassVar[bool] = False
+    #: Whether activating changes of what it handles reloads nothing, and only makes a file that the daemon looks into.
+    reload_free: ClassVar[bool] = False
     #: Whether a rollback brings a hand-edited Resource (``edited``) back as it was; else it brings NPanel's own form.
     keeps_edited: ClassVar[bool] = False
     #: Links of the distribution that must not be there, e.g. its default site.

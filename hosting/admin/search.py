@@ -123,6 +123,11 @@ def _database_users(actor: Actor, text: str, limit: int) -> list[Hit]:
     return [_hit(account, _("of %s") % account.service) for account in found]
 
 
+def _ftp_accounts(actor: Actor, text: str, limit: int) -> list[Hit]:
+    found = _plain(selectors.ftp_accounts(actor)).filter(begins("name", text)).order_by("name")[:limit]
+    return [_hit(account, _("of %s") % account.service) for account in found]
+
+
 def _plain(rows: QuerySet[Any]) -> QuerySet[Any]:
     """With the service by a query of its own: joined, MariaDB may begin at the wrong end, and sort all rows."""
     return rows.select_related(None).prefetch_related("service")
@@ -214,6 +219,7 @@ CUSTOMERS = Sort(gettext_lazy("Customers"), "users", _customers, "admin:accounts
 PEOPLE = Sort(gettext_lazy("People"), "user", _people, "admin:accounts_user_changelist")
 DATABASES = Sort(gettext_lazy("Databases"), "database", _databases, "admin:hosting_database_changelist")
 ACCOUNTS = Sort(gettext_lazy("Database users"), "key-round", _database_users, "admin:hosting_databaseuser_changelist")
+FTP = Sort(gettext_lazy("FTP accounts"), "hard-drive", _ftp_accounts, "admin:hosting_ftpaccount_changelist")
 NODES = Sort(gettext_lazy("Nodes"), "server", _nodes, "admin:hosting_node_changelist")
 ADDRESSES = Sort(gettext_lazy("Nodes"), "server", _nodes_by_address)
 OPERATIONS = Sort(gettext_lazy("Operations"), "activity", _operations, "admin:hosting_operation_changelist")
@@ -227,7 +233,7 @@ FROM = Sort(gettext_lazy("Audit"), "scroll-text", _events_from_address, "admin:a
 #: What each prefix looks for.
 PREFIXES: dict[str, tuple[Sort, ...]] = {
     "domain": (DOMAINS,),
-    "user": (PEOPLE, SERVICES, ACCOUNTS),
+    "user": (PEOPLE, SERVICES, ACCOUNTS, FTP),
     "service": (SERVICES_BY_ALL,),
     "customer": (CUSTOMERS,),
     "db": (DATABASES, ACCOUNTS),
@@ -236,7 +242,7 @@ PREFIXES: dict[str, tuple[Sort, ...]] = {
     "op": (OPERATIONS,),
     "trace": (STORY, TRACED, TRACE),
 }
-EVERYTHING = (SERVICES, DOMAINS, CUSTOMERS, PEOPLE, DATABASES, ACCOUNTS, NODES, OPERATIONS)
+EVERYTHING = (SERVICES, DOMAINS, CUSTOMERS, PEOPLE, DATABASES, ACCOUNTS, FTP, NODES, OPERATIONS)
 #: What the page says of the prefixes: prefix, what it finds, an example.
 HELP = (
     ("domain", gettext_lazy("Domains"), "domain:example.com"),

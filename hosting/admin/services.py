@@ -17,6 +17,7 @@ from hosting import selectors
 from hosting.admin import bulk, cells
 from hosting.admin.filters import CustomerScope, NodeScope
 from hosting.admin.forms import DatabaseForm, DatabaseUserForm, DomainForm, PhpForm, ServiceForm
+from hosting.admin.ftp import ADD_FTP_ACCOUNT
 from hosting.admin.operations import OPERATIONS_SHOWN
 from hosting.admin.pages import Action, ObjectAdmin
 from hosting.choices import DriftState, OperationState, ServiceState
@@ -157,6 +158,7 @@ class HostingServiceAdmin(ObjectAdmin):
         ADD_DOMAIN,
         ADD_DATABASE,
         ADD_DATABASE_USER,
+        ADD_FTP_ACCOUNT,
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -269,10 +271,12 @@ def _overview(service: HostingService) -> dict[str, Any]:
         "domains": domains[:SHOWN],
         "databases": service.databases.order_by("name")[:SHOWN],
         "database_users": service.database_users.prefetch_related("grants__database").order_by("name")[:SHOWN],
+        "ftp_accounts": service.ftp_accounts.order_by("name")[:SHOWN],
         "used": {
             "domains": domains.count(),
             "databases": service.databases.count(),
             "database_users": service.database_users.count(),
+            "ftp_accounts": service.ftp_accounts.count(),
         },
     }
 

@@ -99,6 +99,8 @@ STATUSES: dict[str, int] = {
     "bad_username": 422,
     "reserved_username": 422,
     "bad_address": 422,
+    "bad_folder": 422,
+    "bad_ftp_name": 422,
     "weak_password": 422,
     "foreign_database": 422,
     "php_not_installed": 422,
@@ -178,6 +180,8 @@ MEANINGS = {
     "zone_file_invalid": _("A line of the zone file can't be read; the detail names it."),
     "zone_file_directive": _("The zone file holds a directive other than $ORIGIN, $TTL and $GENERATE."),
     "weak_password": _("The password is too short."),
+    "bad_folder": _("It is no folder below the service's home."),
+    "bad_ftp_name": _("It is no name for an FTP account."),
     "bad_address": _("It is no mail address; or a webhook's address is not https on the internet."),
 }
 

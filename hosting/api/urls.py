@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from hosting.api import auto_certificates, certificates, mail, reference
+from hosting.api import auto_certificates, certificates, ftp, mail, reference
 from hosting.api.problems import not_found
 from hosting.api.views import accounts, hosted, operated, own, zones
 
@@ -23,6 +23,7 @@ for name, view in {
     "zones": zones.Zones,
     "databases": hosted.Databases,
     "database-users": hosted.DatabaseUsers,
+    "ftp-accounts": ftp.FtpAccounts,
     "mail-domains": mail.MailDomains,
     "mailboxes": mail.Mailboxes,
     "mail-aliases": mail.MailAliases,

@@ -16,6 +16,7 @@ from hosting.connections.agent.wire import Refused
 from hosting.connections.base import Context, Http, Reply, Request, Run, Tcp
 from hosting.connections.fake import FakeConnection
 from hosting.connections.fake_accounts import FakeAccounts
+from hosting.connections.fake_ftp import FakeFtp
 from hosting.connections.fake_mail import FakeMail
 from hosting.connections.fake_mariadb import FakeMariaDb
 from hosting.connections.fake_powerdns import FakePowerDns
@@ -33,7 +34,7 @@ _NOW = Context()
 
 
 class FakeNode(FakeConnection):
-    """A Debian server with nginx, php-fpm, MariaDB, PowerDNS, Exim and Dovecot installed and not yet set up.
+    """A Debian server with nginx, php-fpm, MariaDB, PowerDNS, Exim, Dovecot and Pure-FTPd installed and not yet set up.
 
     Args:
         installed: False for a server on which the daemons' packages are still missing.
@@ -42,7 +43,7 @@ class FakeNode(FakeConnection):
     Attributes:
         slow: seconds that every batch takes.
         programs: name -> what it does; ``commands`` (by argv prefix, see FakeConnection) goes before these.
-        system, accounts, sites, mariadb, powerdns, mail: the simulated parts and what they hold.
+        system, accounts, sites, mariadb, powerdns, mail, ftp: the simulated parts and what they hold.
     """
 
     def __init__(self, *, installed: bool = True, php: Sequence[str] = ("8.2",)) -> None:
@@ -55,7 +56,8 @@ class FakeNode(FakeConnection):
         self.mariadb = FakeMariaDb(self)
         self.powerdns = FakePowerDns(self)
         self.mail = FakeMail(self)
-        for part in (self.system, self.accounts, self.sites, self.mariadb, self.powerdns, self.mail):
+        self.ftp = FakeFtp(self)
+        for part in (self.system, self.accounts, self.sites, self.mariadb, self.powerdns, self.mail, self.ftp):
             self.programs |= part.programs
 
     @property
@@ -125,6 +127,8 @@ class FakeNode(FakeConnection):
             return Reply(stdout=self.powerdns.answer(request.data))
         if request.port == 25 and (request.address, 25) not in self.tcp_handlers:
             return Reply(stdout=self.mail.answer(request.data))
+        if request.port == 21 and (request.address, 21) not in self.tcp_handlers:
+            return Reply(stdout=self.ftp.answer())
         return super()._tcp(request)
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _BASE = ("passwd", "procps", "util-linux", "logrotate", "openssh-server")
 _DOVECOT = ("dovecot-imapd", "dovecot-lmtpd", "dovecot-managesieved", "dovecot-pop3d", "dovecot-sieve")
-_DAEMONS = ("nginx", "mariadb-server", "pdns-server", "pdns-backend-sqlite3", "exim4-daemon-heavy", *_DOVECOT)
+_MAIL_AND_FTP = ("exim4-daemon-heavy", *_DOVECOT, "pure-ftpd-mysql")
+_DAEMONS = ("nginx", "mariadb-server", "pdns-server", "pdns-backend-sqlite3", *_MAIL_AND_FTP)
 #: What a package brings that adapters look at: its unit.
 _UNITS = {
     "nginx": "nginx.service",
@@ -21,6 +22,7 @@ _UNITS = {
     "pdns-server": "pdns.service",
     "exim4-daemon-heavy": "exim4.service",
     "dovecot-imapd": "dovecot.service",
+    "pure-ftpd-mysql": "pure-ftpd-mysql.service",
 }
 _OS_RELEASE = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
 

@@ -8,6 +8,7 @@ from hosting.models.database import Database, DatabaseGrant, DatabaseUser
 from hosting.models.dns import DnsRecord
 from hosting.models.domain import Domain, NameLock
 from hosting.models.drift import DriftItem
+from hosting.models.ftp import FtpAccount
 from hosting.models.intent import Intent
 from hosting.models.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
 from hosting.models.node import Node
@@ -34,6 +35,7 @@ __all__ = [
     "DnsRecord",
     "Domain",
     "DriftItem",
+    "FtpAccount",
     "HostingPlan",
     "HostingService",
     "Intent",

@@ -17,7 +17,7 @@ from django.utils import timezone
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
-from hosting.adapters.base import Quarantined, activations, adapter_for, adapters
+from hosting.adapters.base import Adapter, Quarantined, activations, adapter_for, adapters
 from hosting.choices import OperationState, Phase
 from hosting.connections.base import Connection, Context, converse, perform
 from hosting.desired import service_resources
@@ -208,11 +208,19 @@ def _shared_context(candidates: Sequence[Candidate]) -> Context:
 
 
 def _reload(changes: Sequence[Change], connection: Connection, context: Context) -> list[str]:
-    """Reload each daemon once, in the order in which its first change was made: a pool before the site that uses it."""
+    """Reload each daemon once, in the order in which its first change was made: a pool before the site that uses it.
+
+    Returns:
+        Those that were reloaded; an adapter may only have made a file anew.
+    """
     needed = activations(changes)
     for kind in needed:
         perform(connection, traced("activate", kind, adapters()[kind].activate(needed[kind])), context=context)
-    return list(needed)
+    return [kind for kind in needed if not _is_reload_free(adapters()[kind], needed[kind])]
+
+
+def _is_reload_free(adapter: Adapter, changes: Sequence[Change]) -> bool:
+    return adapter.reload_free and all(isinstance(change.resource, adapter.handles) for change in changes)
 
 
 def _refusal(changes: Sequence[Change], connection: Connection, context: Context) -> tuple[str, HostingError] | None:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
-from hosting.adapters.base import adapter_for, adapters
+from hosting.adapters.base import Adapter, adapter_for, adapters
 from hosting.choices import EntryState, OperationKind, OperationState, Phase
 from hosting.governance import assess, is_irreversible
 from hosting.models import JournalEntry, Operation
@@ -31,6 +31,7 @@ KIND_LABELS = {
     "mail_domain": gettext_lazy("Mail of the domain"),
     "mailbox": gettext_lazy("Mailbox"),
     "mail_alias": gettext_lazy("Mail alias"),
+    "ftp_account": gettext_lazy("FTP account"),
     "package": gettext_lazy("Package"),
     "node_file": gettext_lazy("File"),
     "node_link": gettext_lazy("Link"),
@@ -44,6 +45,7 @@ ADAPTER_LABELS = {
     "mariadb": "MariaDB",
     "powerdns": "PowerDNS",
     "tls": gettext_lazy("Certificates"),
+    "pure_ftpd": "Pure-FTPd",
     "system_user": gettext_lazy("Linux users"),
     "document_root": gettext_lazy("Document roots"),
     "acme": gettext_lazy("Proofs for certificates"),
@@ -295,8 +297,12 @@ def _reloads(operation: Operation, changes: Sequence[Mapping[str, Any]]) -> list
         return list(operation.result.get("reloads", ()))
     known = adapters()
     named = [(change["after"] or change["before"] or {}).get("daemon") for change in changes]
-    own = [kind for change in changes if (kind := _adapter_of(change["kind"])) in known and known[kind].activates]
+    own = [kind for change in changes if (kind := _adapter_of(change["kind"])) in known and _reloads_for(known[kind])]
     return list(dict.fromkeys([*(kind for kind in named if kind in known), *own]))
+
+
+def _reloads_for(adapter: Adapter) -> bool:
+    return adapter.activates and not adapter.reload_free
 
 
 def _summary(operation: Operation, counts: Mapping[str, int], reloads: Sequence[str]) -> str:

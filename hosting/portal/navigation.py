@@ -12,6 +12,7 @@ _FOR_CUSTOMERS = (
     ("home", _("Overview"), "house"),
     ("domains", _("Domains"), "globe"),
     ("databases", _("Databases"), "database"),
+    ("ftp_accounts", _("FTP"), "hard-drive"),
     ("activity", _("Activity"), "activity"),
     ("people", _("People"), "users"),
 )
@@ -22,6 +23,7 @@ _FOR_RESELLERS = (
     ("plans", _("Plans"), "layers"),
     ("domains", _("Domains"), "globe"),
     ("databases", _("Databases"), "database"),
+    ("ftp_accounts", _("FTP"), "hard-drive"),
     ("activity", _("Activity"), "activity"),
 )
 

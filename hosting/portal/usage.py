@@ -11,7 +11,7 @@ from accounts.models import Reseller
 from audit.actor import Actor
 from hosting import selectors
 from hosting.choices import ServiceState
-from hosting.models import Database, DatabaseUser, DnsRecord, HostingService
+from hosting.models import Database, DatabaseUser, DnsRecord, FtpAccount, HostingService
 
 #: From this share on, a bar stands out.
 _NEARLY = 0.8
@@ -41,7 +41,7 @@ class Usage:
 def usage_of(rows: Iterable[HostingService]) -> dict[int, tuple[Usage, ...]]:
     """What of each service is counted against its plan, by the service's key: as many queries for one as for many."""
     services = {row.pk: row for row in rows}
-    databases, users = (_counted(model, services) for model in (Database, DatabaseUser))
+    databases, users, ftp = (_counted(model, services) for model in (Database, DatabaseUser, FtpAccount))
     records = DnsRecord.objects.filter(domain__service__in=services).order_by()
     fullest: dict[int, int] = {}
     for service, many in (
@@ -53,13 +53,14 @@ def usage_of(rows: Iterable[HostingService]) -> dict[int, tuple[Usage, ...]]:
             Usage(_("Domains"), len(row.domains.all()), row.plan.domains),
             Usage(_("Databases"), databases.get(pk, 0), row.plan.databases),
             Usage(_("Database users"), users.get(pk, 0), row.plan.database_users),
+            Usage(_("FTP accounts"), ftp.get(pk, 0), row.plan.ftp_accounts),
             Usage(_("DNS records per domain"), fullest.get(pk, 0), row.plan.dns_records),
         )
         for pk, row in services.items()
     }
 
 
-def _counted(model: type[Database | DatabaseUser], services: Iterable[int]) -> dict[int, int]:
+def _counted(model: type[Database | DatabaseUser | FtpAccount], services: Iterable[int]) -> dict[int, int]:
     """How many rows each service has."""
     found = model._default_manager.filter(service__in=list(services)).order_by().values_list("service")
     return dict(found.annotate(many=Count("pk")))

@@ -52,6 +52,9 @@ _SENTENCES = {
     ("challenge_file", "create"): gettext_lazy("Shows the certificate authority that %(name)s is yours."),
     ("challenge_file", "update"): gettext_lazy("Shows the certificate authority that %(name)s is yours."),
     ("challenge_file", "delete"): gettext_lazy("Takes away what was shown to the certificate authority."),
+    ("ftp_account", "create"): gettext_lazy("Makes the FTP account %(name)s."),
+    ("ftp_account", "update"): gettext_lazy("Changes the FTP account %(name)s."),
+    ("ftp_account", "delete"): gettext_lazy("Removes the FTP account %(name)s. Its files stay."),
     ("kept_data", "delete"): gettext_lazy("Removes for good what was kept."),
     ("final_archive", "create"): gettext_lazy("Writes a final archive and reads it back."),
     ("final_archive", "delete"): gettext_lazy("Removes the final archive."),
@@ -84,6 +87,9 @@ _TITLES = {
     OperationKind.INSTALL_CERTIFICATE: gettext_lazy("Install a certificate for %(name)s"),
     OperationKind.REMOVE_CERTIFICATE: gettext_lazy("Remove the certificate of %(name)s"),
     OperationKind.CHANGE_HTTPS: gettext_lazy("Change HTTPS of %(name)s"),
+    OperationKind.ADD_FTP_ACCOUNT: gettext_lazy("Add the FTP account %(name)s"),
+    OperationKind.CHANGE_FTP_ACCOUNT: gettext_lazy("Change the FTP account %(name)s"),
+    OperationKind.REMOVE_FTP_ACCOUNT: gettext_lazy("Delete the FTP account %(name)s"),
     OperationKind.ADOPT: gettext_lazy("Take over what the server has"),
     OperationKind.REPAIR: gettext_lazy("Set %(name)s right"),
 }
@@ -91,7 +97,16 @@ _OF_CERTIFICATES = (
     OperationKind.INSTALL_CERTIFICATE, OperationKind.REMOVE_CERTIFICATE, OperationKind.CHANGE_HTTPS,
 )  # fmt: skip
 #: Which Resource an operation is named after, the first of them that it is limited to.
-_NAMED_BY = ("virtual_host", "database", "mailbox", "mail_alias", "mail_domain", "dns_zone", "database_user")
+_NAMED_BY = (
+    "virtual_host",
+    "database",
+    "mailbox",
+    "mail_alias",
+    "mail_domain",
+    "dns_zone",
+    "database_user",
+    "ftp_account",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +230,8 @@ def place(operation: Operation) -> tuple[str, str]:
         return reverse("portal:domain", args=(domain.pk,)), unicode_name(domain.name)
     if any(_ref(operation, kind) for kind in ("database", "database_user")):
         return reverse("portal:databases"), _("Databases")
+    if _ref(operation, "ftp_account"):
+        return reverse("portal:ftp_accounts"), _("FTP")
     if name:
         return reverse("portal:domains"), _("Domains")
     return reverse("portal:service", args=(service.pk,)), service.username

@@ -117,6 +117,7 @@ def forget_terminated(service: HostingService) -> None:
     """Let the rows of a terminated service go: from now on its deletion can't be rolled back."""
     if service.state != ServiceState.TERMINATED:
         raise ValueError("only a terminated service can be forgotten")
+    service.ftp_accounts.all().delete()
     service.database_users.all().delete()
     service.databases.all().delete()
     service.domains.all().delete()

@@ -2,6 +2,7 @@
 
 from hosting.state.acme import ChallengeFile
 from hosting.state.codec import decode, encode
+from hosting.state.ftp import FtpAccount
 from hosting.state.kept import FinalArchive, KeptData
 from hosting.state.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
 from hosting.state.plan import Action, Change, Plan, PlanConflict, plan, state_of
@@ -38,6 +39,7 @@ __all__ = [
     "DnsZone",
     "DocumentRoot",
     "FinalArchive",
+    "FtpAccount",
     "Grant",
     "KeptData",
     "MailAlias",

@@ -53,6 +53,7 @@ _EMPTY = {
     "certificate": ("lock", gettext_lazy("No certificates yet. Upload one on a domain's page.")),
     "database": ("database", gettext_lazy("No databases yet. Add one on a service's page.")),
     "databaseuser": ("key-round", gettext_lazy("No database users yet. Add one on a service's page.")),
+    "ftpaccount": ("hard-drive", gettext_lazy("No FTP accounts yet. Add one on a service's page.")),
     "operation": ("activity", gettext_lazy("No operations yet. Whatever changes a node appears here.")),
     "bulkrun": ("list", gettext_lazy("No bulk runs yet. Tick services in their list to do the same for many.")),
     "driftitem": ("circle-check", gettext_lazy("No drift: every node that was scanned is as wanted.")),

@@ -27,6 +27,7 @@ from hosting.models import (
     DnsRecord,
     Domain,
     DriftItem,
+    FtpAccount,
     HostingService,
     JournalEntry,
     Node,
@@ -99,6 +100,12 @@ def database(service: HostingService, name: str) -> Database:
     account = DatabaseUser.objects.create(service=service, name=made.name, password_hash="*" + "A" * 40)
     DatabaseGrant.objects.create(user=account, database=made, privileges=["ALL PRIVILEGES"])
     return made
+
+
+def ftp_account(service: HostingService, name: str = "web", **fields: Any) -> FtpAccount:
+    """An FTP account with a password that nobody knows."""
+    hashed = "$2b$10$" + "a" * 53
+    return FtpAccount.objects.create(service=service, name=f"{service.username}_{name}", password_hash=hashed, **fields)
 
 
 def creation_of(service: HostingService) -> tuple[Change, ...]:

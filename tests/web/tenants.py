@@ -21,6 +21,7 @@ OWNERS_OF_IDS = {
     "/portal/records/": "record",
     "/portal/databases/": "database",
     "/portal/databases/users/": "database_user",
+    "/portal/ftp/": "ftp_account",
     "/portal/operations/": "operation",
     "/portal/automatic-certificates/": "auto_certificate",
     "/portal/people/": "membership",
@@ -64,6 +65,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
     service = rows.service(name, f"{name}.example", customer=customer, plan=plan)
     database = rows.database(service, "shop")
     certificate = rows.certificate(service.domains.get())
+    account = rows.ftp_account(service)
     operation = rows.operation(service, state=OperationState.PLANNED)
     domain = service.domains.get()
     owner = people.member(customer)
@@ -74,6 +76,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
         "record": domain.records.first().pk,  # type: ignore[union-attr]
         "database": database.pk,
         "database_user": service.database_users.get().pk,
+        "ftp_account": account.pk,
         "operation": operation.pk,
         "auto_certificate": AutoCertificate.objects.create(domain=domain).pk,
         "membership": owner.memberships.get().pk,

@@ -20,6 +20,7 @@ from hosting.models import (
     DnsRecord,
     Domain,
     DriftItem,
+    FtpAccount,
     HostingPlan,
     HostingService,
     Node,
@@ -49,8 +50,8 @@ OPEN = {
 #: One's own account pages: everybody who belongs on the interface has them, and changes there are one's own.
 OWN = "/admin/account/"
 MODELS = (
-    BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Incident, Node,
-    Operation,
+    BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, FtpAccount, HostingPlan, HostingService, Incident,
+    Node, Operation,
 )  # fmt: skip
 
 
@@ -59,6 +60,7 @@ def addresses() -> list[str]:
     """Every address below /admin/, with the ids of rows that exist."""
     service = rows.service("anna", "anna.example", node=rows.node("web-1"))
     rows.database(service, "shop")
+    rows.ftp_account(service)
     operation = rows.operation(service, state=OperationState.PLANNED)
     rows.drift(service)
     shots_incident.incident()

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hosting.api.reference import description
-from hosting.models import Database, DatabaseUser, DnsRecord, DriftItem, Webhook, WebhookDelivery
+from hosting.models import Database, DatabaseUser, DnsRecord, DriftItem, FtpAccount, Webhook, WebhookDelivery
 from npanel.interfaces import interface_settings
 from npanel.wsgi import application
 from tests import factories, people
@@ -79,6 +79,7 @@ def panel(db: None, settings: Any) -> Iterator[dict[str, Any]]:
         "records": DnsRecord.objects.create(domain=domain, name="www", type="A", content="192.0.2.7").pk,
         "databases": Database.objects.create(**name).pk,
         "database-users": DatabaseUser.objects.create(**name, password_hash="*" + "A" * 40).pk,
+        "ftp-accounts": FtpAccount.objects.create(**name, password_hash="$2b$10$" + "a" * 53).pk,
         "operations": factories.make_operation(service=service).pk,
         "drift": DriftItem.objects.create(
             node=service.node, service=service, adapter="nginx", kind="virtual_host", key="example.test", change={},

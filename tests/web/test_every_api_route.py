@@ -22,6 +22,7 @@ from hosting.models import (
     DnsRecord,
     Domain,
     DriftItem,
+    FtpAccount,
     HostingPlan,
     HostingService,
     Node,
@@ -51,6 +52,7 @@ OWNERS_OF_IDS = {
     "databases": "database",
     "domains": "domain",
     "drift": "drift",
+    "ftp-accounts": "ftp_account",
     "members": "membership",
     "nodes": "node",
     "operations": "operation",
@@ -67,7 +69,7 @@ OWNERS_OF_IDS = {
 OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes"})
 KEPT: tuple[Any, ...] = (
     ApiToken, BulkItem, BulkRun, Certificate, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem,
-    HostingPlan, HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
+    FtpAccount, HostingPlan, HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
 )  # fmt: skip
 #: What any use of a token writes down.
 NOTED = ("last_used_at", "last_used_ip")

@@ -41,16 +41,18 @@ def subjects(own: Account) -> dict[str, str]:
         "database_user_password": own.user.pk, "database_user_delete": own.user.pk, "operation": own.operation.pk,
         "operation_live": own.operation.pk, "domain_certificate": own.domain.pk, "certificate_upload": own.second.pk,
         "certificate_remove": own.domain.pk, "domain_https": own.domain.pk,
+        "ftp_account_change": own.ftp.pk, "ftp_account_password": own.ftp.pk,
+        "ftp_account_suspend": own.ftp.pk, "ftp_account_resume": own.ftp.pk, "ftp_account_delete": own.ftp.pk,
     }  # fmt: skip
     found = {name: reverse(f"portal:{name}", args=(pk,)) for name, pk in ids.items()}
     found["record_add_mx"] = reverse("portal:record_add_kind", args=(own.domain.pk, "mx"))
-    for name in ("domain_add", "database_add", "database_user_add", "activity"):
+    for name in ("domain_add", "database_add", "database_user_add", "ftp_account_add", "activity"):
         found[name] = reverse(f"portal:{name}") + f"?service={own.service.pk}"
     return found
 
 
 LOOKING = {"service", "domain", "preview", "dns", "operation", "operation_live", "activity", "domain_certificate"}
-LISTS = ("home", "domains", "certificates", "databases", "activity", "people")
+LISTS = ("home", "domains", "certificates", "databases", "activity", "people", "ftp_accounts")
 OF_RESELLERS = ("services", "customers", "customer_add", "plans", "plan_add")
 
 

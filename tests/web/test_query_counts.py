@@ -13,7 +13,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Customer
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingService, Node, Operation
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    DriftItem,
+    FtpAccount,
+    HostingService,
+    Node,
+    Operation,
+)
 from observability.models import Incident, IncidentNote
 from tests import factories
 from tests.web import rows, shots_incident
@@ -53,6 +63,8 @@ COUNTS = {
     "hosting/database/{database}/change/": 11,
     "hosting/databaseuser/": 13,
     "hosting/databaseuser/{account}/change/": 12,
+    "hosting/ftpaccount/": 11,
+    "hosting/ftpaccount/{ftp}/change/": 10,
     "hosting/node/": 9,
     "hosting/node/{node}/change/": 9,
     "hosting/node/{node}/change/?tab=drift": 9,
@@ -105,6 +117,7 @@ def crowd_one_service() -> None:
         rows.operation(other)
         rows.domain(first, f"ac{number}.example")
         rows.database(first, f"d{number}")
+        rows.ftp_account(first, f"f{number}")
         rows.operation(first)
         rows.drift(other)
     for incident in Incident.objects.all():
@@ -115,6 +128,7 @@ def ids() -> dict[str, Any]:
     """The first row of each sort."""
     models = {
         "service": HostingService, "domain": Domain, "record": DnsRecord, "database": Database, "account": DatabaseUser,
+        "ftp": FtpAccount,
         "node": Node, "operation": Operation, "drift": DriftItem, "customer": Customer, "incident": Incident,
     }  # fmt: skip
     found = {name: model._default_manager.order_by("pk")[0].pk for name, model in models.items()}

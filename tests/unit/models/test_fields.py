@@ -18,6 +18,7 @@ from hosting.models import (
     DatabaseUser,
     DnsRecord,
     Domain,
+    FtpAccount,
     HostingPlan,
     HostingService,
     Node,
@@ -81,6 +82,10 @@ BAD: dict[tuple[type[models.Model], str], tuple[Any, ...]] = {
     (DatabaseUser, "name"): ("", "shop", "alice-shop", "Alice_shop", "alice_", "root", "mysql.sys"),
     (DatabaseUser, "host"): ("", "%.example.com", "10.%.0.1", "fe80::1%eth0'", "10.0.0.0/8", "local host", "١٠.٠.%"),
     (DatabaseUser, "password_hash"): ("", "*", "secret password", f"*{'a' * 40}", f"*{'A' * 39}", f"{'A' * 41}"),
+    (FtpAccount, "name"): ("", "web", "alice-web", "Alice_web", "alice_", "alice_-web", "alice_wëb", f"a_{'x' * 33}"),
+    (FtpAccount, "folder"): ("/etc", "sites/", "..", "sites/../x", "a//b", "a b", "sités", ".", "a" * 201),
+    (FtpAccount, "password_hash"): ("", "secret password", "$1$abc$def", "$2b$10$" + "a" * 52, "$6$salt$short"),
+    (FtpAccount, "quota_mb"): (-1, 1_048_577, None),
 }
 
 #: Texts without a validator of their own, and why that is right.
@@ -234,6 +239,9 @@ GOOD: dict[tuple[type[models.Model], str], str] = {
     (DatabaseUser, "name"): "alice_shop",
     (DatabaseUser, "host"): "10.0.%",
     (DatabaseUser, "password_hash"): f"*{'A1' * 20}",
+    (FtpAccount, "name"): "alice_web",
+    (FtpAccount, "folder"): "sites/example.com/public",
+    (FtpAccount, "password_hash"): "$2b$10$" + "a" * 53,
 }
 
 

@@ -27,6 +27,8 @@ POOLS: dict[str, st.SearchStrategy[Any]] = {
     "MailDomain.name": st.sampled_from(("a.test", "b.test")),
     "Mailbox.domain": st.sampled_from(("a.test", "b.test")),
     "MailAlias.domain": st.sampled_from(("a.test", "b.test")),
+    "FtpAccount.name": st.sampled_from(DATABASES),
+    "FtpAccount.home": st.builds("/home/{}/{}".format, st.sampled_from(OWNERS), st.sampled_from(SITES)),
     "DatabaseUser.host": st.sampled_from(("localhost", "%")),
     "Package.name": st.sampled_from(PACKAGES),
     "NodeFile.path": st.sampled_from(FILES),
