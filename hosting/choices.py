@@ -30,6 +30,14 @@ class ServiceState(models.TextChoices):
     ERROR = "error", _("Error")
 
 
+class SshMode(models.TextChoices):
+    """What the people of a service may do over SSH, the least first (as in hosting/state/ssh.py)."""
+
+    NONE = "none", _("No access")
+    SFTP = "sftp", _("Files only (SFTP)")
+    SHELL = "shell", _("Files and commands")
+
+
 class OperationKind(models.TextChoices):
     """What an operation does, as metrics and pages name it."""
 
@@ -55,6 +63,7 @@ class OperationKind(models.TextChoices):
     CHANGE_MAILBOX = "mailbox_change", _("Change mailbox")
     REMOVE_MAILBOX = "mailbox_remove", _("Remove mailbox")
     CHANGE_MAIL_ALIAS = "mail_alias_change", _("Change mail alias")
+    CHANGE_SSH = "ssh_change", _("Change SSH access")
     BOOTSTRAP = "node_bootstrap", _("Bootstrap node")
     REPAIR = "drift_repair", _("Repair drift")
     ADOPT = "drift_adopt", _("Adopt what the node has")

@@ -21,6 +21,7 @@ from hosting.models import (
     Mailbox,
     MailDomain,
     Operation,
+    SshKey,
     Webhook,
     WebhookDelivery,
 )
@@ -48,6 +49,7 @@ _CUSTOMERS_KINDS = frozenset(
         OperationKind.CHANGE_MAILBOX,
         OperationKind.REMOVE_MAILBOX,
         OperationKind.CHANGE_MAIL_ALIAS,
+        OperationKind.CHANGE_SSH,
     }
 )
 _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
@@ -163,7 +165,7 @@ def service_of(subject: Model | None) -> HostingService | None:
     match subject:
         case HostingService():
             return subject
-        case Domain() | Database() | DatabaseUser() | Operation() | MailDomain() | Mailbox() | MailAlias():
+        case Domain() | Database() | DatabaseUser() | Operation() | MailDomain() | Mailbox() | MailAlias() | SshKey():
             return subject.service
         case DnsRecord():
             return subject.domain.service

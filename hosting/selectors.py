@@ -23,6 +23,7 @@ from hosting.models import (
     MailDomain,
     Node,
     Operation,
+    SshKey,
     Webhook,
     WebhookDelivery,
 )
@@ -134,6 +135,11 @@ def databases(actor: Actor) -> QuerySet[Database]:
 def database_users(actor: Actor) -> QuerySet[DatabaseUser]:
     """Database accounts the actor may see."""
     return DatabaseUser.objects.select_related("service").filter(_visible(actor, "service__customer__"))
+
+
+def ssh_keys(actor: Actor) -> QuerySet[SshKey]:
+    """SSH keys of services the actor may see."""
+    return SshKey.objects.select_related("service__plan").filter(_visible(actor, "service__customer__"))
 
 
 def mail_domains(actor: Actor) -> QuerySet[MailDomain]:

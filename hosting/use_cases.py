@@ -26,6 +26,7 @@ from hosting.services import (
     people,
     plans,
     sites,
+    ssh,
     webhooks,
     zone_edits,
 )
@@ -106,6 +107,9 @@ _TABLE = (
     UseCase("mail_alias.create", mail_aliases.create_alias, "mail", _MANAGER, reseller=True),
     UseCase("mail_alias.change", mail_aliases.change_alias, "alias", _MANAGER, reseller=True),
     UseCase("mail_alias.delete", mail_aliases.delete_alias, "alias", _MANAGER, reseller=True),
+    UseCase("service.ssh", ssh.set_ssh_access, "service", _MANAGER, reseller=True),
+    UseCase("ssh_key.add", ssh.add_ssh_key, "service", _MANAGER, reseller=True),
+    UseCase("ssh_key.remove", ssh.remove_ssh_key, "key", _MANAGER, reseller=True),
     UseCase("operation.approve", operations.approve_operation, "operation", _MANAGER, reseller=True),
     UseCase("operation.prepare", intents.prepare_again, "operation", _MANAGER, reseller=True),
     UseCase("operation.confirm", intents.confirm_intent, "operation", _MANAGER, reseller=True),

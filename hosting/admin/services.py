@@ -19,7 +19,8 @@ from hosting.admin.filters import CustomerScope, NodeScope
 from hosting.admin.forms import DatabaseForm, DatabaseUserForm, DomainForm, PhpForm, ServiceForm
 from hosting.admin.operations import OPERATIONS_SHOWN
 from hosting.admin.pages import Action, ObjectAdmin
-from hosting.choices import DriftState, OperationState, ServiceState
+from hosting.admin.ssh import ADD_SSH_KEY, SET_SSH
+from hosting.choices import DriftState, OperationState, ServiceState, SshMode
 from hosting.models import HostingService, Operation
 from hosting.services import databases, lifecycle, sites
 
@@ -157,6 +158,8 @@ class HostingServiceAdmin(ObjectAdmin):
         ADD_DOMAIN,
         ADD_DATABASE,
         ADD_DATABASE_USER,
+        ADD_SSH_KEY,
+        SET_SSH,
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -269,6 +272,8 @@ def _overview(service: HostingService) -> dict[str, Any]:
         "domains": domains[:SHOWN],
         "databases": service.databases.order_by("name")[:SHOWN],
         "database_users": service.database_users.prefetch_related("grants__database").order_by("name")[:SHOWN],
+        "ssh_keys": service.ssh_keys.order_by("pk"),
+        "ssh_label": SshMode(service.ssh_mode).label,
         "used": {
             "domains": domains.count(),
             "databases": service.databases.count(),

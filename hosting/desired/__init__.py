@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from hosting.adapters.base import NodeFacts, adapters
-from hosting.desired import databases, mail, sites, zones
+from hosting.desired import databases, mail, sites, ssh, zones
 from hosting.desired.family import not_adoptable
 from hosting.desired.mail import mail_domain_refs, mail_refs
 from hosting.desired.zones import (
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 #: In the order in which their differences are adopted: a domain before what hangs on it.
-_FAMILIES = (sites.FAMILY, mail.FAMILY, zones.FAMILY, databases.FAMILY)
+_FAMILIES = (ssh.FAMILY, sites.FAMILY, mail.FAMILY, zones.FAMILY, databases.FAMILY)
 _ADOPTERS = {kind: adopter for family in _FAMILIES for kind, adopter in family.adopters.items()}
 
 

@@ -12,6 +12,7 @@ from hosting.models.node import Node
 from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
 from hosting.models.plan import HostingPlan
 from hosting.models.service import HostingService
+from hosting.models.ssh import SshKey
 from hosting.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "NameLock",
     "Node",
     "Operation",
+    "SshKey",
     "Webhook",
     "WebhookDelivery",
     "WorkerHeartbeat",

@@ -46,6 +46,9 @@ _SENTENCES = {
     ("mail_alias", "create"): gettext_lazy("Makes the address %(name)s."),
     ("mail_alias", "update"): gettext_lazy("Changes where mail to %(name)s goes."),
     ("mail_alias", "delete"): gettext_lazy("Removes the address %(name)s."),
+    ("ssh_access", "create"): gettext_lazy("Lets your keys sign in over SFTP or SSH."),
+    ("ssh_access", "update"): gettext_lazy("Changes who signs in over SFTP or SSH, or what they may do."),
+    ("ssh_access", "delete"): gettext_lazy("Closes SFTP and SSH: there is no key left."),
     ("kept_data", "delete"): gettext_lazy("Removes for good what was kept."),
     ("final_archive", "create"): gettext_lazy("Writes a final archive and reads it back."),
     ("final_archive", "delete"): gettext_lazy("Removes the final archive."),
@@ -73,6 +76,7 @@ _TITLES = {
     OperationKind.CHANGE_MAILBOX: gettext_lazy("Change the mailbox %(name)s"),
     OperationKind.REMOVE_MAILBOX: gettext_lazy("Delete the mailbox %(name)s"),
     OperationKind.CHANGE_MAIL_ALIAS: gettext_lazy("Change the address %(name)s"),
+    OperationKind.CHANGE_SSH: gettext_lazy("Change SFTP and SSH of %(name)s"),
     OperationKind.ADOPT: gettext_lazy("Take over what the server has"),
     OperationKind.REPAIR: gettext_lazy("Set %(name)s right"),
 }
@@ -199,6 +203,8 @@ def place(operation: Operation) -> tuple[str, str]:
         return reverse("portal:domain", args=(domain.pk,)), unicode_name(domain.name)
     if any(_ref(operation, kind) for kind in ("database", "database_user")):
         return reverse("portal:databases"), _("Databases")
+    if origin.kind == OperationKind.CHANGE_SSH:
+        return reverse("portal:ssh", args=(service.pk,)), _("SFTP and SSH")
     if name:
         return reverse("portal:domains"), _("Domains")
     return reverse("portal:service", args=(service.pk,)), service.username

@@ -118,6 +118,7 @@ def forget_terminated(service: HostingService) -> None:
         raise ValueError("only a terminated service can be forgotten")
     service.database_users.all().delete()
     service.databases.all().delete()
+    service.ssh_keys.all().delete()
     service.domains.all().delete()
 
 

@@ -22,6 +22,7 @@ from hosting.state.resources import (
     SystemUser,
     VirtualHost,
 )
+from hosting.state.ssh import SshAccess, SshKey
 
 __all__ = [
     "Action",
@@ -49,6 +50,8 @@ __all__ = [
     "Ref",
     "Resource",
     "Secret",
+    "SshAccess",
+    "SshKey",
     "SystemUser",
     "VirtualHost",
     "decode",

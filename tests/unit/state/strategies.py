@@ -28,6 +28,7 @@ POOLS: dict[str, st.SearchStrategy[Any]] = {
     "Mailbox.domain": st.sampled_from(("a.test", "b.test")),
     "MailAlias.domain": st.sampled_from(("a.test", "b.test")),
     "DatabaseUser.host": st.sampled_from(("localhost", "%")),
+    "SshAccess.mode": st.sampled_from(("none", "sftp", "shell")),
     "Package.name": st.sampled_from(PACKAGES),
     "NodeFile.path": st.sampled_from(FILES),
     "NodeFile.packages": st.lists(st.sampled_from(PACKAGES), unique=True, max_size=2).map(tuple),
