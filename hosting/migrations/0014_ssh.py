@@ -29,7 +29,6 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 choices=[("none", "No access"), ("sftp", "Files only (SFTP)"), ("shell", "Files and commands")],
                 default="sftp",
-                editable=False,
                 max_length=8,
                 verbose_name="SSH access",
             ),

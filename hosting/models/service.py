@@ -23,7 +23,7 @@ class HostingService(models.Model):
     shell = models.CharField(
         _("login shell"), max_length=64, default="/usr/sbin/nologin", validators=[validate_shell], editable=False
     )
-    ssh = models.CharField(_("SSH access"), max_length=8, choices=SshMode.choices, default=SshMode.SFTP, editable=False)
+    ssh = models.CharField(_("SSH access"), max_length=8, choices=SshMode.choices, default=SshMode.SFTP)
     state = models.CharField(
         _("state"), max_length=16, choices=ServiceState.choices, default=ServiceState.PROVISIONING, db_index=True
     )

@@ -2,6 +2,7 @@
 
 import io
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from tests.lab.nodes import run
 from tests.live.panel import Account, Panel
 from tests.ssh_keys import ed25519_pair
 
@@ -73,7 +73,8 @@ def test_an_upload_is_seen_by_visitors_until_the_door_is_shut(panel: Panel, file
     shown = panel.manage("ssh_access", "files").json
     panel.manage("ssh_key_remove", "files", shown["keys"][0]["fingerprint"], "--yes")
     assert refused(panel, "files")
-    assert run(panel.node.ssh(["id", "-un"])).stdout == "root\n"
+    asked = subprocess.run(panel.node.ssh(["id", "-un"]), capture_output=True, text=True, timeout=30, check=False)
+    assert asked.stdout == "root\n", asked.stderr
 
 
 def test_a_deleted_service_leaves_the_node_as_it_was(panel: Panel, tmp_path: Path) -> None:

@@ -258,6 +258,7 @@ def test_every_json_column_says_who_vouches_for_it() -> None:
     assert {(model.__name__, field.name) for model, field in fields(models.JSONField)} == set(JSON)
 
 
+@pytest.mark.django_db  # a plan's name is looked for
 @pytest.mark.parametrize(
     ("model", "name"), [(model, field.name) for model, field in fields(models.CharField) if field.choices]
 )
