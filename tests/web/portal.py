@@ -13,7 +13,7 @@ from django.test import Client
 
 from accounts.choices import MemberAccess
 from accounts.models import Reseller, User
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, HostingPlan, HostingService, Operation
+from hosting.models import Database, DatabaseUser, DnsRecord, Domain, HostingPlan, HostingService, Operation, SshKey
 from tests import factories, people
 from tests.web import rows
 
@@ -30,6 +30,7 @@ class Account:
     record: DnsRecord
     database: Database
     user: DatabaseUser
+    ssh_key: SshKey
     operation: Operation
 
     def person(self, access: str = MemberAccess.OWNER) -> User:
@@ -55,6 +56,7 @@ def account(username: str = "anna", name: str = "anna.example", **fields: Any) -
         record=rows.record(main, "@", "MX", "10 mail.hoster.example."),
         database=database,
         user=DatabaseUser.objects.get(service=service),
+        ssh_key=rows.ssh_key(service),
         operation=rows.operation(service),
     )
 

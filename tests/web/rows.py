@@ -20,10 +20,13 @@ from hosting.models import (
     JournalEntry,
     Node,
     Operation,
+    SshKey,
 )
 from hosting.state import Change, DnsZone, DocumentRoot, PhpPool, Plan, SystemUser, VirtualHost
 from hosting.state import DnsRecord as Record
+from hosting.state.ssh import ssh_key as ssh_key_of
 from tests import factories
+from tests.ssh_keys import ed25519_pair
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtGlyYQG2dXv1XbnT1rKHVzv0TYbVUKdgW0VEYL9a9k"
 #: How long the steps of a made-up journal took.
@@ -70,6 +73,14 @@ def domain(service: HostingService, name: str, **fields: Any) -> Domain:
 def record(domain: Domain, name: str, type: str, content: str, ttl: int = 3600) -> DnsRecord:
     """A DNS record."""
     return DnsRecord.objects.create(domain=domain, name=name, type=type, content=content, ttl=ttl)
+
+
+def ssh_key(service: HostingService, name: str = "Kim's laptop") -> SshKey:
+    """A key that signs in."""
+    value = ssh_key_of(ed25519_pair(name).public)
+    return SshKey.objects.create(
+        service=service, type=value.type, blob=value.blob, comment=value.comment, fingerprint=value.fingerprint
+    )
 
 
 def database(service: HostingService, name: str) -> Database:

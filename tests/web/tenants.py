@@ -19,6 +19,7 @@ OWNERS_OF_IDS = {
     "/portal/services/": "service",
     "/portal/domains/": "domain",
     "/portal/records/": "record",
+    "/portal/ssh-keys/": "ssh_key",
     "/portal/databases/": "database",
     "/portal/databases/users/": "database_user",
     "/portal/operations/": "operation",
@@ -62,6 +63,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
     plan = factories.make_plan(name=f"Plan {name}", reseller=reseller)
     service = rows.service(name, f"{name}.example", customer=customer, plan=plan)
     database = rows.database(service, "shop")
+    ssh_key = rows.ssh_key(service)
     operation = rows.operation(service, state=OperationState.PLANNED)
     domain = service.domains.get()
     owner = people.member(customer)
@@ -70,6 +72,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
         "domain": domain.pk,
         "record": domain.records.first().pk,  # type: ignore[union-attr]
         "database": database.pk,
+        "ssh_key": ssh_key.pk,
         "database_user": service.database_users.get().pk,
         "operation": operation.pk,
         "membership": owner.memberships.get().pk,

@@ -25,6 +25,7 @@ from hosting.models import (
     HostingService,
     Node,
     Operation,
+    SshKey,
     Webhook,
     WebhookDelivery,
 )
@@ -57,6 +58,7 @@ OWNERS_OF_IDS = {
     "records": "record",
     "resellers": "reseller",
     "services": "service",
+    "ssh-keys": "ssh_key",
     "tokens": "token",
     "webhook-deliveries": "delivery",
     "webhooks": "webhook",
@@ -65,7 +67,7 @@ OWNERS_OF_IDS = {
 OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes"})
 KEPT: tuple[Any, ...] = (
     ApiToken, BulkItem, BulkRun, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan,
-    HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
+    HostingService, Membership, Node, Operation, Reseller, SshKey, User, Webhook, WebhookDelivery,
 )  # fmt: skip
 #: What any use of a token writes down.
 NOTED = ("last_used_at", "last_used_ip")

@@ -29,6 +29,7 @@ OWNER = {
     "activity": 9,
     "people": 4,
     "service service": 18,
+    "ssh service": 7,
     "domain domain": 8,
     "dns domain": 11,
     "operation operation": 10,
