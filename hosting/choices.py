@@ -30,6 +30,14 @@ class ServiceState(models.TextChoices):
     ERROR = "error", _("Error")
 
 
+class SshMode(models.TextChoices):
+    """What the people of a service may do over SSH, the least first (as in hosting/state/ssh.py)."""
+
+    NONE = "none", _("No access")
+    SFTP = "sftp", _("Files only (SFTP)")
+    SHELL = "shell", _("Files and commands")
+
+
 class OperationKind(models.TextChoices):
     """What an operation does, as metrics and pages name it."""
 
@@ -63,6 +71,7 @@ class OperationKind(models.TextChoices):
     ADD_FTP_ACCOUNT = "ftp_account_add", _("Add FTP account")
     CHANGE_FTP_ACCOUNT = "ftp_account_change", _("Change FTP account")
     REMOVE_FTP_ACCOUNT = "ftp_account_remove", _("Remove FTP account")
+    CHANGE_SSH = "ssh_change", _("Change SSH access")
     BOOTSTRAP = "node_bootstrap", _("Bootstrap node")
     REPAIR = "drift_repair", _("Repair drift")
     ADOPT = "drift_adopt", _("Adopt what the node has")

@@ -24,6 +24,7 @@ from hosting.models import (
     Mailbox,
     MailDomain,
     Operation,
+    SshKey,
     Webhook,
     WebhookDelivery,
 )
@@ -59,6 +60,7 @@ _CUSTOMERS_KINDS = frozenset(
         OperationKind.ADD_FTP_ACCOUNT,
         OperationKind.CHANGE_FTP_ACCOUNT,
         OperationKind.REMOVE_FTP_ACCOUNT,
+        OperationKind.CHANGE_SSH,
     }
 )
 _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
@@ -185,9 +187,9 @@ def service_of(subject: Model | None) -> HostingService | None:
             | MailDomain()
             | Mailbox()
             | MailAlias()
+            | FtpAccount()
+            | SshKey()
         ):
-            return subject.service
-        case FtpAccount():
             return subject.service
         case DnsRecord():
             return subject.domain.service

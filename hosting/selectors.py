@@ -26,6 +26,7 @@ from hosting.models import (
     MailDomain,
     Node,
     Operation,
+    SshKey,
     Webhook,
     WebhookDelivery,
 )
@@ -154,6 +155,11 @@ def database_users(actor: Actor) -> QuerySet[DatabaseUser]:
 def ftp_accounts(actor: Actor) -> QuerySet[FtpAccount]:
     """FTP accounts the actor may see."""
     return FtpAccount.objects.select_related("service").filter(_visible(actor, "service__customer__"))
+
+
+def ssh_keys(actor: Actor) -> QuerySet[SshKey]:
+    """SSH keys of services the actor may see."""
+    return SshKey.objects.select_related("service__plan").filter(_visible(actor, "service__customer__"))
 
 
 def mail_domains(actor: Actor) -> QuerySet[MailDomain]:

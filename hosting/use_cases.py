@@ -29,6 +29,7 @@ from hosting.services import (
     people,
     plans,
     sites,
+    ssh,
     webhooks,
     zone_edits,
 )
@@ -121,6 +122,9 @@ _TABLE = (
     UseCase("ftp_account.suspend", ftp_accounts.suspend_ftp_account, "account", _MANAGER, reseller=True),
     UseCase("ftp_account.resume", ftp_accounts.resume_ftp_account, "account", _MANAGER, reseller=True),
     UseCase("ftp_account.delete", ftp_accounts.delete_ftp_account, "account", _MANAGER, reseller=True),
+    UseCase("service.ssh", ssh.set_ssh_access, "service", _MANAGER, reseller=True),
+    UseCase("ssh_key.add", ssh.add_ssh_key, "service", _MANAGER, reseller=True),
+    UseCase("ssh_key.remove", ssh.remove_ssh_key, "key", _MANAGER, reseller=True),
     UseCase("operation.approve", operations.approve_operation, "operation", _MANAGER, reseller=True),
     UseCase("operation.prepare", intents.prepare_again, "operation", _MANAGER, reseller=True),
     UseCase("operation.confirm", intents.confirm_intent, "operation", _MANAGER, reseller=True),

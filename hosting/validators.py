@@ -14,6 +14,7 @@ from hosting.names import check_username, host_name
 from hosting.state.ftp import ftp_folder
 from hosting.state.mail import PASSWORD_HASH, mail_addresses, own_local_part
 from hosting.state.records import RECORD_TYPES as RECORD_TYPES  # forms offer what zones take
+from hosting.state.ssh import KEY_TYPES, SshKey, checked_key
 from hosting.state.tls import PEM_CHAIN
 from hosting.texts import N_
 from hosting.translated import lazily_translated
@@ -269,3 +270,34 @@ def validate_ftp_folder(value: str) -> None:
         raise _from_hosting(error) from error
     if spelled != value:
         raise ValidationError(_("Store folders without slashes at their ends."))
+
+
+def validate_ssh_key_type(value: str) -> None:
+    """One of the types of public keys that may sign in."""
+    if value not in KEY_TYPES:
+        raise ValidationError(_("This is no type of key that is taken."))
+
+
+def validate_ssh_blob(value: str) -> None:
+    """A public key's data in base64; with its type it is looked at as a whole (see :func:`validate_ssh_key`)."""
+    _require(r"AAAA[A-Za-z0-9+/]+={0,2}", value, _("This is no key."))
+
+
+def validate_ssh_comment(value: str) -> None:
+    """The name of a key: one line, without blanks at its ends."""
+    if not value.isprintable() or value != " ".join(value.split()):
+        raise ValidationError(_("The name of a key is one line of plain text."))
+
+
+def validate_ssh_fingerprint(value: str) -> None:
+    """A fingerprint as ssh-keygen(1) shows it."""
+    _require(r"SHA256:[A-Za-z0-9+/]{43}", value, _("This is no fingerprint."))
+
+
+def validate_ssh_key(key: SshKey, fingerprint: str) -> None:
+    """Type and data of a public key together, and its fingerprint."""
+    try:
+        if checked_key(key).fingerprint != fingerprint:
+            raise ValidationError({"fingerprint": _("This is another key's fingerprint.")})
+    except HostingError as error:
+        raise ValidationError({"blob": lazily_translated(error)}) from error

@@ -35,6 +35,7 @@ class HostingPlanAdmin(FactsAdmin):
         (None, {"fields": ("name", "for_resellers")}),
         (_("Limits"), {"fields": _LIMITS[:8], "description": _("An empty limit means unlimited.")}),
         (_("Computing"), {"fields": _LIMITS[8:]}),
+        (_("SFTP and SSH"), {"fields": ("ssh",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostingPlan]:
@@ -48,7 +49,7 @@ class HostingPlanAdmin(FactsAdmin):
         else:
             obj.pk = create_plan(actor=actor, **form.cleaned_data).pk
         used = obj.services.exclude(state=ServiceState.TERMINATED).count()
-        if change and used and {"disk_mb", "php_processes", "memory_mb"} & set(form.changed_data):
+        if change and used and {"disk_mb", "php_processes", "memory_mb", "ssh"} & set(form.changed_data):
             text = ngettext(
                 "%d service has this plan. Its node gets the new limits when the service is applied.",
                 "%d services have this plan. Their nodes get the new limits when the services are applied.",

@@ -20,7 +20,8 @@ from hosting.admin.forms import DatabaseForm, DatabaseUserForm, DomainForm, PhpF
 from hosting.admin.ftp import ADD_FTP_ACCOUNT
 from hosting.admin.operations import OPERATIONS_SHOWN
 from hosting.admin.pages import Action, ObjectAdmin
-from hosting.choices import DriftState, OperationState, ServiceState
+from hosting.admin.ssh import ADD_SSH_KEY, SET_SSH
+from hosting.choices import DriftState, OperationState, ServiceState, SshMode
 from hosting.models import HostingService, Operation
 from hosting.services import databases, lifecycle, sites
 
@@ -159,6 +160,8 @@ class HostingServiceAdmin(ObjectAdmin):
         ADD_DATABASE,
         ADD_DATABASE_USER,
         ADD_FTP_ACCOUNT,
+        ADD_SSH_KEY,
+        SET_SSH,
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -272,6 +275,8 @@ def _overview(service: HostingService) -> dict[str, Any]:
         "databases": service.databases.order_by("name")[:SHOWN],
         "database_users": service.database_users.prefetch_related("grants__database").order_by("name")[:SHOWN],
         "ftp_accounts": service.ftp_accounts.order_by("name")[:SHOWN],
+        "ssh_keys": service.ssh_keys.order_by("pk"),
+        "ssh_label": SshMode(service.ssh_mode).label,
         "used": {
             "domains": domains.count(),
             "databases": service.databases.count(),

@@ -48,7 +48,7 @@ class CustomerInput(serializers.Serializer):
 class _Limits(serializers.ModelSerializer):
     class Meta:
         model = HostingPlan
-        fields = ("name", "for_resellers", *LIMITS)
+        fields = ("name", "for_resellers", "ssh", *LIMITS)
         extra_kwargs = {
             name: {"max_value": 32_767 if name in ("php_processes", "cpu_percent") else _LARGEST} for name in LIMITS
         }

@@ -49,7 +49,7 @@ class PlanOutput(serializers.ModelSerializer):
 
     class Meta:
         model = HostingPlan
-        fields = ("id", "name", "reseller", "for_resellers", *LIMITS)
+        fields = ("id", "name", "reseller", "for_resellers", "ssh", *LIMITS)
         read_only_fields = fields
 
 
@@ -62,7 +62,7 @@ class ServiceOutput(serializers.ModelSerializer):
         model = HostingService
         fields = (
             "id", "username", "state", "out_of_sync", "customer", "plan", "node", "node_name", "php_version",
-            "created_at",
+            "ssh", "created_at",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from hosting.api import auto_certificates, certificates, ftp, mail, reference
+from hosting.api import auto_certificates, certificates, ftp, mail, reference, ssh
 from hosting.api.problems import not_found
 from hosting.api.views import accounts, hosted, operated, own, zones
 
@@ -28,6 +28,7 @@ for name, view in {
     "mailboxes": mail.Mailboxes,
     "mail-aliases": mail.MailAliases,
     "auto-certificates": auto_certificates.AutoCertificates,
+    "ssh-keys": ssh.SshKeys,
     "operations": operated.Operations,
     "bulk-runs": operated.BulkRuns,
     "bulk-items": operated.BulkItems,

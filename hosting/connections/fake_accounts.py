@@ -37,11 +37,15 @@ class FakeAccounts:
             self.accounts[name] = FakeAccount(name, number, number)
         self.groups = {account.name: account.gid for account in self.accounts.values()}
         self.groups |= {name: 50 + place for place, name in enumerate(sorted(node.groups - self.groups.keys()))}
+        #: Supplementary members of groups, as the last field of group(5) has them.
+        self.members: dict[str, list[str]] = {}
         self.programs: dict[str, Callable[[list[str], Run], Reply]] = {
             "useradd": self._useradd,
             "usermod": self._usermod,
             "userdel": self._userdel,
             "groupadd": self._groupadd,
+            "gpasswd": self._gpasswd,
+            "systemd-sysusers": self._sysusers,
             "chpasswd": self._chpasswd,
             "id": self._id,
             "pkill": lambda words, run: Reply(exit_status=1),
@@ -82,6 +86,8 @@ class FakeAccounts:
         if self.accounts.pop(words[-1], None) is None:
             return _failed(_MISSING, f"userdel: user '{words[-1]}' does not exist")
         self.groups.pop(words[-1], None)
+        for names in self.members.values():
+            names[:] = [name for name in names if name != words[-1]]
         self._node.remove_user(words[-1])
         return self._save()
 
@@ -90,6 +96,28 @@ class FakeAccounts:
             return _failed(_TAKEN, f"groupadd: group '{words[-1]}' already exists")
         self.groups[words[-1]] = int(_options(words)["--gid"])
         self._node.groups.add(words[-1])
+        return self._save()
+
+    def _gpasswd(self, words: list[str], run: Run) -> Reply:
+        option, name, group = words
+        if group not in self.groups or name not in self.accounts:
+            return _failed(3, f"gpasswd: {group} or {name} does not exist")
+        names = self.members.setdefault(group, [])
+        if option == "--add":
+            names += [] if name in names else [name]
+        elif name in names:
+            names.remove(name)
+        else:
+            return _failed(3, f"gpasswd: user '{name}' is not a member of '{group}'")
+        return self._save()
+
+    def _sysusers(self, words: list[str], run: Run) -> Reply:
+        lines = [line.split() for path in words for line in self._node.content(path).decode().splitlines()]
+        for fields in lines:
+            if fields and fields[0] == "g" and fields[1] not in self.groups:
+                self.groups[fields[1]] = 999 - len(self.members)
+                self.members[fields[1]] = []
+                self._node.groups.add(fields[1])
         return self._save()
 
     def _chpasswd(self, words: list[str], run: Run) -> Reply:
@@ -105,7 +133,7 @@ class FakeAccounts:
         accounts = self.accounts.values()
         passwd = "".join(f"{a.name}:x:{a.uid}:{a.gid}:{a.gecos}:{a.home}:{a.shell}\n" for a in accounts)
         shadow = "".join(f"{a.name}:{a.password}:20000:0:99999:7::{a.expires}:\n" for a in accounts)
-        group = "".join(f"{name}:x:{gid}:\n" for name, gid in self.groups.items())
+        group = "".join(f"{name}:x:{gid}:{','.join(self.members.get(name, ()))}\n" for name, gid in self.groups.items())
         self._node.put("/etc/passwd", passwd.encode())
         self._node.put("/etc/shadow", shadow.encode(), mode=0o640, group="shadow")
         self._node.put("/etc/group", group.encode())

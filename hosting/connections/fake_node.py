@@ -21,6 +21,7 @@ from hosting.connections.fake_mail import FakeMail
 from hosting.connections.fake_mariadb import FakeMariaDb
 from hosting.connections.fake_powerdns import FakePowerDns
 from hosting.connections.fake_sites import FakeSites
+from hosting.connections.fake_ssh import FakeSsh
 from hosting.connections.fake_system import FakeSystem
 from hosting.connections.protocol import command_error
 from hosting.errors import HostingError
@@ -43,7 +44,7 @@ class FakeNode(FakeConnection):
     Attributes:
         slow: seconds that every batch takes.
         programs: name -> what it does; ``commands`` (by argv prefix, see FakeConnection) goes before these.
-        system, accounts, sites, mariadb, powerdns, mail, ftp: the simulated parts and what they hold.
+        system, accounts, sites, mariadb, powerdns, mail, ftp, ssh: the simulated parts and what they hold.
     """
 
     def __init__(self, *, installed: bool = True, php: Sequence[str] = ("8.2",)) -> None:
@@ -57,7 +58,9 @@ class FakeNode(FakeConnection):
         self.powerdns = FakePowerDns(self)
         self.mail = FakeMail(self)
         self.ftp = FakeFtp(self)
-        for part in (self.system, self.accounts, self.sites, self.mariadb, self.powerdns, self.mail, self.ftp):
+        self.ssh = FakeSsh(self)
+        parts = (self.accounts, self.sites, self.mariadb, self.powerdns, self.mail, self.ftp, self.ssh)
+        for part in (self.system, *parts):
             self.programs |= part.programs
 
     @property
@@ -129,6 +132,8 @@ class FakeNode(FakeConnection):
             return Reply(stdout=self.mail.answer(request.data))
         if request.port == 21 and (request.address, 21) not in self.tcp_handlers:
             return Reply(stdout=self.ftp.answer())
+        if request.port == 22 and (request.address, 22) not in self.tcp_handlers:
+            return Reply(stdout=self.ssh.answer(request))
         return super()._tcp(request)
 
 

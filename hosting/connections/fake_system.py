@@ -18,6 +18,7 @@ _DAEMONS = ("nginx", "mariadb-server", "pdns-server", "pdns-backend-sqlite3", *_
 #: What a package brings that adapters look at: its unit.
 _UNITS = {
     "nginx": "nginx.service",
+    "openssh-server": "ssh.service",
     "mariadb-server": "mariadb.service",
     "pdns-server": "pdns.service",
     "exim4-daemon-heavy": "exim4.service",
@@ -55,7 +56,7 @@ class FakeSystem:
             "sha256sum": self._sha256sum,
         }
         node.put("/usr/lib/os-release", _OS_RELEASE.encode())
-        for package in _DAEMONS if installed else ():
+        for package in (*_BASE, *(_DAEMONS if installed else ())):
             self.install(package)
         for version in php:
             self.install(f"php{version}-fpm")

@@ -3,26 +3,31 @@
 import dataclasses
 from collections.abc import Iterator
 
+from hosting.choices import SshMode
 from hosting.desired.family import Family, not_adoptable
 from hosting.models import Domain, HostingService
 from hosting.state import Change, DocumentRoot, PhpPool, Resource, SystemUser, VirtualHost
 from hosting.texts import N_
 
 _PLAIN = {"https": False, "redirect": False, "hsts": False}
+#: What people get who may run commands.
+LOGIN_SHELL = "/bin/bash"
 
 
 def _resources(service: HostingService) -> Iterator[Resource]:
-    yield _system_user(service)
+    yield system_user(service)
     yield _php_pool(service)
     for domain in service.domains.all():
         yield from _site(service, domain)
 
 
-def _system_user(service: HostingService) -> SystemUser:
+def system_user(service: HostingService) -> SystemUser:
+    """The Linux user, with a login shell only while somebody has a key that opens one."""
+    with_shell = service.ssh_mode == SshMode.SHELL and bool(service.ssh_keys.all())
     return SystemUser(
         owner=service.username,
         home=service.home,
-        shell=service.shell,
+        shell=LOGIN_SHELL if with_shell else service.shell,
         quota_mb=service.plan.disk_mb or 0,
         locked=service.is_suspended,
     )
@@ -101,6 +106,6 @@ def _forget_domain(domain: Domain | None, found: Change) -> None:
 
 FAMILY = Family(
     resources=_resources,
-    prefetch=("domains",),
+    prefetch=("domains", "ssh_keys"),
     adopters={PhpPool.kind: _adopt_pool, VirtualHost.kind: _adopt_host, DocumentRoot.kind: _adopt_root},
 )

@@ -8,7 +8,7 @@ import hosting.validators
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("hosting", "0013_ftp"),
+        ("hosting", "0014_ssh"),
     ]
 
     operations = [

@@ -15,6 +15,7 @@ from hosting.models.node import Node
 from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
 from hosting.models.plan import HostingPlan
 from hosting.models.service import HostingService
+from hosting.models.ssh import SshKey
 from hosting.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "NameLock",
     "Node",
     "Operation",
+    "SshKey",
     "Webhook",
     "WebhookDelivery",
     "WorkerHeartbeat",

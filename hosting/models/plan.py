@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Reseller, check_name_is_free
+from hosting.choices import SshMode
 
 
 class HostingPlan(models.Model):
@@ -30,6 +31,13 @@ class HostingPlan(models.Model):
     mailboxes = models.PositiveIntegerField(_("mailboxes"), null=True, blank=True, default=10)
     mails_per_hour = models.PositiveIntegerField(_("recipients of mail an hour"), null=True, blank=True, default=500)
     ftp_accounts = models.PositiveIntegerField(_("FTP accounts"), null=True, blank=True, default=2)
+    ssh = models.CharField(
+        _("SSH access"),
+        max_length=8,
+        choices=SshMode.choices,
+        default=SshMode.SFTP,
+        help_text=_("The most that a service under this plan can have."),
+    )
     php_processes = models.PositiveSmallIntegerField(_("PHP processes"), default=5)
     memory_mb = models.PositiveIntegerField(_("memory of one PHP process (MiB)"), default=256)
     cpu_percent = models.PositiveSmallIntegerField(_("CPU (per cent of one core)"), null=True, blank=True)

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Customer
-from hosting.choices import ServiceState
+from hosting.choices import ServiceState, SshMode
 from hosting.models.node import Node
 from hosting.models.plan import HostingPlan
 from hosting.validators import validate_php_version, validate_shell, validate_username
@@ -23,6 +23,7 @@ class HostingService(models.Model):
     shell = models.CharField(
         _("login shell"), max_length=64, default="/usr/sbin/nologin", validators=[validate_shell], editable=False
     )
+    ssh = models.CharField(_("SSH access"), max_length=8, choices=SshMode.choices, default=SshMode.SFTP)
     state = models.CharField(
         _("state"), max_length=16, choices=ServiceState.choices, default=ServiceState.PROVISIONING, db_index=True
     )
@@ -67,6 +68,11 @@ class HostingService(models.Model):
     def is_suspended(self) -> bool:
         """Whether visitors get the suspended page."""
         return self.state == ServiceState.SUSPENDED
+
+    @property
+    def ssh_mode(self) -> str:
+        """What keys of its people open: what was chosen, as far as the plan goes."""
+        return min(self.ssh, self.plan.ssh, key=SshMode.values.index)
 
     def mark_unsynced(self, refs: set[str]) -> None:
         """Remember (unsaved) that these Resources are not as wanted, and that an operation explains it."""

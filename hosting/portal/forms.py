@@ -6,6 +6,7 @@ from django import forms
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from hosting.choices import SshMode
 from hosting.errors import HostingError
 from hosting.models import Database, DatabaseUser, HostingPlan, HostingService
 from hosting.services.databases import fresh_password
@@ -197,5 +198,7 @@ class PlanForm(PortalForm):
             self.fields[name] = _limit_field(HostingPlan._meta.get_field(name))
             if plan is not None:
                 self.initial.setdefault(name, getattr(plan, name))
+        self.fields["ssh"] = _limit_field(HostingPlan._meta.get_field("ssh"))
+        self.initial.setdefault("ssh", plan.ssh if plan is not None else SshMode.SFTP)
         if plan is not None:
             self.initial.setdefault("name", plan.name)

@@ -17,6 +17,7 @@ from hosting.portal import (
     people,
     preview,
     reseller,
+    ssh,
     zone_files,
 )
 
@@ -31,6 +32,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services/<int:pk>/resume/", reseller.resume, name="service_resume"),
     path("services/<int:pk>/delete/", reseller.delete, name="service_delete"),
     path("services/<int:pk>/restore/", reseller.restore, name="service_restore"),
+    path("services/<int:pk>/ssh/", ssh.ssh, name="ssh"),
+    path("services/<int:pk>/ssh/add/", ssh.add, name="ssh_key_add"),
+    path("services/<int:pk>/ssh/access/", ssh.mode, name="ssh_access"),
+    path("ssh-keys/<int:pk>/remove/", ssh.remove, name="ssh_key_remove"),
     path("domains/", domains.domains, name="domains"),
     path("domains/add/", domains.add, name="domain_add"),
     path("domains/add/check/", domains.check, name="domain_check"),

@@ -55,6 +55,9 @@ _SENTENCES = {
     ("ftp_account", "create"): gettext_lazy("Makes the FTP account %(name)s."),
     ("ftp_account", "update"): gettext_lazy("Changes the FTP account %(name)s."),
     ("ftp_account", "delete"): gettext_lazy("Removes the FTP account %(name)s. Its files stay."),
+    ("ssh_access", "create"): gettext_lazy("Lets your keys sign in over SFTP or SSH."),
+    ("ssh_access", "update"): gettext_lazy("Changes who signs in over SFTP or SSH, or what they may do."),
+    ("ssh_access", "delete"): gettext_lazy("Closes SFTP and SSH: there is no key left."),
     ("kept_data", "delete"): gettext_lazy("Removes for good what was kept."),
     ("final_archive", "create"): gettext_lazy("Writes a final archive and reads it back."),
     ("final_archive", "delete"): gettext_lazy("Removes the final archive."),
@@ -90,6 +93,7 @@ _TITLES = {
     OperationKind.ADD_FTP_ACCOUNT: gettext_lazy("Add the FTP account %(name)s"),
     OperationKind.CHANGE_FTP_ACCOUNT: gettext_lazy("Change the FTP account %(name)s"),
     OperationKind.REMOVE_FTP_ACCOUNT: gettext_lazy("Delete the FTP account %(name)s"),
+    OperationKind.CHANGE_SSH: gettext_lazy("Change SFTP and SSH of %(name)s"),
     OperationKind.ADOPT: gettext_lazy("Take over what the server has"),
     OperationKind.REPAIR: gettext_lazy("Set %(name)s right"),
 }
@@ -232,6 +236,8 @@ def place(operation: Operation) -> tuple[str, str]:
         return reverse("portal:databases"), _("Databases")
     if _ref(operation, "ftp_account"):
         return reverse("portal:ftp_accounts"), _("FTP")
+    if origin.kind == OperationKind.CHANGE_SSH:
+        return reverse("portal:ssh", args=(service.pk,)), _("SFTP and SSH")
     if name:
         return reverse("portal:domains"), _("Domains")
     return reverse("portal:service", args=(service.pk,)), service.username

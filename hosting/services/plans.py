@@ -15,7 +15,7 @@ from hosting.models import HostingPlan, HostingService
 from hosting.services.limits import check_larger_plan
 from hosting.services.rows import reread
 from hosting.services.validation import save_valid
-from hosting.state import MailDomain, PhpPool, SystemUser
+from hosting.state import MailDomain, PhpPool, SshAccess, SystemUser
 from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.verbs import PLAN_CHANGE, PLAN_CREATE, PLAN_DELETE
@@ -24,10 +24,10 @@ from hosting.verbs import PLAN_CHANGE, PLAN_CREATE, PLAN_DELETE
 LIMITS = tuple(
     field.name
     for field in HostingPlan._meta.concrete_fields
-    if field.name not in ("id", "name", "reseller", "for_resellers")
+    if field.name not in ("id", "name", "reseller", "for_resellers", "ssh")
 )
 #: What can be changed of a plan; whose it is stays.
-CHANGEABLE = frozenset({"name", "for_resellers", *LIMITS})
+CHANGEABLE = frozenset({"name", "for_resellers", "ssh", *LIMITS})
 
 #: The limits that nodes enforce, and the kind of Resource that carries each.
 _ON_NODES = {"php_processes": PhpPool.kind, "memory_mb": PhpPool.kind, "disk_mb": SystemUser.kind}
@@ -41,7 +41,7 @@ def create_plan(
 
     Args:
         for_resellers: whether resellers may sell it (of the operator's own).
-        limits: by the names in :data:`LIMITS`; None is unlimited.
+        limits: by the names in :data:`LIMITS`; None is unlimited. ``ssh``: a value of SshMode.
 
     Raises:
         HostingError: ``invalid``.
@@ -76,6 +76,8 @@ def change_plan(*, actor: Actor, plan: HostingPlan, **values: Any) -> HostingPla
     _mark_services(row, {kind for name, kind in _ON_NODES.items() if before[name] != after[name]})
     if before["mails_per_hour"] != after["mails_per_hour"]:
         _mark_mail(row)
+    if before["ssh"] != after["ssh"]:
+        _mark_ssh(row)
     record(verb=PLAN_CHANGE, actor=actor, target=row, outcome=Outcome.SUCCEEDED, before=before, after=after)
     return row
 
@@ -105,6 +107,15 @@ def _mark_mail(plan: HostingPlan) -> None:
     HostingService.objects.bulk_update(services, ["unsynced", "out_of_sync"], batch_size=200)
 
 
+def _mark_ssh(plan: HostingPlan) -> None:
+    """Likewise those of them that have keys."""
+    live = plan.services.exclude(state__in=[ServiceState.SOFT_DELETED, ServiceState.TERMINATED])
+    services = list(live.filter(ssh_keys__isnull=False).distinct().select_for_update().order_by("pk"))
+    for service in services:
+        service.mark_unsynced({f"{kind}:{service.username}" for kind in (SshAccess.kind, SystemUser.kind)})
+    HostingService.objects.bulk_update(services, ["unsynced", "out_of_sync"], batch_size=200)
+
+
 @retried
 def delete_plan(*, actor: Actor, plan: HostingPlan) -> None:
     """Remove a plan that no service is under.
@@ -126,4 +137,4 @@ def delete_plan(*, actor: Actor, plan: HostingPlan) -> None:
 
 
 def _shown(plan: HostingPlan) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in ("name", "for_resellers", *LIMITS)}
+    return {name: getattr(plan, name) for name in ("name", "for_resellers", "ssh", *LIMITS)}

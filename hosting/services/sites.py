@@ -120,6 +120,7 @@ def forget_terminated(service: HostingService) -> None:
     service.ftp_accounts.all().delete()
     service.database_users.all().delete()
     service.databases.all().delete()
+    service.ssh_keys.all().delete()
     service.domains.all().delete()
     service.certificates.all().delete()
 

@@ -24,6 +24,7 @@ from hosting.state.resources import (
     SystemUser,
     VirtualHost,
 )
+from hosting.state.ssh import SshAccess, SshKey
 from hosting.state.tls import TlsCertificate
 
 __all__ = [
@@ -54,6 +55,8 @@ __all__ = [
     "Ref",
     "Resource",
     "Secret",
+    "SshAccess",
+    "SshKey",
     "SystemUser",
     "TlsCertificate",
     "VirtualHost",

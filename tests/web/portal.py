@@ -13,7 +13,17 @@ from django.test import Client
 
 from accounts.choices import MemberAccess
 from accounts.models import Reseller, User
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, FtpAccount, HostingPlan, HostingService, Operation
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    FtpAccount,
+    HostingPlan,
+    HostingService,
+    Operation,
+    SshKey,
+)
 from tests import factories, people
 from tests.web import rows
 
@@ -31,6 +41,7 @@ class Account:
     database: Database
     user: DatabaseUser
     ftp: FtpAccount
+    ssh_key: SshKey
     operation: Operation
 
     def person(self, access: str = MemberAccess.OWNER) -> User:
@@ -58,6 +69,7 @@ def account(username: str = "anna", name: str = "anna.example", **fields: Any) -
         database=database,
         user=DatabaseUser.objects.get(service=service),
         ftp=rows.ftp_account(service),
+        ssh_key=rows.ssh_key(service),
         operation=rows.operation(service),
     )
 

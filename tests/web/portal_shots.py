@@ -140,9 +140,15 @@ def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
     of_main = {name: reverse(f"portal:{name}", args=(main.pk,)) for name in ("domain", "dns", "record_add", "preview")}
     database, user = service.databases.first(), service.database_users.first()
     assert database is not None and user is not None
+    key = rows.ssh_key(service)
+    rows.ssh_key(service, "Deployment from the continuous integration server of the agency")
     return {
         **named,
         **of_main,
+        "ssh": reverse("portal:ssh", args=(service.pk,)),
+        "ssh-key-add": reverse("portal:ssh_key_add", args=(service.pk,)),
+        "ssh-access": reverse("portal:ssh_access", args=(service.pk,)),
+        "ssh-key-remove": reverse("portal:ssh_key_remove", args=(key.pk,)),
         "service": reverse("portal:service", args=(service.pk,)),
         "php": reverse("portal:service_php", args=(service.pk,)),
         "domain-add": reverse("portal:domain_add"),

@@ -32,11 +32,14 @@ from hosting.models import (
     JournalEntry,
     Node,
     Operation,
+    SshKey,
 )
 from hosting.state import Change, DnsZone, DocumentRoot, PhpPool, Plan, SystemUser, VirtualHost
 from hosting.state import DnsRecord as Record
+from hosting.state.ssh import ssh_key as ssh_key_of
 from tests import factories
 from tests.certificates import Authority
+from tests.ssh_keys import ed25519_pair
 from tests.unit.certificates.making import pair
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtGlyYQG2dXv1XbnT1rKHVzv0TYbVUKdgW0VEYL9a9k"
@@ -92,6 +95,14 @@ def certificate(domain: Domain, **options: Any) -> Certificate:
     domain.certificate = keep_certificate(domain.service, pem, CertificateSource.UPLOADED)
     domain.save(update_fields=["certificate"])
     return domain.certificate
+
+
+def ssh_key(service: HostingService, name: str = "Kim's laptop") -> SshKey:
+    """A key that signs in."""
+    value = ssh_key_of(ed25519_pair(name).public)
+    return SshKey.objects.create(
+        service=service, type=value.type, blob=value.blob, comment=value.comment, fingerprint=value.fingerprint
+    )
 
 
 def database(service: HostingService, name: str) -> Database:

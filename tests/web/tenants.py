@@ -19,6 +19,7 @@ OWNERS_OF_IDS = {
     "/portal/services/": "service",
     "/portal/domains/": "domain",
     "/portal/records/": "record",
+    "/portal/ssh-keys/": "ssh_key",
     "/portal/databases/": "database",
     "/portal/databases/users/": "database_user",
     "/portal/ftp/": "ftp_account",
@@ -66,6 +67,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
     database = rows.database(service, "shop")
     certificate = rows.certificate(service.domains.get())
     account = rows.ftp_account(service)
+    ssh_key = rows.ssh_key(service)
     operation = rows.operation(service, state=OperationState.PLANNED)
     domain = service.domains.get()
     owner = people.member(customer)
@@ -75,6 +77,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
         "certificate": certificate.pk,
         "record": domain.records.first().pk,  # type: ignore[union-attr]
         "database": database.pk,
+        "ssh_key": ssh_key.pk,
         "database_user": service.database_users.get().pk,
         "ftp_account": account.pk,
         "operation": operation.pk,

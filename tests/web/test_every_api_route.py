@@ -27,6 +27,7 @@ from hosting.models import (
     HostingService,
     Node,
     Operation,
+    SshKey,
     Webhook,
     WebhookDelivery,
 )
@@ -61,6 +62,7 @@ OWNERS_OF_IDS = {
     "records": "record",
     "resellers": "reseller",
     "services": "service",
+    "ssh-keys": "ssh_key",
     "tokens": "token",
     "webhook-deliveries": "delivery",
     "webhooks": "webhook",
@@ -69,7 +71,8 @@ OWNERS_OF_IDS = {
 OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes"})
 KEPT: tuple[Any, ...] = (
     ApiToken, BulkItem, BulkRun, Certificate, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem,
-    FtpAccount, HostingPlan, HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
+    FtpAccount, HostingPlan, HostingService, Membership, Node, Operation, Reseller, SshKey, User, Webhook,
+    WebhookDelivery,
 )  # fmt: skip
 #: What any use of a token writes down.
 NOTED = ("last_used_at", "last_used_ip")

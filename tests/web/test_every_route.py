@@ -17,6 +17,7 @@ from hosting.models import (
     HostingPlan,
     HostingService,
     Operation,
+    SshKey,
 )
 from tests import factories, people
 from tests.web.portal import signed_in
@@ -48,6 +49,7 @@ KEPT = (
     HostingService,
     Membership,
     Operation,
+    SshKey,
 )
 
 

@@ -43,6 +43,8 @@ def subjects(own: Account) -> dict[str, str]:
         "certificate_remove": own.domain.pk, "domain_https": own.domain.pk,
         "ftp_account_change": own.ftp.pk, "ftp_account_password": own.ftp.pk,
         "ftp_account_suspend": own.ftp.pk, "ftp_account_resume": own.ftp.pk, "ftp_account_delete": own.ftp.pk,
+        "ssh": own.service.pk, "ssh_key_add": own.service.pk,
+        "ssh_access": own.service.pk, "ssh_key_remove": own.ssh_key.pk,
     }  # fmt: skip
     found = {name: reverse(f"portal:{name}", args=(pk,)) for name, pk in ids.items()}
     found["record_add_mx"] = reverse("portal:record_add_kind", args=(own.domain.pk, "mx"))
@@ -51,7 +53,17 @@ def subjects(own: Account) -> dict[str, str]:
     return found
 
 
-LOOKING = {"service", "domain", "preview", "dns", "operation", "operation_live", "activity", "domain_certificate"}
+LOOKING = {
+    "service",
+    "domain",
+    "preview",
+    "dns",
+    "operation",
+    "operation_live",
+    "activity",
+    "domain_certificate",
+    "ssh",
+}
 LISTS = ("home", "domains", "certificates", "databases", "activity", "people", "ftp_accounts")
 OF_RESELLERS = ("services", "customers", "customer_add", "plans", "plan_add")
 

@@ -29,6 +29,7 @@ OWNER = {
     "activity": 9,
     "people": 4,
     "service service": 18,
+    "ssh service": 7,
     "domain domain": 8,
     "certificates": 6,
     "domain_certificate domain": 9,

@@ -2,6 +2,7 @@
 
 from hosting import selectors
 from hosting.api import filters, inputs, outputs
+from hosting.api.ssh import SshModeInput
 from hosting.api.views.base import Readable, act, adds, changes, removes
 
 
@@ -43,6 +44,7 @@ class Services(Readable):
     suspend = act("service.suspend", inputs.Reason)
     resume = act("service.resume", inputs.Reason)
     php = act("service.php", inputs.PhpInput)
+    ssh = act("service.ssh", SshModeInput)
 
 
 class Domains(Readable):

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from hosting.choices import SshMode
 from hosting.management.door import HostingCommand
 from hosting.models import HostingPlan
 from hosting.services.plans import LIMITS, create_plan
@@ -20,6 +21,7 @@ class Command(HostingCommand):
         parser.add_argument("name")
         for limit in LIMITS:
             parser.add_argument(f"--{limit.replace('_', '-')}", type=int, default=None)
+        parser.add_argument("--ssh", choices=SshMode.values, default=SshMode.SFTP, help="access at most (default sftp)")
 
     def act(self, options: dict[str, Any]) -> int:
         """Add it, or say that it is there."""
@@ -27,6 +29,6 @@ class Command(HostingCommand):
         if plan is None:
             given = {name: options[name] for name in LIMITS if options[name] is not None}
             limits: dict[str, Any] = {name: None if value == -1 else value for name, value in given.items()}
-            plan = create_plan(actor=self.actor, name=options["name"], **limits)
+            plan = create_plan(actor=self.actor, name=options["name"], ssh=options["ssh"], **limits)
         self.show({"plan": plan.name}, f"Plan {plan.name} is there.")
         return 0

@@ -30,6 +30,7 @@ POOLS: dict[str, st.SearchStrategy[Any]] = {
     "FtpAccount.name": st.sampled_from(DATABASES),
     "FtpAccount.home": st.builds("/home/{}/{}".format, st.sampled_from(OWNERS), st.sampled_from(SITES)),
     "DatabaseUser.host": st.sampled_from(("localhost", "%")),
+    "SshAccess.mode": st.sampled_from(("none", "sftp", "shell")),
     "Package.name": st.sampled_from(PACKAGES),
     "NodeFile.path": st.sampled_from(FILES),
     "NodeFile.packages": st.lists(st.sampled_from(PACKAGES), unique=True, max_size=2).map(tuple),
