@@ -31,8 +31,8 @@ OWNER = {
     "service service": 18,
     "ssh service": 7,
     "domain domain": 8,
-    "certificates": 6,
-    "domain_certificate domain": 9,
+    "certificates": 3,
+    "domain_certificate domain": 10,
     "dns domain": 11,
     "operation operation": 10,
 }
