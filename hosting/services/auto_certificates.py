@@ -171,6 +171,8 @@ def _locked_auto(auto: AutoCertificate) -> AutoCertificate:
 
 
 def _check_free(auto: AutoCertificate) -> None:
+    if auto.operation is None:
+        return
     waiting = Operation.objects.filter(pk=auto.operation).exclude(state__in=FINAL_STATES).first()
     if waiting is not None:
         raise HostingError(
