@@ -159,7 +159,8 @@ class DomainAdmin(ObjectAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:
         domains = selectors.domains(actor_from_request(request))
-        return domains.select_related(None).prefetch_related("service__customer", "service__node", "certificate")
+        domains = domains.select_related(None).select_related("certificate").defer("certificate__private_key_sealed")
+        return domains.prefetch_related("service__customer", "service__node")
 
     def tabs(self, request: HttpRequest, obj: Domain) -> tuple[tuple[str, Any, int | None], ...]:
         return TABS_OF_A_PART

@@ -112,6 +112,8 @@ def fill() -> dict[str, str]:
         "people": reverse("admin:accounts_user_changelist"),
         "person": address_of(person),
         "plans": reverse("admin:hosting_hostingplan_changelist"),
+        "certificates": reverse("admin:hosting_certificate_changelist"),
+        "certificate": address_of(services[0].certificates.get()),
         "database-users": reverse("admin:hosting_databaseuser_changelist"),
         "password": reverse("account_change_password"),
         "security": reverse("account_security"),
@@ -196,6 +198,7 @@ def _furnish(service: HostingService) -> None:
     key = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAv" * 4
     rows.record(main, "mail2026._domainkey", "TXT", f'"v=DKIM1; k=rsa; p={key}"')
     rows.record(main, "_sip._tcp", "SRV", "10 60 5060 sip.hoster.example.", 300)
+    rows.certificate(service.domains.get(is_primary=True))
     rows.database(service, "shop")
     rows.database(service, "blog")
 

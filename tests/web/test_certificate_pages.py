@@ -109,7 +109,7 @@ def test_strangers_and_viewers(world: World, domain: Domain, person: Client, aut
     for name in ("domain_certificate", "certificate_upload", "certificate_remove", "domain_https"):
         assert stranger.get(url(name, domain)).status_code == stranger.post(url(name, domain)).status_code == 404
         assert viewer.get(url(name, domain)).status_code == (200 if name == "domain_certificate" else 403)
-    assert "Upload" not in words(viewer.get(url("domain_certificate", domain)))
+    assert "Replace" not in words(viewer.get(url("domain_certificate", domain)))
     assert Certificate.objects.count() == 1
 
 

@@ -146,6 +146,7 @@ JSON: dict[tuple[str, str], str] = {
     ("Node", "public_addresses"): "add_node checks each address",
     ("Node", "nameservers"): "add_node checks each name",
     ("Node", "facts"): "adapters' discover(), parsed on the way in",
+    ("Certificate", "names"): "a validator all the same: validate_certificate_names",
     ("HostingService", "unsynced"): "refs made by NPanel",
     ("AutoCertificate", "error"): "a HostingError, redacted",
     ("DatabaseGrant", "privileges"): "constants of the services; the mariadb adapter knows them all",
@@ -256,7 +257,8 @@ def test_a_good_value_with_a_control_character_anywhere_is_refused(
     value = GOOD[model, name]
     lines = name == "host_keys"  # one key a line: a line break between or after keys is no mistake
     middle = len(value) // 2
-    assert refuses(model, name, value[:middle] + bad + value[middle:])
+    if not (name == "chain_pem" and bad == "\n"):  # base64 is in lines
+        assert refuses(model, name, value[:middle] + bad + value[middle:])
     if not (lines and len(f"a{bad}b".splitlines()) == 2):
         assert refuses(model, name, value + bad)
         assert refuses(model, name, bad + value)
