@@ -265,5 +265,6 @@ TONES = {
     "given_up": "bad",
     "valid": "good",
     "expiring": "warn",
+    "issued": "good",
     "not_yet": "warn",
 }

@@ -21,6 +21,7 @@ from hosting.services.sites import apply_service, suspend_service
 from hosting.state import DnsZone, Ref
 from tests.unit.acme.conftest import NAME, Internet, auto_of
 from tests.unit.services.world import ADDRESS, World
+from tests.web.rows import certificate
 
 pytestmark = pytest.mark.django_db
 CHALLENGES = "/etc/nginx/npanel/challenges"
@@ -158,6 +159,29 @@ def test_what_is_due_is_renewed(world: World, domain: Domain) -> None:
     world.work()
     assert Certificate.objects.get().fingerprint != first
     assert Operation.objects.filter(kind=OperationKind.ISSUE_CERTIFICATE).count() == 2
+
+
+def test_what_somebody_uploaded_is_not_replaced(world: World, domain: Domain, internet: Internet) -> None:
+    internet.records.clear()
+    issue_due(actor=world.actor)
+    assert auto_of(domain).state == AutoCertificateState.WAITING
+    kept = certificate(domain).fingerprint
+    internet.records[(NAME, "A")] = [ADDRESS]
+    AutoCertificate.objects.update(next_at=timezone.now())
+    assert issue_due(actor=world.actor) == 0
+    assert auto_of(domain).state == AutoCertificateState.OFF
+    assert Certificate.objects.get().fingerprint == kept
+
+
+def test_few_are_asked_for_at_a_time(world: World, internet: Internet) -> None:
+    names = [f"site{number}.test" for number in range(4)]
+    for number, name in enumerate(names):
+        internet.records[(name, "A")] = [ADDRESS]
+        world.host(name, username=f"user{number}")
+    assert issue_due(actor=world.actor) == 2
+    assert issue_due(actor=world.actor) == 0
+    world.work()
+    assert issue_due(actor=world.actor) == 2
 
 
 def test_nothing_happens_where_no_authority_is_set_up(world: World, domain: Domain, settings: object) -> None:
