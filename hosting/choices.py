@@ -277,5 +277,6 @@ TONES = {
     "given_up": "bad",
     "valid": "good",
     "expiring": "warn",
+    "issued": "good",
     "not_yet": "warn",
 }

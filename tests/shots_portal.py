@@ -51,4 +51,5 @@ def _take(address: str, people: list[tuple[Any, dict[str, str]]], only: list[str
 
 if __name__ == "__main__":
     os.environ.setdefault("NPANEL_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("NPANEL_ACME_DIRECTORY", "https://acme.example.test/dir")
     sys.exit(main(sys.argv[1:]))

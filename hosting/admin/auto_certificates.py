@@ -13,6 +13,7 @@ from hosting.models import AutoCertificate, Domain, Operation
 from hosting.operations.acme_account import is_configured
 from hosting.services import auto_certificates
 from hosting.texts import N_
+from hosting.translated import translated
 
 
 class IssueForm(AskForm):
@@ -57,6 +58,13 @@ def auto_menu(domain: Domain) -> list[Action]:
         return []
     known = AutoCertificate.objects.filter(domain=domain).exists()
     return list(AUTO_ACTIONS) if known and domain.certificate_id else [ISSUE_CERTIFICATE]
+
+
+def auto_facts(domain: Domain) -> dict[str, Any]:
+    """How it goes with a domain's automatic certificate, for its page."""
+    auto = AutoCertificate.objects.filter(domain=domain).first() if is_configured() else None
+    trouble = translated(auto.error)[0] if auto is not None and auto.error else ""
+    return {"auto": auto, "auto_trouble": trouble}
 
 
 def _auto_of(domain: Domain) -> AutoCertificate:

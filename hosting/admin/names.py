@@ -15,7 +15,7 @@ from accounts.policies import OperatorPolicy
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin import cells
-from hosting.admin.auto_certificates import AUTO_ACTIONS, auto_menu
+from hosting.admin.auto_certificates import AUTO_ACTIONS, auto_facts, auto_menu
 from hosting.admin.certificates import CHANGE_HTTPS, UPLOAD_CERTIFICATE
 from hosting.admin.filters import DomainScope, ServiceScope
 from hosting.admin.forms import AskForm, RecordChangeForm, RecordForm
@@ -174,6 +174,7 @@ class DomainAdmin(ObjectAdmin):
         menu += [CHANGE_HTTPS] if obj.service.is_live and obj.certificate_id else []
         menu += [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
         shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj)}
+        shown |= auto_facts(obj)
         if tab == "operations":
             return {**shown, "operations": operations_of(obj.service)}
         shown["last_change"] = zone_edits.last_change(obj) if obj.has_zone and obj.service.is_live else None

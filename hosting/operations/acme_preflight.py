@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import dns.exception
 import dns.nameserver
@@ -104,7 +105,7 @@ def _lookup(name: str) -> set[str]:
     return {str(row.address) for type in ("A", "AAAA") for row in _ask(name, type)}
 
 
-def _ask(name: str, type: str) -> Iterator[object]:
+def _ask(name: str, type: str) -> Iterator[Any]:
     """The records of a name as the panel's resolver gives them; none where there are none.
 
     Raises:

@@ -5,7 +5,7 @@ each step yields the Goal that the node is brought to, so a failure takes them b
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -43,15 +43,17 @@ def steps(operation: Operation) -> Iterator[Goal]:
     Raises:
         HostingError: it can't be had; the facts are as they were.
     """
-    if operation.kind == OperationKind.ISSUE_CERTIFICATE and not operation.result.get("issued"):
-        yield from _issue(operation)
+    if operation.kind == OperationKind.ISSUE_CERTIFICATE:
+        if not operation.result.get("issued"):
+            yield from _issue(operation)
+        yield _without_proofs(operation)
     if operation.kind == OperationKind.REVOKE_CERTIFICATE and not operation.result.get("revoked"):
         _revoke(operation)
 
 
 def _issue(operation: Operation) -> Iterator[Goal]:
     domain = _domain(operation)
-    wildcard = AutoCertificate.objects.filter(domain=domain, wildcard=True).exists()
+    wildcard = _is_wildcard(domain)
     if _has_it_already(operation, domain):
         _note_issued(operation, domain, domain.certificate.fingerprint)  # type: ignore[union-attr]
         return
@@ -65,7 +67,6 @@ def _issue(operation: Operation) -> Iterator[Goal]:
     renew(operation, _LONGEST)
     pair = _finished(session, order, names, key)
     _keep(operation, domain, pair, _renewal(session, pair))
-    yield _without_proofs(operation, domain, wildcard)
 
 
 def _order(csr: bytes, kind: ChallengeKind) -> tuple[Session, Order]:
@@ -107,14 +108,19 @@ def _proofs(operation: Operation, domain: Domain, order: Order, wildcard: bool) 
     return _goal(operation, [shown], {shown.ref})
 
 
-def _without_proofs(operation: Operation, domain: Domain, wildcard: bool) -> Goal:
+def _without_proofs(operation: Operation) -> Goal:
     """The node without any proof that this operation showed, in an earlier attempt as well."""
+    domain = _domain(operation)
     shown = {change.ref for change in journalled(operation) if change.kind == ChallengeFile.kind}
-    zone = [zone_resource(domain.service, domain)] if wildcard else []
+    zone = [zone_resource(domain.service, domain)] if _is_wildcard(domain) else []
     return _goal(operation, zone, shown | {resource.ref for resource in zone})
 
 
-def _goal(operation: Operation, wanted: list[Resource], refs: set[Ref]) -> Goal:
+def _is_wildcard(domain: Domain) -> bool:
+    return AutoCertificate.objects.filter(domain=domain, wildcard=True).exists()
+
+
+def _goal(operation: Operation, wanted: Sequence[Resource], refs: set[Ref]) -> Goal:
     assert operation.node is not None  # noqa: S101 - the runner has connected to it
     return Goal(state_of(wanted), Scope(facts_for(operation.node), owner=_owner(operation), refs=frozenset(refs)))
 

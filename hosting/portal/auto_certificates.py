@@ -89,7 +89,7 @@ def _context(request: PortalRequest, row: Domain) -> dict[str, Any]:
     automatic = row.certificate is not None and row.certificate.source == CertificateSource.ACME
     return {
         "object": row,
-        "auto": auto,
+        "auto": auto if automatic or auto is None or auto.state != AutoCertificateState.ISSUED else None,
         "trouble": detail,
         "advice": hint,
         "certificate": row.certificate if automatic else None,

@@ -33,6 +33,8 @@ from observability.logging import get_logger
 #: Until the next try, by how many failed before.
 _AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 180, 720, 1440))
 _AT_ONCE = 20
+#: As many at a time are asked for by themselves: an operation takes a worker for seconds, and people wait for theirs.
+_RUNNING = 2
 _LIVE = (ServiceState.ACTIVE, ServiceState.SUSPENDED)
 
 log = get_logger("certificate")
@@ -108,13 +110,19 @@ def issue_due(*, actor: Actor) -> int:
     due = AutoCertificate.objects.filter(next_at__lte=timezone.now(), domain__service__state__in=_LIVE)
     due = due.exclude(domain__service__node__state=NodeState.PAUSED).exclude(state=AutoCertificateState.RUNNING)
     rows = due.select_related("domain__service__node", "domain__certificate").order_by("next_at")[:_AT_ONCE]
-    return sum(_ask_if_ready(actor, auto) for auto in list(rows))
+    room, asked = _RUNNING - AutoCertificate.objects.filter(state=AutoCertificateState.RUNNING).count(), 0
+    for auto in list(rows):
+        if asked >= room:
+            break
+        asked += _ask_if_ready(actor, auto)
+    return asked
 
 
 def _ask_if_ready(actor: Actor, auto: AutoCertificate) -> bool:
     """Ask, unless the authority would say no: then it waits, and says for what."""
     domain = auto.domain
-    if auto.state == AutoCertificateState.ISSUED and not _is_automatic(domain):
+    if not _is_automatic(domain) and (domain.certificate is not None or auto.state == AutoCertificateState.ISSUED):
+        # Somebody gave it another certificate meanwhile, or took its own away.
         AutoCertificate.objects.filter(pk=auto.pk).update(state=AutoCertificateState.OFF, next_at=None)
         return False
     try:
@@ -171,6 +179,8 @@ def _locked_auto(auto: AutoCertificate) -> AutoCertificate:
 
 
 def _check_free(auto: AutoCertificate) -> None:
+    if auto.operation is None:
+        return
     waiting = Operation.objects.filter(pk=auto.operation).exclude(state__in=FINAL_STATES).first()
     if waiting is not None:
         raise HostingError(

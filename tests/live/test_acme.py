@@ -103,3 +103,23 @@ def test_a_wildcard_by_dns_01(panel: Panel, authority: Pebble, tmp_path: Path) -
     assert set(names.get_values_for_type(x509.DNSName)) == {account.domain, f"*.{account.domain}"}
     assert proofs(panel, account.domain) == [] and panel.visitor.dig(account.domain, "SOA") != serial
     assert panel.manage("service_plan", "wild").json["plan"]["counts"] == {"create": 0, "update": 0, "delete": 0}
+
+
+def test_a_new_domain_gets_one_by_itself(panel: Panel, authority: Pebble, tmp_path: Path) -> None:
+    """A worker that knows an authority: nobody asks, and the site has its certificate a moment later."""
+    with panel.cold(), panel.worker(**settings(panel, authority)):
+        account = Account("alone", "alone.example.test")
+        panel.create(account)
+        issued = "SELECT state FROM hosting_autocertificate JOIN hosting_domain ON domain_id = hosting_domain.id"
+        panel.wait(
+            lambda: [row["state"] for row in panel.rows(f"{issued} WHERE name = '{account.domain}'")] == ["issued"],
+            "the certificate",
+        )
+        panel.wait(lambda: _is_shown(panel, authority, account.domain, tmp_path), "the site over HTTPS")
+
+
+def _is_shown(panel: Panel, authority: Pebble, name: str, folder: Path) -> bool:
+    try:
+        return bool(shown(panel, authority, name, folder))
+    except OSError:
+        return False

@@ -12,11 +12,14 @@ from accounts.verbs import CUSTOMER_CREATE
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
-from hosting.choices import OperationKind, OperationState, Phase, ServiceState
-from hosting.models import HostingPlan, HostingService, Node, Operation
+from hosting.choices import CertificateSource, OperationKind, OperationState, Phase, ServiceState
+from hosting.errors import HostingError
+from hosting.models import AutoCertificate, Certificate, Domain, HostingPlan, HostingService, Node, Operation
 from hosting.names import host_name
 from hosting.operations.intents import open_intent
+from hosting.operations.journal import error_json
 from hosting.state import Change, DnsRecord, DnsZone
+from hosting.texts import N_
 from hosting.verbs import OPERATION_VERBS
 from tests import factories, people
 from tests.web import rows
@@ -54,6 +57,25 @@ def fill() -> list[tuple[User, Pages]]:
     ]  # fmt: skip
 
 
+def _automatic(main: Domain, certificate: Certificate) -> None:
+    """A certificate that NPanel renews, and another domain's that waits."""
+    Certificate.objects.filter(pk=certificate.pk).update(source=CertificateSource.ACME)
+    due = timezone.now() + timedelta(days=20)
+    AutoCertificate.objects.create(domain=main, state="issued", next_at=due)
+    error = HostingError(
+        N_("%(name)s points to %(addresses)s, which is not this server.", name="shop", addresses="203.0.113.9"),
+        code="acme_dns",
+        hint=N_(
+            "Point it to %(addresses)s where its DNS is kept. NPanel looks again by itself.", addresses="192.0.2.1"
+        ),
+    )
+    other = main.service.domains.exclude(pk=main.pk).order_by("pk").first()
+    assert other is not None
+    AutoCertificate.objects.create(
+        domain=other, error=error_json(error), next_at=timezone.now() + timedelta(minutes=15)
+    )
+
+
 def _deletions(reseller: Reseller, node: Node, plan: HostingPlan) -> Pages:
     """A service that was deleted and can be restored, and one whose deletion waits to be confirmed."""
     customer = factories.make_customer(name="Ehemals GmbH", reseller=reseller)
@@ -82,7 +104,7 @@ def _furnish(service: HostingService) -> None:
     rows.domain(service, "landschaftspflege-gewaesserschutz-nordwest.example")
     rows.domain(service, "shop.brezel.example", has_zone=False)
     main = service.domains.get(is_primary=True)
-    rows.certificate(main)
+    _automatic(main, rows.certificate(main))
     rows.record(main, "@", "MX", "10 mail.hoster.example.")
     rows.record(main, "@", "TXT", '"v=spf1 include:_spf.hoster.example -all"')
     rows.record(main, "mail2026._domainkey", "TXT", f'"v=DKIM1; k=rsa; p={"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A" * 5}"')
@@ -135,7 +157,7 @@ def _record(service: HostingService, operations: dict[str, Operation], owner: Us
 
 
 def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
-    main = service.domains.get(is_primary=True)
+    main, second = service.domains.get(is_primary=True), service.domains.exclude(is_primary=True).order_by("pk")[0]
     named = {name: reverse(f"portal:{name}") for name in ("home", "domains", "databases", "activity", "people")}
     of_main = {name: reverse(f"portal:{name}", args=(main.pk,)) for name in ("domain", "dns", "record_add", "preview")}
     database, user = service.databases.first(), service.database_users.first()
@@ -158,6 +180,9 @@ def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
         "certificates": reverse("portal:certificates"),
         "certificate": reverse("portal:domain_certificate", args=(main.pk,)),
         "certificate-upload": reverse("portal:certificate_upload", args=(main.pk,)),
+        "auto-certificate": reverse("portal:auto_certificate", args=(main.pk,)),
+        "auto-certificate-waits": reverse("portal:auto_certificate", args=(second.pk,)),
+        "auto-certificate-revoke": reverse("portal:auto_certificate_revoke", args=(main.auto_certificate.pk,)),
         "certificate-https": reverse("portal:domain_https", args=(main.pk,)),
         "record-mx": reverse("portal:record_add_kind", args=(main.pk, "mx")),
         "record-txt": reverse("portal:record_change", args=(main.records.filter(type="TXT").first().pk,)),  # type: ignore[union-attr]

@@ -45,6 +45,7 @@ PUBLIC = frozenset({"schema", "docs", "errors", "", "<path:rest>"})
 #: Whose id an address holds, by its resource; reviewed. What is the operators' alone has no tenant's id.
 OWNERS_OF_IDS = {
     "activity": "event",
+    "auto-certificates": "auto_certificate",
     "bulk-items": "bulk_item",
     "bulk-runs": "bulk_run",
     "certificates": "certificate",

@@ -41,7 +41,8 @@ class AcmeAdapter(Adapter):
 
     def apply(self, change: Change, context: Context) -> Steps[None]:
         file = of_type(ChallengeFile, change.resource)
-        path = f"{ROOT}/{checked(file.site, HOST_NAME, N_('host name'))}+{checked(file.token, TOKEN, N_('token'))}"
+        site, token = checked(file.site, HOST_NAME, N_("host name")), checked(file.token, TOKEN, N_("token"))
+        path = f"{ROOT}/{site}+{token}"
         if change.after is None:
             yield [Remove(path)]
             return

@@ -18,6 +18,8 @@ WEB_RIGHTS = {
     "hosting_activationlock": "SELECT",
     "hosting_activationticket": "SELECT",
     "hosting_workerheartbeat": "SELECT",
+    "hosting_acmeaccount": "SELECT",
+    "hosting_acmerequest": "SELECT",
     "observability_healthperiod": "SELECT",
     "hosting_operation": "SELECT, INSERT, UPDATE",
     "hosting_driftitem": "SELECT, UPDATE",

@@ -12,7 +12,8 @@ from hosting.connections.base import Reply
 from hosting.desired import service_resources
 from hosting.errors import HostingError
 from hosting.models import AcmeAccount, AcmeRequest, AutoCertificate, Certificate, Domain, JournalEntry, Operation
-from hosting.operations import acme_preflight
+from hosting.operations import acme_preflight, issuing, runner
+from hosting.operations.locks import release_orphan
 from hosting.services.auto_certificates import issue_certificate, issue_due, renew_certificate, revoke_certificate
 from hosting.services.drift import scan_node
 from hosting.services.operations import retry_operation
@@ -20,6 +21,7 @@ from hosting.services.sites import apply_service, suspend_service
 from hosting.state import DnsZone, Ref
 from tests.unit.acme.conftest import NAME, Internet, auto_of
 from tests.unit.services.world import ADDRESS, World
+from tests.web.rows import certificate
 
 pytestmark = pytest.mark.django_db
 CHALLENGES = "/etc/nginx/npanel/challenges"
@@ -159,6 +161,29 @@ def test_what_is_due_is_renewed(world: World, domain: Domain) -> None:
     assert Operation.objects.filter(kind=OperationKind.ISSUE_CERTIFICATE).count() == 2
 
 
+def test_what_somebody_uploaded_is_not_replaced(world: World, domain: Domain, internet: Internet) -> None:
+    internet.records.clear()
+    issue_due(actor=world.actor)
+    assert auto_of(domain).state == AutoCertificateState.WAITING
+    kept = certificate(domain).fingerprint
+    internet.records[(NAME, "A")] = [ADDRESS]
+    AutoCertificate.objects.update(next_at=timezone.now())
+    assert issue_due(actor=world.actor) == 0
+    assert auto_of(domain).state == AutoCertificateState.OFF
+    assert Certificate.objects.get().fingerprint == kept
+
+
+def test_few_are_asked_for_at_a_time(world: World, internet: Internet) -> None:
+    names = [f"site{number}.test" for number in range(4)]
+    for number, name in enumerate(names):
+        internet.records[(name, "A")] = [ADDRESS]
+        world.host(name, username=f"user{number}")
+    assert issue_due(actor=world.actor) == 2
+    assert issue_due(actor=world.actor) == 0
+    world.work()
+    assert issue_due(actor=world.actor) == 2
+
+
 def test_nothing_happens_where_no_authority_is_set_up(world: World, domain: Domain, settings: object) -> None:
     settings.NPANEL_ACME_DIRECTORY = ""  # type: ignore[attr-defined]
     assert issue_due(actor=world.actor) == 0 and not AutoCertificate.objects.exists()
@@ -208,6 +233,33 @@ def test_a_certificate_that_could_not_be_installed_is_not_asked_for_twice(
     again = world.run(retry_operation(actor=world.actor, operation=operation))
     assert again.state == "succeeded", again.error
     assert len(internet.visits) == asked and shown(world) == row.fingerprint
+
+
+class _PowerCut(BaseException):
+    """What no handler expects."""
+
+
+@pytest.mark.parametrize("moment", ["_finished", "_without_proofs"])
+@pytest.mark.parametrize("wildcard", [False, True])
+def test_a_worker_that_dies_meanwhile_leaves_nothing_behind(
+    world: World, domain: Domain, monkeypatch: pytest.MonkeyPatch, moment: str, wildcard: bool
+) -> None:
+    def dies(*_given: object) -> None:
+        raise _PowerCut
+
+    operation = issue_certificate(actor=world.actor, domain=domain, wildcard=wildcard)
+    with monkeypatch.context() as broken, pytest.raises(_PowerCut):
+        broken.setattr(issuing, moment, dies)
+        runner.run(operation.pk)
+    assert proofs(world)
+    kept = Certificate.objects.first()
+    operation.refresh_from_db()
+    assert operation.state == "running" and release_orphan(operation)
+    again = world.run(operation)
+    assert again.state == "succeeded", again.error
+    row = Certificate.objects.get()
+    assert shown(world) == row.fingerprint and kept in (None, row)
+    assert proofs(world) == []
 
 
 def test_no_key_is_kept_readable(world: World, domain: Domain) -> None:
