@@ -35,9 +35,9 @@ COUNTS = {
     "": 28,
     "live/": 23,
     "search/": 7,
-    "search/?q=a": 24,
+    "search/?q=a": 26,
     "search/?q=domain:a": 9,
-    "search/?q=user:a": 15,
+    "search/?q=user:a": 17,
     "search/?q=service:a": 13,
     "search/?q=customer:a": 10,
     "search/?q=db:a": 11,
@@ -48,7 +48,7 @@ COUNTS = {
     "hosting/hostingservice/": 13,
     "hosting/hostingservice/?q=a": 18,
     "hosting/hostingservice/?node={node}": 14,
-    "hosting/hostingservice/{service}/change/": 22,
+    "hosting/hostingservice/{service}/change/": 24,
     "hosting/hostingservice/{service}/change/?tab=plan": 15,
     "hosting/hostingservice/{service}/change/?tab=operations": 15,
     "hosting/hostingservice/{service}/change/?tab=audit": 15,
@@ -100,6 +100,7 @@ def grow(number: int) -> None:
         customer=factories.make_customer(name=f"A{number}"), plan=factories.make_plan(name=f"A{number}"),
     )  # fmt: skip
     rows.database(service, "main")
+    rows.ftp_account(service)
     rows.operation(service)
     rows.drift(service)
     shots_incident.incident(f"{number:016x}")
