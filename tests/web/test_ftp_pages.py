@@ -27,7 +27,7 @@ def test_the_list_says_what_an_ftp_program_has_to_know(anna: Account) -> None:
     rows.ftp_account(anna.service, "off", suspended=True, folder="sites/anna.example/public", quota_mb=2048)
     page = signed_in(anna.person()).get(reverse("portal:ftp_accounts"))
     text = words(page)
-    for said in ("anna_web", "anna_off", "sites/anna.example/public", "All files", "Locked", "21", "FTPES", "2 GiB"):
+    for said in ("anna_web", "anna_off", "sites/anna.example/public", "All files", "Locked", "21", "FTPES", "2 GB"):
         assert said in text, said
     assert anna.ftp.password_hash not in page.content.decode()
     viewer = words(signed_in(anna.person(MemberAccess.VIEWER)).get(reverse("portal:ftp_accounts")))

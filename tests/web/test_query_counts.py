@@ -36,9 +36,9 @@ COUNTS = {
     "": 28,
     "live/": 23,
     "search/": 7,
-    "search/?q=a": 24,
+    "search/?q=a": 26,
     "search/?q=domain:a": 9,
-    "search/?q=user:a": 15,
+    "search/?q=user:a": 17,
     "search/?q=service:a": 13,
     "search/?q=customer:a": 10,
     "search/?q=db:a": 11,
@@ -49,7 +49,7 @@ COUNTS = {
     "hosting/hostingservice/": 13,
     "hosting/hostingservice/?q=a": 18,
     "hosting/hostingservice/?node={node}": 14,
-    "hosting/hostingservice/{service}/change/": 22,
+    "hosting/hostingservice/{service}/change/": 24,
     "hosting/hostingservice/{service}/change/?tab=plan": 15,
     "hosting/hostingservice/{service}/change/?tab=operations": 15,
     "hosting/hostingservice/{service}/change/?tab=audit": 15,
@@ -104,6 +104,7 @@ def grow(number: int) -> None:
     )  # fmt: skip
     rows.database(service, "main")
     rows.certificate(service.domains.get())
+    rows.ftp_account(service)
     rows.operation(service)
     rows.drift(service)
     shots_incident.incident(f"{number:016x}")

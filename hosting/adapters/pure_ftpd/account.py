@@ -38,6 +38,14 @@ def render(account: FtpAccount, ids: Ids) -> str:
     Raises:
         UnsafeValue: a value must not reach the file, or the account would reach outside of its owner's home.
     """
+    _check(account, ids)
+    text = _text(account, ids)
+    if parse(account.name, text, ids) != account:
+        raise UnsafeValue(N_("The FTP account %(name)s can't be written down safely.", name=repr(account.name)))
+    return text
+
+
+def _check(account: FtpAccount, ids: Ids) -> None:
     checked(account.owner, OWNER, N_("user name"))
     checked(account.name, NAME, N_("FTP account"))
     checked(account.home, ABSOLUTE_PATH, N_("folder"))
@@ -48,10 +56,14 @@ def render(account: FtpAccount, ids: Ids) -> str:
     for number in (ids.uid, ids.gid):
         number_checked(number, _LEAST_UID, (1 << 32) - 2, N_("user id"))
     _check_owner(account)
-    text = _text(account, ids)
-    if parse(account.name, text, ids) != account:
-        raise UnsafeValue(N_("The FTP account %(name)s can't be written down safely.", name=repr(account.name)))
-    return text
+
+
+def _is_writable(account: FtpAccount, ids: Ids) -> bool:
+    try:
+        _check(account, ids)
+    except UnsafeValue:
+        return False
+    return True
 
 
 def parse(name: str, text: str, ids: Ids) -> FtpAccount:
@@ -72,8 +84,7 @@ def parse(name: str, text: str, ids: Ids) -> FtpAccount:
         quota_mb=int(size) // _MIB if re.fullmatch(r"[0-9]{1,20}", size) else 0,
         locked=fields[1].startswith(_LOCK),
     )
-    ours = _text(found, ids)
-    if ours == text:
+    if _text(found, ids) == text and _is_writable(found, ids):
         return found
     # Only a digest: what differs may be the hash of a password.
     return FtpAccount(
