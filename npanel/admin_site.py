@@ -50,6 +50,10 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         ),
     ),
     (
+        _("Files"),
+        (("hosting_sshkey_changelist", _("SSH keys"), "terminal", "", ""),),
+    ),
+    (
         _("Nodes and operations"),
         (
             ("health", _("Health"), "monitor", "", ""),

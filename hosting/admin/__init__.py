@@ -14,6 +14,7 @@ from hosting.admin import (
     plans,
     records,
     services,
+    ssh,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "plans",
     "records",
     "services",
+    "ssh",
 ]

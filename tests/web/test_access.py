@@ -24,6 +24,7 @@ from hosting.models import (
     HostingService,
     Node,
     Operation,
+    SshKey,
 )
 from hosting.services.bulk import start_bulk
 from hosting.verbs import NODE_ADD
@@ -50,7 +51,7 @@ OPEN = {
 OWN = "/admin/account/"
 MODELS = (
     BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Incident, Node,
-    Operation,
+    Operation, SshKey,
 )  # fmt: skip
 
 
@@ -59,6 +60,7 @@ def addresses() -> list[str]:
     """Every address below /admin/, with the ids of rows that exist."""
     service = rows.service("anna", "anna.example", node=rows.node("web-1"))
     rows.database(service, "shop")
+    rows.ssh_key(service)
     operation = rows.operation(service, state=OperationState.PLANNED)
     rows.drift(service)
     shots_incident.incident()

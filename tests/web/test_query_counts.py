@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Customer
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingService, Node, Operation
+from hosting.models import Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingService, Node, Operation, SshKey
 from observability.models import Incident, IncidentNote
 from tests import factories
 from tests.web import rows, shots_incident
@@ -38,7 +38,7 @@ COUNTS = {
     "hosting/hostingservice/": 13,
     "hosting/hostingservice/?q=a": 18,
     "hosting/hostingservice/?node={node}": 14,
-    "hosting/hostingservice/{service}/change/": 22,
+    "hosting/hostingservice/{service}/change/": 23,
     "hosting/hostingservice/{service}/change/?tab=plan": 15,
     "hosting/hostingservice/{service}/change/?tab=operations": 15,
     "hosting/hostingservice/{service}/change/?tab=audit": 15,
@@ -51,6 +51,8 @@ COUNTS = {
     "hosting/database/{database}/change/": 11,
     "hosting/databaseuser/": 13,
     "hosting/databaseuser/{account}/change/": 12,
+    "hosting/sshkey/": 12,
+    "hosting/sshkey/{ssh_key}/change/": 11,
     "hosting/node/": 9,
     "hosting/node/{node}/change/": 9,
     "hosting/node/{node}/change/?tab=drift": 9,
@@ -88,6 +90,7 @@ def grow(number: int) -> None:
         customer=factories.make_customer(name=f"A{number}"), plan=factories.make_plan(name=f"A{number}"),
     )  # fmt: skip
     rows.database(service, "main")
+    rows.ssh_key(service)
     rows.operation(service)
     rows.drift(service)
     shots_incident.incident(f"{number:016x}")
@@ -103,6 +106,7 @@ def crowd_one_service() -> None:
         rows.operation(other)
         rows.domain(first, f"ac{number}.example")
         rows.database(first, f"d{number}")
+        rows.ssh_key(first)
         rows.operation(first)
         rows.drift(other)
     for incident in Incident.objects.all():
@@ -113,6 +117,7 @@ def ids() -> dict[str, Any]:
     """The first row of each sort."""
     models = {
         "service": HostingService, "domain": Domain, "record": DnsRecord, "database": Database, "account": DatabaseUser,
+        "ssh_key": SshKey,
         "node": Node, "operation": Operation, "drift": DriftItem, "customer": Customer, "incident": Incident,
     }  # fmt: skip
     found = {name: model._default_manager.order_by("pk")[0].pk for name, model in models.items()}
