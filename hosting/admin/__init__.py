@@ -15,6 +15,7 @@ from hosting.admin import (
     plans,
     records,
     services,
+    ssh,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "plans",
     "records",
     "services",
+    "ssh",
 ]

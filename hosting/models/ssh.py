@@ -33,6 +33,7 @@ class SshKey(models.Model):
         verbose_name = _("SSH key")
         verbose_name_plural = _("SSH keys")
         ordering = ("id",)
+        indexes = (models.Index(fields=["fingerprint"]), models.Index(fields=["comment"]))
         constraints = (models.UniqueConstraint(fields=["service", "fingerprint"], name="ssh_key_once"),)
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ from hosting.models import (
     HostingService,
     Node,
     Operation,
+    SshKey,
 )
 from hosting.services.bulk import start_bulk
 from hosting.verbs import NODE_ADD
@@ -50,8 +51,8 @@ OPEN = {
 #: One's own account pages: everybody who belongs on the interface has them, and changes there are one's own.
 OWN = "/admin/account/"
 MODELS = (
-    BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, FtpAccount, HostingPlan, HostingService, Incident,
-    Node, Operation,
+    BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, FtpAccount, HostingPlan, HostingService, Incident, Node,
+    Node, Operation, SshKey,
 )  # fmt: skip
 
 
@@ -61,6 +62,7 @@ def addresses() -> list[str]:
     service = rows.service("anna", "anna.example", node=rows.node("web-1"))
     rows.database(service, "shop")
     rows.ftp_account(service)
+    rows.ssh_key(service)
     operation = rows.operation(service, state=OperationState.PLANNED)
     rows.drift(service)
     shots_incident.incident()

@@ -23,13 +23,25 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hosting.api.reference import description
-from hosting.models import Database, DatabaseUser, DnsRecord, DriftItem, FtpAccount, Webhook, WebhookDelivery
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    DriftItem,
+    FtpAccount,
+    SshKey,
+    Webhook,
+    WebhookDelivery,
+)
+from hosting.state.ssh import fingerprint_of
 from npanel.interfaces import interface_settings
 from npanel.wsgi import application
 from tests import factories, people
+from tests.ssh_keys import ed25519_pair
 from tests.unit.api.caller import token_for
 from tests.web import rows
 
+LAPTOP = ed25519_pair()
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -80,6 +92,9 @@ def panel(db: None, settings: Any) -> Iterator[dict[str, Any]]:
         "databases": Database.objects.create(**name).pk,
         "database-users": DatabaseUser.objects.create(**name, password_hash="*" + "A" * 40).pk,
         "ftp-accounts": FtpAccount.objects.create(**name, password_hash="$2b$10$" + "a" * 53).pk,
+        "ssh-keys": SshKey.objects.create(
+            service=service, type="ssh-ed25519", blob=LAPTOP.blob, fingerprint=fingerprint_of(LAPTOP.blob)
+        ).pk,
         "operations": factories.make_operation(service=service).pk,
         "drift": DriftItem.objects.create(
             node=service.node, service=service, adapter="nginx", kind="virtual_host", key="example.test", change={},

@@ -24,6 +24,7 @@ from hosting.models import (
     HostingService,
     Node,
     Operation,
+    SshKey,
 )
 from observability.models import Incident, IncidentNote
 from tests import factories
@@ -50,6 +51,7 @@ COUNTS = {
     "hosting/hostingservice/?q=a": 18,
     "hosting/hostingservice/?node={node}": 14,
     "hosting/hostingservice/{service}/change/": 24,
+    "hosting/hostingservice/{service}/change/": 23,
     "hosting/hostingservice/{service}/change/?tab=plan": 15,
     "hosting/hostingservice/{service}/change/?tab=operations": 15,
     "hosting/hostingservice/{service}/change/?tab=audit": 15,
@@ -66,6 +68,8 @@ COUNTS = {
     "hosting/databaseuser/{account}/change/": 12,
     "hosting/ftpaccount/": 11,
     "hosting/ftpaccount/{ftp}/change/": 10,
+    "hosting/sshkey/": 12,
+    "hosting/sshkey/{ssh_key}/change/": 11,
     "hosting/node/": 9,
     "hosting/node/{node}/change/": 9,
     "hosting/node/{node}/change/?tab=drift": 9,
@@ -105,6 +109,7 @@ def grow(number: int) -> None:
     rows.database(service, "main")
     rows.certificate(service.domains.get())
     rows.ftp_account(service)
+    rows.ssh_key(service)
     rows.operation(service)
     rows.drift(service)
     shots_incident.incident(f"{number:016x}")
@@ -121,6 +126,7 @@ def crowd_one_service() -> None:
         rows.domain(first, f"ac{number}.example")
         rows.database(first, f"d{number}")
         rows.ftp_account(first, f"f{number}")
+        rows.ssh_key(first)
         rows.operation(first)
         rows.drift(other)
     for incident in Incident.objects.all():
@@ -132,6 +138,7 @@ def ids() -> dict[str, Any]:
     models = {
         "service": HostingService, "domain": Domain, "record": DnsRecord, "database": Database, "account": DatabaseUser,
         "ftp": FtpAccount,
+        "ssh_key": SshKey,
         "node": Node, "operation": Operation, "drift": DriftItem, "customer": Customer, "incident": Incident,
         "certificate": Certificate,
     }  # fmt: skip

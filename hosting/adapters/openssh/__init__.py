@@ -75,7 +75,7 @@ class OpenSshAdapter(Adapter):
             UnsafeValue: a key that must not be written.
         """
         access = of_type(SshAccess, change.resource)
-        path = f"{setup.KEYS}/{checked(access.owner, OWNER, N_('user name'))}"
+        path = f"{setup.KEYS}/{_owner_checked(access.owner)}"
         (reply,) = yield [_GROUP_FILE]
         members = _members(reply.text)
         if change.after is None:
@@ -142,6 +142,10 @@ class OpenSshAdapter(Adapter):
                     hint=N_("See whether /etc/ssh/sshd_config on the node still includes sshd_config.d."),
                 )  # fmt: skip
         return "files in its home" if access.mode == SFTP else "a shell"
+
+
+def _owner_checked(owner: str) -> str:
+    return checked(owner, OWNER, N_("user name"))
 
 
 # --- the file and the groups ---------------------------------------------------------------------------------------

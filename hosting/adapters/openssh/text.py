@@ -40,7 +40,7 @@ def parse(text: str) -> tuple[tuple[SshKey, ...], bool]:
     """The keys of a file, open or shut, and whether it says that it is locked; lines that are none are left out."""
     head, *lines = text.splitlines() or [""]
     match = _READ_HEAD.fullmatch(head)
-    return tuple(sorted(filter(None, map(_key, lines)))), bool(match) and match[1] == "yes"
+    return tuple(sorted(filter(None, map(_key, lines)))), match is not None and match[1] == "yes"
 
 
 def _key(line: str) -> SshKey | None:
