@@ -22,6 +22,7 @@ class FakeMail:
             "exim4": self._exim,
             "doveadm": self._doveadm,
             "doveconf": self._quiet,
+            "rspamadm": self._quiet,
             "sievec": self._quiet,
         }
 

@@ -21,13 +21,15 @@ PACKAGES = (
     "systemd-sysv dbus openssh-server procps iproute2 iputils-ping kmod ca-certificates logrotate acl "
     "python3 rsync openssl cron quota nginx php8.2-fpm php8.2-cli php8.2-mysql mariadb-server "
     "pdns-server pdns-backend-mysql pdns-backend-sqlite3 exim4-daemon-heavy "
-    "dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-sieve dovecot-managesieved pure-ftpd-mysql"
+    "dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-sieve dovecot-managesieved pure-ftpd-mysql "
+    "rspamd redis-server"
 ).split()
 ENABLED = ("ssh", "nginx", "php8.2-fpm", "mariadb", "cron")
 # pdns restarts for ever until a backend is set; the others wait for the panel to configure them.
 DISABLED = (
     "pdns inetd exim4 dovecot.service dovecot.socket pure-ftpd-mysql quota quotarpc phpsessionclean.timer "
-    "apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap fstrim.timer dpkg-db-backup.timer "
+    "rspamd redis-server apt-daily.timer "
+    "apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap fstrim.timer dpkg-db-backup.timer "
     "exim4-base.timer"
 ).split()
 # Units that need devices, kernel modules or a /proc/sys of their own, which a node has not.
