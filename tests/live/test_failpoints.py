@@ -249,7 +249,7 @@ def test_a_mailbox_whose_process_dies_is_whole_or_nothing(name: str, panel: Pane
         panel.manage(*argv, given=f"{password}\n", expect=-signal.SIGKILL, environment=armed(name))
         with panel.worker():
             operation = panel.ended(account.username)
-    assert operation["kind"] == "create_mailbox"
+    assert operation["kind"] == "mailbox_add"
     assert operation["state"] == "succeeded", operation["error"]
     assert_whole(panel, account, operation)
     panel.node.exec(["/usr/sbin/sendmail", "-i", f"kim@{account.domain}"], input=f"{letter}\n\nx\n", check=True)
