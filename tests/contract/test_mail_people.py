@@ -150,7 +150,6 @@ def test_smtp_shows_the_certificate_of_the_name_that_is_asked_for(post: Post, po
     _certificate(post.node, "mail.post.test")
     assert _shown(post.node, port, "mail.post.test") == "mail.post.test"
     assert _shown(post.node, port, "mail.other.test") != "mail.post.test"
-    assert _shown(post.node, port, "../x") != "mail.post.test"
     assert _state(post.node) == before, "Exim was told of it"
     post.node.exec(["rm", "/etc/npanel/tls/mail.post.test.pem"], check=True)
 

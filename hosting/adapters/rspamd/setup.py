@@ -32,6 +32,7 @@ OFF = "arc asn dkim_signing fuzzy_check greylist history_redis neural phishing r
 _TEMPLATES = _mail.templates(__package__)
 _SYSTEMD = "/etc/systemd/system"
 _FILES = {
+    "/etc/rspamd/rspamd.conf.local": "workers.conf",
     f"{LOCAL}/actions.conf": "actions.conf",
     f"{LOCAL}/classifier-bayes.conf": "classifier-bayes.conf",
     f"{LOCAL}/options.inc": "options.inc",

@@ -34,17 +34,24 @@ def test_the_node_gets_a_filter_that_only_the_mail_server_reaches() -> None:
     }
 
 
-def test_setting_it_up_restarts_it_once_and_a_second_time_finds_nothing_to_do() -> None:
-    node, wanted = FakeNode(), setup.node_resources(FACTS)
+def restarts(node: FakeNode) -> list[str]:
+    """What was restarted."""
+    return [r.argv[-1] for _, r in node.requests if isinstance(r, Run) and "restart" in r.argv]
+
+
+def test_setting_it_up_starts_it_once_and_a_second_time_finds_nothing_to_do() -> None:
+    node, wanted = FakeNode(installed=False), setup.node_resources(FACTS)
     scope = Scope(FACTS, owner="", setup=wanted)
 
     def missing() -> object:
         return plan(state_of(perform(node, adapters()["node_setup"].observe(scope))), state_of(wanted))
 
     carry_out(node, missing())  # type: ignore[arg-type]
-    restarts = [r.argv for _, r in node.requests if isinstance(r, Run) and "restart" in r.argv]
-    assert [argv[-1] for argv in restarts] == [setup.LEARNER_SOCKET_UNIT, setup.UNIT]
+    assert restarts(node) == []
     assert not missing()
+    node.put("/etc/rspamd/local.d/actions.conf", b"reject = 5;\n")
+    carry_out(node, missing())  # type: ignore[arg-type]
+    assert restarts(node) == [setup.LEARNER_SOCKET_UNIT, setup.UNIT]
     assert perform(node, adapters()["rspamd"].observe(Scope(FACTS))) == ()
 
 
