@@ -55,6 +55,9 @@ class OperationKind(models.TextChoices):
     CHANGE_MAILBOX = "mailbox_change", _("Change mailbox")
     REMOVE_MAILBOX = "mailbox_remove", _("Remove mailbox")
     CHANGE_MAIL_ALIAS = "mail_alias_change", _("Change mail alias")
+    INSTALL_CERTIFICATE = "certificate_install", _("Install certificate")
+    REMOVE_CERTIFICATE = "certificate_remove", _("Remove certificate")
+    CHANGE_HTTPS = "https_change", _("Change HTTPS")
     BOOTSTRAP = "node_bootstrap", _("Bootstrap node")
     REPAIR = "drift_repair", _("Repair drift")
     ADOPT = "drift_adopt", _("Adopt what the node has")
@@ -159,6 +162,22 @@ class DkimState(models.TextChoices):
     RETIRED = "retired", _("Published, signs no more")
 
 
+class CertificateSource(models.TextChoices):
+    """Where a certificate comes from."""
+
+    UPLOADED = "uploaded", _("Uploaded")
+    ACME = "acme", _("Automatic")
+
+
+class CertificateState(models.TextChoices):
+    """Whether browsers take a certificate, by its dates."""
+
+    VALID = "valid", _("Valid")
+    EXPIRING = "expiring", _("Ends soon")
+    EXPIRED = "expired", _("Ended")
+    NOT_YET = "not_yet", _("Not valid yet")
+
+
 class DriftState(models.TextChoices):
     """What became of a difference that was found."""
 
@@ -232,4 +251,7 @@ TONES = {
     "gone": "neutral",
     "delivered": "good",
     "given_up": "bad",
+    "valid": "good",
+    "expiring": "warn",
+    "not_yet": "warn",
 }

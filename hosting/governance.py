@@ -28,6 +28,7 @@ SUBSYSTEMS = {
 #: To which subsystem a kind of Resource belongs (a plug-in's: its own name).
 _SUBSYSTEM_OF = {
     "virtual_host": "web",
+    "tls_certificate": "web",
     "php_pool": "php",
     "dns_zone": "dns",
     "database": "databases",
@@ -102,6 +103,9 @@ DECLARED: dict[OperationKind, Assessment] = {
     OperationKind.CHANGE_MAILBOX: Assessment(_MEDIUM, _BACK, ("mail",)),
     OperationKind.REMOVE_MAILBOX: Assessment(_MEDIUM, _RESTORE, ("mail",)),
     OperationKind.CHANGE_MAIL_ALIAS: Assessment(_MEDIUM, _BACK, ("mail",)),
+    OperationKind.INSTALL_CERTIFICATE: Assessment(_LOW, _BACK, ("web",)),
+    OperationKind.REMOVE_CERTIFICATE: Assessment(_MEDIUM, _BACK, ("web",)),
+    OperationKind.CHANGE_HTTPS: Assessment(_MEDIUM, _BACK, ("web",)),
     OperationKind.BOOTSTRAP: Assessment(_MEDIUM, _BACK, ("node",)),
     OperationKind.REPAIR: Assessment(_LOW, _BACK, ()),
     OperationKind.ADOPT: Assessment(_LOW, _BACK, ()),

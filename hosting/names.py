@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import idna
 
@@ -65,6 +66,12 @@ def ancestors(name: str) -> list[str]:
 def reversed_name(name: str) -> str:
     """Labels in reverse with a closing dot, so that all names below one share its prefix: ``com.example.``"""
     return ".".join(reversed(name.split("."))) + "."
+
+
+def covers(names: Iterable[str], host: str) -> bool:
+    """Whether names of a certificate stand for a host name; a wildcard stands for one label (RFC 6125 §6.4.3)."""
+    wildcard = f"*.{host.partition('.')[2]}"
+    return any(name in (host, wildcard) for name in names)
 
 
 def check_username(text: str) -> str:

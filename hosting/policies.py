@@ -11,6 +11,7 @@ from audit.actor import Actor, ActorType
 from hosting.choices import OperationKind, ServiceState
 from hosting.errors import HostingError
 from hosting.models import (
+    Certificate,
     Database,
     DatabaseUser,
     DnsRecord,
@@ -48,6 +49,9 @@ _CUSTOMERS_KINDS = frozenset(
         OperationKind.CHANGE_MAILBOX,
         OperationKind.REMOVE_MAILBOX,
         OperationKind.CHANGE_MAIL_ALIAS,
+        OperationKind.INSTALL_CERTIFICATE,
+        OperationKind.REMOVE_CERTIFICATE,
+        OperationKind.CHANGE_HTTPS,
     }
 )
 _RESELLERS_KINDS = _CUSTOMERS_KINDS | {
@@ -163,7 +167,16 @@ def service_of(subject: Model | None) -> HostingService | None:
     match subject:
         case HostingService():
             return subject
-        case Domain() | Database() | DatabaseUser() | Operation() | MailDomain() | Mailbox() | MailAlias():
+        case (
+            Certificate()
+            | Domain()
+            | Database()
+            | DatabaseUser()
+            | Operation()
+            | MailDomain()
+            | Mailbox()
+            | MailAlias()
+        ):
             return subject.service
         case DnsRecord():
             return subject.domain.service

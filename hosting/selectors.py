@@ -11,6 +11,7 @@ from audit.reading import about
 from hosting.models import (
     BulkItem,
     BulkRun,
+    Certificate,
     Database,
     DatabaseUser,
     DnsRecord,
@@ -124,6 +125,12 @@ def dns_records(actor: Actor) -> QuerySet[DnsRecord]:
     """DNS records the actor may see."""
     found = DnsRecord.objects.select_related("domain__service")
     return found.filter(_visible(actor, "domain__service__customer__"))
+
+
+def certificates(actor: Actor) -> QuerySet[Certificate]:
+    """Certificates the actor may see; their keys nobody sees."""
+    found = Certificate.objects.select_related("service").defer("private_key_sealed")
+    return found.filter(_visible(actor, "service__customer__"))
 
 
 def databases(actor: Actor) -> QuerySet[Database]:

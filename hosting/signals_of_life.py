@@ -28,11 +28,13 @@ from hosting.errors import (
     OutcomeUnknown,
     UnknownHostKey,
 )
-from hosting.models import Domain, DriftItem, Node, Operation, WorkerHeartbeat
+from hosting.models import Certificate, Domain, DriftItem, Node, Operation, WorkerHeartbeat
+from hosting.models.certificate import SOON
 from hosting.state import DaemonUnit
 from observability.health.targets import (
     Backlog,
     Daemon,
+    Endings,
     Heartbeat,
     Target,
     alive_workers,
@@ -40,6 +42,7 @@ from observability.health.targets import (
     register_backlog_provider,
     register_daemon_probe,
     register_drift_provider,
+    register_endings_provider,
     register_heartbeat_provider,
     register_ssh_probe,
     register_targets,
@@ -76,6 +79,7 @@ def register() -> None:
     register_heartbeat_provider(_heartbeats)
     register_backlog_provider(backlog)
     register_drift_provider(_drift_by_node)
+    register_endings_provider(endings)
     register_gauge_provider(_gauges)
     initialise_hosting_labels(adapters(), OperationKind.values, FINAL_STATES)
 
@@ -160,6 +164,19 @@ def _waiting() -> tuple[int, Backlog]:
     )
     age = (timezone.now() - found["oldest"]).total_seconds() if found["oldest"] else 0.0
     return found["pending"], Backlog(found["waiting"], max(0.0, age))
+
+
+def endings() -> Endings:
+    """When the certificates end that active services' sites are served with."""
+    now = timezone.now()
+    served = Domain.objects.filter(service__state=ServiceState.ACTIVE, name_key__isnull=False)
+    used = Certificate.objects.filter(pk__in=served.exclude(certificate=None).values("certificate"))
+    found = used.aggregate(
+        first=Min("not_after"),
+        ended=Count("pk", filter=Q(not_after__lte=now)),
+        soon=Count("pk", filter=Q(not_after__gt=now, not_after__lte=now + SOON)),
+    )
+    return Endings(**found)
 
 
 def _drift_by_node() -> dict[str, int]:

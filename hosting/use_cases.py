@@ -10,6 +10,7 @@ from typing import Any
 from accounts.choices import MemberAccess
 from hosting.services import (
     bulk,
+    certificates,
     customers,
     databases,
     dns,
@@ -79,6 +80,9 @@ _TABLE = (
     UseCase("service.php", sites.change_php, "service", _MANAGER, reseller=True),
     UseCase("domain.add", sites.add_domain, "service", _MANAGER, reseller=True),
     UseCase("domain.remove", sites.remove_domain, "domain", _MANAGER, reseller=True),
+    UseCase("domain.https", certificates.change_https, "domain", _MANAGER, reseller=True),
+    UseCase("certificate.upload", certificates.upload_certificate, "domain", _MANAGER, reseller=True),
+    UseCase("certificate.remove", certificates.remove_certificate, "certificate", _MANAGER, reseller=True),
     UseCase("record.add", dns.add_record, "domain", _MANAGER, reseller=True),
     UseCase("record.change", dns.change_record, "record", _MANAGER, reseller=True),
     UseCase("record.delete", dns.delete_record, "record", _MANAGER, reseller=True),

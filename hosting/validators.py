@@ -13,6 +13,7 @@ from hosting.errors import HostingError
 from hosting.names import check_username, host_name
 from hosting.state.mail import PASSWORD_HASH, mail_addresses, own_local_part
 from hosting.state.records import RECORD_TYPES as RECORD_TYPES  # forms offer what zones take
+from hosting.state.tls import PEM_CHAIN
 from hosting.texts import N_
 from hosting.translated import lazily_translated
 from observability.redaction import redact_text
@@ -216,6 +217,25 @@ def validate_mail_hash(value: str) -> None:
     """What crypt(3) makes with BLF-CRYPT or SHA512-CRYPT."""
     if not PASSWORD_HASH.fullmatch(value):
         raise ValidationError(_("This is no hash of a password."))
+
+
+def validate_certificate_names(value: object) -> None:
+    """Names of a certificate: host names in their one spelling, the first label of each maybe a star."""
+    if not isinstance(value, list) or not value:
+        raise ValidationError(_("A certificate is for at least one name."))
+    for name in value:
+        validate_domain(name.removeprefix("*.") if isinstance(name, str) else "")
+
+
+def validate_pem_chain(value: str) -> None:
+    """PEM text of one to ten certificates, and nothing else."""
+    if not PEM_CHAIN.fullmatch(value):
+        raise ValidationError(_("This is no PEM text of certificates."))
+
+
+def validate_fingerprint(value: str) -> None:
+    """A SHA-256 digest."""
+    _require(r"[0-9a-f]{64}", value, _("This is no SHA-256 digest."))
 
 
 def validate_mail_text(value: str) -> None:

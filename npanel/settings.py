@@ -69,6 +69,7 @@ NPANEL_HEALTH_DISK_PATHS = env.words("HEALTH_DISK_PATHS", "/")
 NPANEL_HEALTH_MEMORY_CGROUP = env.text("HEALTH_MEMORY_CGROUP")
 NPANEL_HEALTH_HISTORY_DAYS = env.number("HEALTH_HISTORY_DAYS", 90)
 NPANEL_PANEL_CERTIFICATE = tls_files().certificate
+NPANEL_TRUSTED_ROOTS = env.text("TRUSTED_ROOTS")
 # Spans go to an OpenTelemetry collector when one is named, by our name for it or by the standard's.
 NPANEL_OTLP_ENDPOINT = env.text("OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 NPANEL_HEALTH_RESOLVERS = env.words("HEALTH_RESOLVERS") or None

@@ -2,6 +2,7 @@
 
 from hosting.admin import (
     bulk,
+    certificates,
     customers,
     databases,
     drift,
@@ -18,6 +19,7 @@ from hosting.admin import (
 
 __all__ = [
     "bulk",
+    "certificates",
     "customers",
     "databases",
     "drift",

@@ -15,6 +15,7 @@ from accounts.policies import OperatorPolicy
 from audit.actor import Actor
 from hosting import selectors
 from hosting.admin import cells
+from hosting.admin.certificates import CHANGE_HTTPS, UPLOAD_CERTIFICATE
 from hosting.admin.filters import DomainScope, ServiceScope
 from hosting.admin.forms import AskForm, RecordChangeForm, RecordForm
 from hosting.admin.operations import TABS_OF_A_PART, operations_of
@@ -126,7 +127,16 @@ class DomainAdmin(ObjectAdmin):
     search_fields = ("name__startswith",)
     search_help_text = _("Host name, from the beginning")
     object_template = "admin/npanel/domain.html"
-    object_actions = (ADD_RECORD, EDIT_ZONE, IMPORT_ZONE, SIGN_ZONE, UNSIGN_ZONE, REMOVE_DOMAIN)
+    object_actions = (
+        ADD_RECORD,
+        EDIT_ZONE,
+        IMPORT_ZONE,
+        SIGN_ZONE,
+        UNSIGN_ZONE,
+        UPLOAD_CERTIFICATE,
+        CHANGE_HTTPS,
+        REMOVE_DOMAIN,
+    )
 
     def get_urls(self) -> list[URLPattern]:
         """The zone as a file besides the pages."""
@@ -147,7 +157,8 @@ class DomainAdmin(ObjectAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:
         domains = selectors.domains(actor_from_request(request))
-        return domains.select_related(None).prefetch_related("service__customer", "service__node")
+        domains = domains.select_related(None).select_related("certificate").defer("certificate__private_key_sealed")
+        return domains.prefetch_related("service__customer", "service__node")
 
     def tabs(self, request: HttpRequest, obj: Domain) -> tuple[tuple[str, Any, int | None], ...]:
         return TABS_OF_A_PART
@@ -156,6 +167,8 @@ class DomainAdmin(ObjectAdmin):
         records = obj.records.order_by("name", "type", "id")
         signing = UNSIGN_ZONE if obj.dnssec else SIGN_ZONE
         menu = [EDIT_ZONE, IMPORT_ZONE, signing] if obj.service.is_live and obj.has_zone else []
+        menu += [UPLOAD_CERTIFICATE] if obj.service.is_live else []
+        menu += [CHANGE_HTTPS] if obj.service.is_live and obj.certificate_id else []
         menu += [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
         shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj)}
         if tab == "operations":

@@ -100,6 +100,14 @@ class DomainInput(Reason):
     php = serializers.BooleanField(required=False)
 
 
+@_example(redirect=True)
+class HttpsInput(Reason):
+    """Whether visitors are sent to HTTPS, and whether browsers insist on it; what is left out stays."""
+
+    redirect = serializers.BooleanField(required=False)
+    hsts = serializers.BooleanField(required=False)
+
+
 @_example(domain=1, name="www", type="A", content="192.0.2.1", ttl=3600)
 class RecordInput(Reason):
     """One more record of a zone."""

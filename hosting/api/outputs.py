@@ -72,7 +72,19 @@ class DomainOutput(serializers.ModelSerializer):
 
     class Meta:
         model = Domain
-        fields = ("id", "service", "name", "is_primary", "www", "php", "has_zone", "created_at")
+        fields = (
+            "id",
+            "service",
+            "name",
+            "is_primary",
+            "www",
+            "php",
+            "has_zone",
+            "certificate",
+            "https_redirect",
+            "hsts",
+            "created_at",
+        )
         read_only_fields = fields
 
 

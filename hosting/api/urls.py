@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from hosting.api import mail, reference
+from hosting.api import certificates, mail, reference
 from hosting.api.problems import not_found
 from hosting.api.views import accounts, hosted, operated, own, zones
 
@@ -18,6 +18,7 @@ for name, view in {
     "plans": hosted.Plans,
     "services": hosted.Services,
     "domains": hosted.Domains,
+    "certificates": certificates.Certificates,
     "records": hosted.Records,
     "zones": zones.Zones,
     "databases": hosted.Databases,

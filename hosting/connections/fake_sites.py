@@ -1,6 +1,8 @@
 """nginx and php-fpm of a fake node: files are tested and taken up as the real ones do, and sites answer from them."""
 
+import hashlib
 import re
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,13 +17,14 @@ if TYPE_CHECKING:
 _INCLUDED = ("/etc/nginx/conf.d", "/etc/nginx/npanel/sites", "/etc/nginx/sites-enabled")
 _PROBE, _PING = "/.well-known/npanel-probe", "/.well-known/npanel-php"
 _SOCKETS = "/run/npanel/php"
+_KEY_END, _CERTIFICATE_END = "-----END PRIVATE KEY-----\n", "-----END CERTIFICATE-----\n"
 _NGINX_WORDS = frozenset(
     """
     server server_name listen root index include access_log error_log location return set try_files fastcgi_pass
     fastcgi_param fastcgi_index if server_tokens server_names_hash_max_size server_names_hash_bucket_size geo default
     client_max_body_size log_format default_type error_page internal add_header disable_symlinks upstream map proxy_pass
     expires fastcgi_read_timeout worker_shutdown_timeout types_hash_max_size gzip ssl_certificate
-    ssl_certificate_key ssl
+    ssl_certificate_key ssl ssl_protocols ssl_ciphers ssl_session_cache ssl_session_tickets ssl_reject_handshake
     """.split()
 )
 _POOL_LINE = re.compile(
@@ -42,6 +45,7 @@ class FakeSite:
     root: str
     socket: str
     suspended: bool
+    pem: str = ""
 
 
 class FakeSites:
@@ -50,6 +54,7 @@ class FakeSites:
     def __init__(self, node: "FakeNode") -> None:
         self._node = node
         self.served: list[FakeSite] = []
+        self._shown: dict[str, str] = {}
         self.pools: dict[str, str] = {}
         self.reloads = {"nginx": 0, "php": 0}
         versions = ("7.4", "8.0", "8.1", "8.2", "8.3", "8.4", "8.5")
@@ -77,6 +82,15 @@ class FakeSites:
             return Reply(status=200, stdout=said.encode()) if said else Reply(status=502, stdout=b"Bad Gateway")
         return self._page(site, path)
 
+    def certificate_of(self, host: str) -> str:
+        """SHA-256 of the certificate that a name is served with, as it was at the last reload."""
+        site = next((s for s in self.served if any(_matches(name, host) for name in s.names)), None)
+        return self._shown.get(site.pem, "") if site else ""
+
+    def _read_certificates(self) -> dict[str, str]:
+        paths = [site.pem for site in self.served if site.pem]
+        return {path: _fingerprint(self._node.content(path).decode()) for path in paths}
+
     def _probe(self, site: FakeSite) -> Reply:
         if not self._node.exists(site.root):
             return Reply(status=500, stdout=f"the web server cannot reach {site.root}\n".encode())
@@ -103,6 +117,9 @@ class FakeSites:
         warnings = []
         default = ""
         for path, text in self._files():
+            missing = [pem for site in _sites(path, text) if (pem := site.pem) and not self._node.exists(pem)]
+            if missing:
+                return 1, f'nginx: [emerg] cannot load certificate "{missing[0]}": no such file\n'
             if fault := _nginx_fault(text):
                 failed = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
                 return 1, f"nginx: [emerg] {fault[0]} in {path}:{fault[1]}\n{failed}"
@@ -128,6 +145,8 @@ class FakeSites:
         """The programs that are sent: one tells what the machine is, the others reload a daemon and wait for it."""
         if b"os-release" in run.stdin:
             return Reply(stdout=_MACHINE)
+        if words[-3:-2] == ["served"]:
+            return Reply(stdout=self.certificate_of(words[-1]).encode() + b"\n")
         if b"nginx" in run.stdin:
             return self._reload_nginx()
         return self._reload_php([word.partition(":")[0] for word in words if word[0].isdigit()])
@@ -139,6 +158,7 @@ class FakeSites:
         self.reloads["nginx"] += 1
         self._node.system.start("nginx.service")
         self.served = [site for path, text in self._files() for site in _sites(path, text)]
+        self._shown = self._read_certificates()
         return Reply()
 
     # --- php-fpm
@@ -185,6 +205,11 @@ class FakeSites:
             self._node.tree.at(_SOCKETS).children[socket[2]] = Entry("other", 0o600, "www-data", "www-data")
 
 
+def _fingerprint(pem: str) -> str:
+    first = pem.partition(_KEY_END)[2].partition(_CERTIFICATE_END)[0] + _CERTIFICATE_END
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()
+
+
 def _matches(name: str, host: str) -> bool:
     return name == host or (name.startswith("*.") and host.endswith(name[1:]))
 
@@ -194,12 +219,14 @@ def _sites(path: str, text: str) -> Iterator[FakeSite]:
         names = re.search(r"server_name ([^;]*);", block)
         root = re.search(r"^\s*root ([^;]*);", block, re.MULTILINE)
         socket = re.search(r"fastcgi_pass unix:([^;]*);", block)
+        pem = re.search(r"^\s*ssl_certificate ([^;]*);", block, re.MULTILINE)
         yield FakeSite(
             path,
             tuple(names[1].split()) if names else ("_",),
             root[1] if root else "",
             socket[1] if socket else "",
             "suspended.conf;" in block,
+            pem[1] if pem else "",
         )
 
 

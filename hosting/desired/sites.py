@@ -8,6 +8,8 @@ from hosting.models import Domain, HostingService
 from hosting.state import Change, DocumentRoot, PhpPool, Resource, SystemUser, VirtualHost
 from hosting.texts import N_
 
+_PLAIN = {"https": False, "redirect": False, "hsts": False}
+
 
 def _resources(service: HostingService) -> Iterator[Resource]:
     yield _system_user(service)
@@ -46,6 +48,9 @@ def _site(service: HostingService, domain: Domain) -> tuple[Resource, ...]:
             aliases=(f"www.{domain.name}",) if domain.www else (),
             php=domain.php,
             suspended=service.is_suspended,
+            https=domain.certificate_id is not None,
+            redirect=domain.certificate_id is not None and domain.https_redirect,
+            hsts=domain.certificate_id is not None and domain.https_redirect and domain.hsts,
         ),
     )
 
@@ -79,7 +84,9 @@ def _adopt_host(service: HostingService, found: Change) -> None:
         raise not_adoptable(found, N_("it is no site"))
     domain = domain or Domain(service=service, name=found.key, has_zone=False)
     domain.www, domain.php = bool(found.after.aliases), found.after.php
-    if found.after != _site(service, domain)[1]:
+    domain.https_redirect, domain.hsts = found.after.redirect, found.after.hsts
+    # Whether it has a certificate is told by the certificate, which is adopted after its site.
+    if dataclasses.replace(found.after, **_PLAIN) != dataclasses.replace(_site(service, domain)[1], **_PLAIN):
         raise not_adoptable(found, N_("no setting can hold all of it (edited by hand, other names, or suspended)"))
     domain.claim()
     domain.save()

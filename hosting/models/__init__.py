@@ -2,6 +2,7 @@
 
 from hosting.models.api import ApiIdempotencyKey
 from hosting.models.bulk import BulkItem, BulkRun
+from hosting.models.certificate import Certificate
 from hosting.models.database import Database, DatabaseGrant, DatabaseUser
 from hosting.models.dns import DnsRecord
 from hosting.models.domain import Domain, NameLock
@@ -21,6 +22,7 @@ __all__ = [
     "Autoreply",
     "BulkItem",
     "BulkRun",
+    "Certificate",
     "Database",
     "DatabaseGrant",
     "DatabaseUser",

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from hosting.errors import HostingError
+from hosting.models.certificate import Certificate
 from hosting.models.service import HostingService
 from hosting.names import ancestors, reversed_name
 from hosting.texts import N_
@@ -27,6 +28,12 @@ class Domain(models.Model):
     dnssec = models.BooleanField(_("signed (DNSSEC)"), default=False)
     #: DS records of the zone's keys as the node's name server was seen to have them, a line each.
     ds = models.TextField(_("DS records"), max_length=2000, blank=True, default="", editable=False)
+    certificate = models.ForeignKey(
+        Certificate, models.SET_NULL, null=True, blank=True, editable=False, related_name="domains",
+        verbose_name=_("certificate"),
+    )  # fmt: skip
+    https_redirect = models.BooleanField(_("sends visitors to HTTPS"), default=False)
+    hsts = models.BooleanField(_("has browsers insist on HTTPS (HSTS)"), default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

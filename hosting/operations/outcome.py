@@ -237,6 +237,7 @@ def _terminate(service: HostingService) -> None:
     for domain in service.domains.all():
         domain.release()
         domain.save(update_fields=["name_key", "reversed_key"])
+    service.certificates.all().delete()  # nobody may open the keys of somebody who has gone
 
 
 def _announce(operation: Operation, error: HostingError | None) -> None:

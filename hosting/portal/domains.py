@@ -47,7 +47,7 @@ def domain(request: PortalRequest, pk: int) -> HttpResponse:
         "object": row,
         "records": row.records.count(),
         "parent": _parent(row),
-        "address": f"http://{row.name}/",
+        "address": f"{'https' if row.certificate_id else 'http'}://{row.name}/",
         "may": allowed(request, row, *uses),
         "may_php": allowed(request, row.service, "service.php")["service_php"],
         "suspended": [row.service] if row.service.is_suspended else [],
@@ -145,7 +145,8 @@ def remove(request: PortalRequest, pk: int) -> HttpResponse:
 
 def _held(request: PortalRequest, pk: int) -> Domain:
     rows = selectors.domains(request.actor).filter(name_key__isnull=False)
-    return find(rows.select_related("service__node", "service__customer", "service__plan"), pk)
+    rows = rows.select_related("service__node", "service__customer", "service__plan", "certificate")
+    return find(rows.defer("certificate__private_key_sealed"), pk)
 
 
 def _first_step(request: PortalRequest, form: DomainForm, service: HostingService) -> HttpResponse:

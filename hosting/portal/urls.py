@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from hosting.portal import (
     activity,
+    certificates,
     databases,
     dns,
     dnssec,
@@ -45,6 +46,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("domains/<int:pk>/dns/import/", zone_files.load, name="zone_import"),
     path("domains/<int:pk>/dns/export/", zone_files.export, name="zone_export"),
     path("domains/<int:pk>/dns/dnssec/", dnssec.dnssec, name="dnssec"),
+    path("domains/<int:pk>/certificate/", certificates.certificate, name="domain_certificate"),
+    path("domains/<int:pk>/certificate/upload/", certificates.upload, name="certificate_upload"),
+    path("domains/<int:pk>/certificate/remove/", certificates.remove, name="certificate_remove"),
+    path("domains/<int:pk>/https/", certificates.https, name="domain_https"),
+    path("certificates/", certificates.certificates, name="certificates"),
     path("records/<int:pk>/", dns.change, name="record_change"),
     path("records/<int:pk>/delete/", dns.delete, name="record_delete"),
     path("databases/", databases.databases, name="databases"),

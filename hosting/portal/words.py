@@ -28,6 +28,9 @@ _SENTENCES = {
     ("virtual_host", "create"): gettext_lazy("Shows your site to visitors of %(name)s."),
     ("virtual_host", "update"): gettext_lazy("Changes how %(name)s answers."),
     ("virtual_host", "delete"): gettext_lazy("Stops showing a site at %(name)s."),
+    ("tls_certificate", "create"): gettext_lazy("Puts the certificate of %(name)s on the server."),
+    ("tls_certificate", "update"): gettext_lazy("Replaces the certificate of %(name)s."),
+    ("tls_certificate", "delete"): gettext_lazy("Takes the certificate of %(name)s off the server."),
     ("dns_zone", "create"): gettext_lazy("Publishes the DNS records of %(name)s."),
     ("dns_zone", "update"): gettext_lazy("Changes the DNS records of %(name)s."),
     ("dns_zone", "delete"): gettext_lazy("Stops publishing the DNS records of %(name)s."),
@@ -73,9 +76,15 @@ _TITLES = {
     OperationKind.CHANGE_MAILBOX: gettext_lazy("Change the mailbox %(name)s"),
     OperationKind.REMOVE_MAILBOX: gettext_lazy("Delete the mailbox %(name)s"),
     OperationKind.CHANGE_MAIL_ALIAS: gettext_lazy("Change the address %(name)s"),
+    OperationKind.INSTALL_CERTIFICATE: gettext_lazy("Install a certificate for %(name)s"),
+    OperationKind.REMOVE_CERTIFICATE: gettext_lazy("Remove the certificate of %(name)s"),
+    OperationKind.CHANGE_HTTPS: gettext_lazy("Change HTTPS of %(name)s"),
     OperationKind.ADOPT: gettext_lazy("Take over what the server has"),
     OperationKind.REPAIR: gettext_lazy("Set %(name)s right"),
 }
+_OF_CERTIFICATES = (
+    OperationKind.INSTALL_CERTIFICATE, OperationKind.REMOVE_CERTIFICATE, OperationKind.CHANGE_HTTPS,
+)  # fmt: skip
 #: Which Resource an operation is named after, the first of them that it is limited to.
 _NAMED_BY = ("virtual_host", "database", "mailbox", "mail_alias", "mail_domain", "dns_zone", "database_user")
 
@@ -193,6 +202,8 @@ def place(operation: Operation) -> tuple[str, str]:
         return reverse("portal:dnssec", args=(domain.pk,)), _("DNSSEC of %(name)s") % {
             "name": unicode_name(domain.name)
         }
+    if origin.kind in _OF_CERTIFICATES and domain is not None:
+        return reverse("portal:domain_certificate", args=(domain.pk,)), unicode_name(domain.name)
     if origin.kind == OperationKind.CHANGE_DNS and domain is not None:
         return reverse("portal:dns", args=(domain.pk,)), _("DNS of %(name)s") % {"name": unicode_name(domain.name)}
     if domain is not None:

@@ -1,12 +1,13 @@
 """Rotation of the worker's sealing key."""
 
+from collections.abc import Iterator
+
 from django.db import transaction
-from django.db.models import QuerySet
 
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
-from hosting.models import DkimKey, Node, Webhook
+from hosting.models import Certificate, DkimKey, Node, Webhook
 from hosting.operations.nodes import secret_context, ssh_context
 from hosting.sealing import add_worker_key, seal, unseal
 from hosting.verbs import KEY_ROTATE
@@ -14,7 +15,7 @@ from hosting.verbs import KEY_ROTATE
 
 @transaction.atomic
 def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
-    """Add a key and re-seal the secrets of every node, webhook and DKIM key with it.
+    """Add a key and re-seal the secrets of every node, webhook, DKIM key and certificate with it.
 
     Old keys are kept for what old journals hold.
 
@@ -27,7 +28,7 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
     unseal(seal("", "rotation"), "rotation")
     opened = [(node, _opened(node)) for node in Node.objects.select_for_update()]
     hooks = [(hook, unseal(hook.secret_sealed, hook.seal_context)) for hook in Webhook.objects.select_for_update()]
-    dkim = [(key, unseal(key.private_key_sealed, key.seal_context)) for key in _locked_dkim_keys()]
+    keys = [(row, unseal(row.private_key_sealed, row.seal_context)) for row in _locked_keys()]
     key_id, count = add_worker_key(), 0
     for node, secrets in opened:
         sealed = {context: seal(value, context) for context, value in secrets.items()}
@@ -38,10 +39,10 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
     for hook, secret in hooks:
         hook.secret_sealed = seal(secret, hook.seal_context)
         hook.save(update_fields=["secret_sealed"])
-    for key, secret in dkim:
-        key.private_key_sealed = seal(secret, key.seal_context)
-        key.save(update_fields=["private_key_sealed"])
-    count += len(hooks) + len(dkim)
+    for row, secret in keys:
+        row.private_key_sealed = seal(secret, row.seal_context)
+        row.save(update_fields=["private_key_sealed"])
+    count += len(hooks) + len(keys)
     record(
         verb=KEY_ROTATE,
         actor=actor,
@@ -52,8 +53,10 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
     return key_id, count
 
 
-def _locked_dkim_keys() -> QuerySet[DkimKey]:
-    return DkimKey.objects.select_for_update().prefetch_related("mail__domain")
+def _locked_keys() -> Iterator[DkimKey | Certificate]:
+    """Private keys of what services have."""
+    yield from DkimKey.objects.select_for_update().prefetch_related("mail__domain")
+    yield from Certificate.objects.select_for_update()
 
 
 def _opened(node: Node) -> dict[str, str]:

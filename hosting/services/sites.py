@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from accounts.models import Customer
 from audit.actor import Actor
 from hosting.choices import NodeState, OperationKind, ServiceState
-from hosting.desired import mail_refs
+from hosting.desired import certificate_refs, mail_refs
+from hosting.desired.certificates import forget_unused
 from hosting.errors import HostingError
 from hosting.models import Domain, HostingPlan, HostingService, NameLock, Node, Operation
 from hosting.names import check_username, host_name, suggest_username
@@ -119,6 +120,7 @@ def forget_terminated(service: HostingService) -> None:
     service.database_users.all().delete()
     service.databases.all().delete()
     service.domains.all().delete()
+    service.certificates.all().delete()
 
 
 def _php_version(node: Node, wish: str) -> str:
@@ -153,6 +155,7 @@ def _domain_refs(domain: Domain, zone: Domain | None) -> list[Ref]:
     """The Resources that a domain consists of, and the zone that carries its records."""
     username = domain.service.username
     refs = [Ref(DocumentRoot.kind, f"{username}/{domain.root}"), Ref(VirtualHost.kind, domain.name)]
+    refs += certificate_refs(domain)
     same_service = zone is not None and zone.service_id == domain.service_id
     return [*refs, Ref(DnsZone.kind, zone.name)] if zone is not None and same_service else refs
 
@@ -347,6 +350,7 @@ def remove_domain(*, actor: Actor, domain: Domain, wait_for_approval: bool = Fal
         remove_address_records(zone, domain.name, row)
     operation = _domain_operation(actor, OperationKind.REMOVE_DOMAIN, domain, refs, wait_for_approval, reason)
     domain.delete()
+    forget_unused(row)
     return operation
 
 

@@ -22,6 +22,7 @@ from hosting.state.resources import (
     SystemUser,
     VirtualHost,
 )
+from hosting.state.tls import TlsCertificate
 
 __all__ = [
     "Action",
@@ -50,6 +51,7 @@ __all__ = [
     "Resource",
     "Secret",
     "SystemUser",
+    "TlsCertificate",
     "VirtualHost",
     "decode",
     "encode",

@@ -151,6 +151,8 @@ class VirtualHost(Resource):
         root: absolute document root.
         php: True when ``.php`` files go to the owner's PhpPool.
         suspended: True when every request gets the suspended page.
+        https: True when it answers over TLS too, with the TlsCertificate of its name.
+        redirect: True when requests without TLS are sent to it. hsts: True when browsers are told to insist on TLS.
         edited: digest of the site's file when it is not as NPanel would write it, else ""; never desired.
     """
 
@@ -161,6 +163,9 @@ class VirtualHost(Resource):
     aliases: tuple[str, ...] = ()
     php: bool = True
     suspended: bool = False
+    https: bool = False
+    redirect: bool = False
+    hsts: bool = False
     edited: str = ""
 
     @property
@@ -169,7 +174,8 @@ class VirtualHost(Resource):
 
     def depends_on(self) -> tuple[Ref, ...]:
         pool = (Ref(PhpPool.kind, self.owner),) if self.php else ()
-        return (Ref(SystemUser.kind, self.owner), Ref(DocumentRoot.kind, self._root_key), *pool)
+        certificate = (Ref("tls_certificate", self.name),) if self.https else ()
+        return (Ref(SystemUser.kind, self.owner), Ref(DocumentRoot.kind, self._root_key), *pool, *certificate)
 
     @property
     def _root_key(self) -> str:

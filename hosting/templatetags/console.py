@@ -50,6 +50,7 @@ _EMPTY = {
     "node": ("server", gettext_lazy("No nodes yet. A node is a Debian server that carries hosting services.")),
     "domain": ("globe", gettext_lazy("No domains yet. They come with hosting services.")),
     "dnsrecord": ("list", gettext_lazy("No DNS records yet. They come with domains.")),
+    "certificate": ("lock", gettext_lazy("No certificates yet. Upload one on a domain's page.")),
     "database": ("database", gettext_lazy("No databases yet. Add one on a service's page.")),
     "databaseuser": ("key-round", gettext_lazy("No database users yet. Add one on a service's page.")),
     "operation": ("activity", gettext_lazy("No operations yet. Whatever changes a node appears here.")),

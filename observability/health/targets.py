@@ -52,7 +52,17 @@ class Daemon:
     running: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """When certificates of sites end: the first of all, how many have, and how many will within 14 days."""
+
+    first: datetime.datetime | None
+    ended: int
+    soon: int
+
+
 BacklogProvider = Callable[[], Backlog]
+EndingsProvider = Callable[[], Endings]
 DaemonProbe = Callable[[Target, float], Iterable[Daemon]]
 #: Open differences by node.
 DriftProvider = Callable[[], Mapping[str, int]]
@@ -63,6 +73,7 @@ _heartbeats: list[HeartbeatProvider] = []
 _backlogs: list[BacklogProvider] = []
 _daemon_probes: list[DaemonProbe] = []
 _drifts: list[DriftProvider] = []
+_endings: list[EndingsProvider] = []
 
 
 def register_targets(kind: str, provider: TargetProvider) -> None:
@@ -125,6 +136,16 @@ def register_drift_provider(provider: DriftProvider) -> None:
 def open_drift() -> Mapping[str, int]:
     """Open differences by node, where there are any."""
     return _drifts[0]() if _drifts else {}
+
+
+def register_endings_provider(provider: EndingsProvider) -> None:
+    """Set who tells when certificates of sites end."""
+    _endings[:] = [provider]
+
+
+def site_certificates() -> Endings:
+    """When certificates of sites end; nothing where nobody knows of sites."""
+    return _endings[0]() if _endings else Endings(None, 0, 0)
 
 
 def alive_workers() -> list[Heartbeat]:

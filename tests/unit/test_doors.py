@@ -44,6 +44,7 @@ NO_USE_CASE = {
     "accounts.services.people.set_operator_password": "manage.py operator_password, likewise",
     "accounts.services.tokens.create_token": "one's own, on its page with a fresh second factor; or token_create",
     "accounts.services.tokens.revoke_token": "one's own: on its page, and DELETE /tokens/<id>; manage.py token_revoke",
+    "hosting.services.certificates.install_certificate": "what uploading and issuing have in common",
     "hosting.services.drift.scan_node": "needs the worker's key: manage.py drift; doors ask for node.scan",
     "hosting.services.holds.extend_holds": "the worker's chore, and a customer's deletion",
     "hosting.services.holds.hold_customer": "the console's page of legal holds, with fresh proof; manage.py audit_hold",

@@ -46,6 +46,7 @@ def account(username: str = "anna", name: str = "anna.example", **fields: Any) -
     second = rows.domain(service, f"second-{name}")
     database = rows.database(service, "shop")
     main = service.domains.get(is_primary=True)
+    rows.certificate(main)
     return Account(
         reseller=reseller,
         service=service,

@@ -82,6 +82,7 @@ def _furnish(service: HostingService) -> None:
     rows.domain(service, "landschaftspflege-gewaesserschutz-nordwest.example")
     rows.domain(service, "shop.brezel.example", has_zone=False)
     main = service.domains.get(is_primary=True)
+    rows.certificate(main)
     rows.record(main, "@", "MX", "10 mail.hoster.example.")
     rows.record(main, "@", "TXT", '"v=spf1 include:_spf.hoster.example -all"')
     rows.record(main, "mail2026._domainkey", "TXT", f'"v=DKIM1; k=rsa; p={"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A" * 5}"')

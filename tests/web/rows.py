@@ -8,8 +8,19 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from hosting.choices import FINAL_STATES, DriftState, EntryState, OperationKind, OperationState, Phase
+from hosting.certificate_reader import read_pair
+from hosting.choices import (
+    FINAL_STATES,
+    CertificateSource,
+    DriftState,
+    EntryState,
+    OperationKind,
+    OperationState,
+    Phase,
+)
+from hosting.desired import keep_certificate
 from hosting.models import (
+    Certificate,
     Database,
     DatabaseGrant,
     DatabaseUser,
@@ -24,6 +35,8 @@ from hosting.models import (
 from hosting.state import Change, DnsZone, DocumentRoot, PhpPool, Plan, SystemUser, VirtualHost
 from hosting.state import DnsRecord as Record
 from tests import factories
+from tests.certificates import Authority
+from tests.unit.certificates.making import pair
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtGlyYQG2dXv1XbnT1rKHVzv0TYbVUKdgW0VEYL9a9k"
 #: How long the steps of a made-up journal took.
@@ -70,6 +83,14 @@ def domain(service: HostingService, name: str, **fields: Any) -> Domain:
 def record(domain: Domain, name: str, type: str, content: str, ttl: int = 3600) -> DnsRecord:
     """A DNS record."""
     return DnsRecord.objects.create(domain=domain, name=name, type=type, content=content, ttl=ttl)
+
+
+def certificate(domain: Domain, **options: Any) -> Certificate:
+    """A certificate that a domain and its www name are served with, of an authority of the tests' own."""
+    pem = read_pair(*pair(Authority(), domain.name, f"www.{domain.name}", **options))
+    domain.certificate = keep_certificate(domain.service, pem, CertificateSource.UPLOADED)
+    domain.save(update_fields=["certificate"])
+    return domain.certificate
 
 
 def database(service: HostingService, name: str) -> Database:

@@ -196,6 +196,7 @@ def _furnish(service: HostingService) -> None:
     key = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAv" * 4
     rows.record(main, "mail2026._domainkey", "TXT", f'"v=DKIM1; k=rsa; p={key}"')
     rows.record(main, "_sip._tcp", "SRV", "10 60 5060 sip.hoster.example.", 300)
+    rows.certificate(service.domains.get(is_primary=True))
     rows.database(service, "shop")
     rows.database(service, "blog")
 

@@ -62,12 +62,14 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
     plan = factories.make_plan(name=f"Plan {name}", reseller=reseller)
     service = rows.service(name, f"{name}.example", customer=customer, plan=plan)
     database = rows.database(service, "shop")
+    certificate = rows.certificate(service.domains.get())
     operation = rows.operation(service, state=OperationState.PLANNED)
     domain = service.domains.get()
     owner = people.member(customer)
     ids = {
         "service": service.pk,
         "domain": domain.pk,
+        "certificate": certificate.pk,
         "record": domain.records.first().pk,  # type: ignore[union-attr]
         "database": database.pk,
         "database_user": service.database_users.get().pk,

@@ -28,6 +28,7 @@ from npanel.interfaces import interface_settings
 from npanel.wsgi import application
 from tests import factories, people
 from tests.unit.api.caller import token_for
+from tests.web import rows
 
 CHECKS = [
     not_a_server_error,
@@ -74,6 +75,7 @@ def panel(db: None, settings: Any) -> Iterator[dict[str, Any]]:
         "nodes": service.node_id,
         "services": service.pk,
         "domains": domain.pk,
+        "certificates": rows.certificate(domain).pk,
         "records": DnsRecord.objects.create(domain=domain, name="www", type="A", content="192.0.2.7").pk,
         "databases": Database.objects.create(**name).pk,
         "database-users": DatabaseUser.objects.create(**name, password_hash="*" + "A" * 40).pk,

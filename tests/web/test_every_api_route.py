@@ -16,6 +16,7 @@ from hosting.choices import BulkState, OperationKind
 from hosting.models import (
     BulkItem,
     BulkRun,
+    Certificate,
     Database,
     DatabaseUser,
     DnsRecord,
@@ -44,6 +45,7 @@ OWNERS_OF_IDS = {
     "activity": "event",
     "bulk-items": "bulk_item",
     "bulk-runs": "bulk_run",
+    "certificates": "certificate",
     "customers": "customer",
     "database-users": "database_user",
     "databases": "database",
@@ -64,8 +66,8 @@ OWNERS_OF_IDS = {
 }
 OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes"})
 KEPT: tuple[Any, ...] = (
-    ApiToken, BulkItem, BulkRun, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan,
-    HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
+    ApiToken, BulkItem, BulkRun, Certificate, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem,
+    HostingPlan, HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
 )  # fmt: skip
 #: What any use of a token writes down.
 NOTED = ("last_used_at", "last_used_ip")

@@ -7,7 +7,16 @@ from django.test import Client
 
 from accounts.choices import MemberAccess
 from accounts.models import Customer, Membership, Reseller
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, HostingPlan, HostingService, Operation
+from hosting.models import (
+    Certificate,
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    HostingPlan,
+    HostingService,
+    Operation,
+)
 from tests import factories, people
 from tests.web.portal import signed_in
 from tests.web.tenants import Address, Tenant, addresses, make_tenant
@@ -26,7 +35,18 @@ PUBLIC = frozenset(
 )
 #: Whose pages these are: a customer's own people are refused there.
 RESELLERS_ONLY = ("/portal/customers/", "/portal/plans/")
-KEPT = (Customer, Database, DatabaseUser, DnsRecord, Domain, HostingPlan, HostingService, Membership, Operation)
+KEPT = (
+    Certificate,
+    Customer,
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    HostingPlan,
+    HostingService,
+    Membership,
+    Operation,
+)
 
 
 @dataclass

@@ -39,7 +39,8 @@ def subjects(own: Account) -> dict[str, str]:
         "domain_remove": own.second.pk, "dns": own.domain.pk, "record_add": own.domain.pk,
         "record_change": own.record.pk, "record_delete": own.record.pk, "database_delete": own.database.pk,
         "database_user_password": own.user.pk, "database_user_delete": own.user.pk, "operation": own.operation.pk,
-        "operation_live": own.operation.pk,
+        "operation_live": own.operation.pk, "domain_certificate": own.domain.pk, "certificate_upload": own.second.pk,
+        "certificate_remove": own.domain.pk, "domain_https": own.domain.pk,
     }  # fmt: skip
     found = {name: reverse(f"portal:{name}", args=(pk,)) for name, pk in ids.items()}
     found["record_add_mx"] = reverse("portal:record_add_kind", args=(own.domain.pk, "mx"))
@@ -48,8 +49,8 @@ def subjects(own: Account) -> dict[str, str]:
     return found
 
 
-LOOKING = {"service", "domain", "preview", "dns", "operation", "operation_live", "activity"}
-LISTS = ("home", "domains", "databases", "activity", "people")
+LOOKING = {"service", "domain", "preview", "dns", "operation", "operation_live", "activity", "domain_certificate"}
+LISTS = ("home", "domains", "certificates", "databases", "activity", "people")
 OF_RESELLERS = ("services", "customers", "customer_add", "plans", "plan_add")
 
 

@@ -30,6 +30,8 @@ OWNER = {
     "people": 4,
     "service service": 18,
     "domain domain": 8,
+    "certificates": 3,
+    "domain_certificate domain": 10,
     "dns domain": 11,
     "operation operation": 10,
 }

@@ -13,7 +13,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Customer
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingService, Node, Operation
+from hosting.models import (
+    Certificate,
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    DriftItem,
+    HostingService,
+    Node,
+    Operation,
+)
 from observability.models import Incident, IncidentNote
 from tests import factories
 from tests.web import rows, shots_incident
@@ -45,6 +55,8 @@ COUNTS = {
     "hosting/domain/": 12,
     "hosting/domain/{domain}/change/": 16,
     "hosting/domain/{domain}/change/?tab=operations": 12,
+    "hosting/certificate/": 11,
+    "hosting/certificate/{certificate}/change/": 11,
     "hosting/dnsrecord/": 11,
     "hosting/dnsrecord/{record}/change/": 10,
     "hosting/database/": 11,
@@ -88,6 +100,7 @@ def grow(number: int) -> None:
         customer=factories.make_customer(name=f"A{number}"), plan=factories.make_plan(name=f"A{number}"),
     )  # fmt: skip
     rows.database(service, "main")
+    rows.certificate(service.domains.get())
     rows.operation(service)
     rows.drift(service)
     shots_incident.incident(f"{number:016x}")
@@ -114,6 +127,7 @@ def ids() -> dict[str, Any]:
     models = {
         "service": HostingService, "domain": Domain, "record": DnsRecord, "database": Database, "account": DatabaseUser,
         "node": Node, "operation": Operation, "drift": DriftItem, "customer": Customer, "incident": Incident,
+        "certificate": Certificate,
     }  # fmt: skip
     found = {name: model._default_manager.order_by("pk")[0].pk for name, model in models.items()}
     return {**found, "trace": Operation.objects.get(pk=found["operation"]).trace_id}

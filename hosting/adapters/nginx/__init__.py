@@ -54,6 +54,8 @@ class NginxAdapter(Adapter):
         addresses = sorted(filter(_is_address, {facts.address, *facts.addresses}))
         texts = {
             f"{ROOT}/site.conf": text_of("common.conf", probe_path=PROBE_PATH, ipv6=ipv6),
+            f"{ROOT}/https.conf": text_of("https.conf", ipv6=ipv6),
+            f"{ROOT}/redirect.conf": text_of("redirect.conf"),
             f"{ROOT}/suspended.conf": text_of("suspended.conf", probe_path=PROBE_PATH, ipv6=ipv6),
             f"{ROOT}/pages/.npanel-suspended.html": text_of("suspended.html"),
             "/etc/nginx/modules-enabled/90-npanel.conf": text_of("main.conf"),

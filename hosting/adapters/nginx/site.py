@@ -9,6 +9,7 @@ from hosting.adapters._edited import edit_of
 from hosting.adapters._values import ABSOLUTE_PATH, HOST_NAME, OWNER, SITE_NAME, all_checked, checked
 from hosting.adapters.nginx.syntax import Directive, SyntaxFault, parse
 from hosting.adapters.php_fpm.pool import PING_PATH
+from hosting.adapters.tls.pem import pem_path
 from hosting.errors import UnsafeValue
 from hosting.state import VirtualHost
 from hosting.texts import N_
@@ -57,8 +58,10 @@ def render(site: VirtualHost) -> str:
         raise UnsafeValue(
             N_("the document root %(root)s does not lie in %(owner)s's home", root=repr(site.root), owner=site.owner)
         )
-    socket = f"/run/npanel/php/{site.owner}.sock"
-    return text_of("site.conf", site=site, logs=logs_of(site), socket=socket, ping_path=PING_PATH)
+    socket, pem = f"/run/npanel/php/{site.owner}.sock", pem_path(site.owner, site.name)
+    if (site.redirect or site.hsts) and not site.https:
+        raise UnsafeValue(N_("%(name)s can't be sent to TLS without a certificate", name=site.name))
+    return text_of("site.conf", site=site, logs=logs_of(site), socket=socket, ping_path=PING_PATH, pem=pem)
 
 
 def parse_site(owner: str, name: str, text: str) -> VirtualHost:
@@ -85,7 +88,8 @@ def _site(file: Directive) -> VirtualHost:
     server = next(file.all("server"), Directive("server"))
     names = server.first("server_name") or ("",)
     log = (server.first("access_log") or ("",))[0].removeprefix(f"{LOGS}/")
-    suspended = (f"{ROOT}/suspended.conf",) in {child.parameters for child in server.all("include")}
+    included = {child.parameters for child in server.all("include")}
+    suspended = (f"{ROOT}/suspended.conf",) in included
     passed = any(directive.name == "fastcgi_pass" for directive in server.walk())
     return VirtualHost(
         owner=log.partition(".")[0],
@@ -94,4 +98,7 @@ def _site(file: Directive) -> VirtualHost:
         aliases=names[1:],
         php=server.first("set") == ("$npanel_php", "on") if suspended else passed,
         suspended=suspended,
+        https=(f"{ROOT}/https.conf",) in included,
+        redirect=(f"{ROOT}/redirect.conf",) in included,
+        hsts=any(child.parameters[:1] == ("Strict-Transport-Security",) for child in server.all("add_header")),
     )

@@ -53,6 +53,7 @@ class Domains(Readable):
     filterset_class = filters.DomainFilter
     ordering_fields = ("id",)
     create = adds("domain.add", inputs.DomainInput)
+    https = act("domain.https", inputs.HttpsInput)
     destroy = removes("domain.remove")
 
 

@@ -1,0 +1,1 @@
+"""Certificates: read, kept, served, switched, by every door."""
