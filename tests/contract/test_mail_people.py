@@ -1,15 +1,10 @@
-"""What people do with their mail on a real node: read it by POP3, filter it, be away, be full; certificates by name."""
+"""What people do with their mail on a real node: read it by POP3, filter it, be away, be full, send it on."""
 
 import poplib
-import smtplib
-import socket
-import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from hosting.adapters.base import NodeFacts
 from hosting.connections.base import Connection, Context
@@ -142,47 +137,3 @@ def test_what_is_sent_on_comes_from_the_domain_that_sends_it_on(post: Post) -> N
     assert refusal(lambda: letters.deliver(post.node.address, letter("x@far.test", sender, "x"))).startswith("550")
     post.submit("kim", "hop@post.test", "of-ours")
     assert post.world.senders[post.goes_out("of-ours")] == "kim@post.test"
-
-
-@pytest.mark.parametrize("port", [465, 587])
-def test_smtp_shows_the_certificate_of_the_name_that_is_asked_for(post: Post, port: int) -> None:
-    before = _state(post.node)
-    _certificate(post.node, "mail.post.test")
-    assert _shown(post.node, port, "mail.post.test") == "mail.post.test"
-    assert _shown(post.node, port, "mail.other.test") != "mail.post.test"
-    assert _state(post.node) == before, "Exim was told of it"
-    post.node.exec(["rm", "/etc/npanel/tls/mail.post.test.pem"], check=True)
-
-
-def _certificate(node: Node, name: str) -> None:
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-days", "2"]
-    node.exec([*made, "-keyout", "/tmp/key", "-out", "/tmp/certificate"], check=True)
-    path = f"/etc/npanel/tls/{name}.pem"
-    node.exec(["sh", "-c", f"cat /tmp/key /tmp/certificate > {path}; chmod 640 {path}; chgrp Debian-exim {path}"])
-
-
-def _shown(node: Node, port: int, name: str) -> str:
-    tls = letters.anyones_tls()
-    if port == 587:
-        with smtplib.SMTP(node.address, port) as client:
-            client.ehlo()
-            client.putcmd("STARTTLS")
-            client.getreply()
-            with tls.wrap_socket(client.sock, server_hostname=name) as secured:  # type: ignore[arg-type]
-                shown = secured.getpeercert(binary_form=True)
-    else:
-        with socket.create_connection((node.address, port), timeout=10) as plain:
-            shown = _certificate_shown(tls, plain, name)
-    return str(
-        x509.load_der_x509_certificate(shown or b"").subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
-    )
-
-
-def _certificate_shown(tls: ssl.SSLContext, plain: socket.socket, name: str) -> bytes | None:
-    with tls.wrap_socket(plain, server_hostname=name) as secured:
-        return secured.getpeercert(binary_form=True)
-
-
-def _state(node: Node) -> str:
-    show = ["systemctl", "show", "exim4", "dovecot", "--property=MainPID,ActiveEnterTimestampMonotonic,NRestarts"]
-    return node.exec(show, check=True).stdout
