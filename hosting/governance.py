@@ -39,6 +39,7 @@ _SUBSYSTEM_OF = {
     "mailbox": "mail",
     "mail_alias": "mail",
     "ftp_account": "ftp",
+    "mail_certificate": "mail",
     "document_root": "files",
     "system_user": "accounts",
     "ssh_access": "accounts",

@@ -16,6 +16,8 @@ from hosting.texts import N_
 SECRET_WORD = "@SECRET@"  # noqa: S105 (no secret: a placeholder)
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,100}")  # Debian Policy §5.6.1
 _UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.\\@-]{0,200}\.(?:service|socket|timer)")  # systemd.unit(5)
+#: An absolute path; systemd's templates of units have an @ in their names.
+_FILE = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._@-]{1,255})+")
 _APT = ("/usr/bin/apt-get", "--assume-yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300")
 # A configuration file that is there already stays (NPanel has its own files); maintainer scripts never ask.
 _KEEP = ("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
@@ -60,7 +62,7 @@ class NodeSetupAdapter(Adapter):
         if isinstance(resource, Package):
             yield from _apply_package(resource, wanted=change.after is not None)
         elif isinstance(resource, NodeFile):
-            checked(resource.path, ABSOLUTE_PATH, N_("path"))
+            checked(resource.path, _FILE, N_("path"))
             yield [Remove(resource.path) if change.after is None else _write(resource)]
         elif isinstance(resource, NodeLink):
             checked(resource.path, ABSOLUTE_PATH, N_("path"))

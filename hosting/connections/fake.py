@@ -15,7 +15,7 @@ RunHandler = Callable[["FakeConnection", Run], Reply]
 HttpHandler = Callable[["FakeConnection", Http], Reply]
 TcpHandler = Callable[["FakeConnection", Tcp], Reply]
 _ROOT = FakeUser("root", "root", home="/root")
-_USERS = "daemon mail www-data nobody mysql pdns Debian-exim dovecot dovenull sshd".split()
+_USERS = "daemon mail www-data nobody mysql pdns Debian-exim dovecot dovenull sshd _rspamd".split()
 _GROUPS = "adm crontab nogroup shadow sudo ssl-cert".split()
 _NOW = Context()
 

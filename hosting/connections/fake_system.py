@@ -15,6 +15,7 @@ _BASE = ("passwd", "procps", "util-linux", "logrotate", "openssh-server")
 _DOVECOT = ("dovecot-imapd", "dovecot-lmtpd", "dovecot-managesieved", "dovecot-pop3d", "dovecot-sieve")
 _MAIL_AND_FTP = ("exim4-daemon-heavy", *_DOVECOT, "pure-ftpd-mysql")
 _DAEMONS = ("nginx", "mariadb-server", "pdns-server", "pdns-backend-sqlite3", *_MAIL_AND_FTP)
+_DAEMONS += ("redis-server", "rspamd")
 #: What a package brings that adapters look at: its unit.
 _UNITS = {
     "nginx": "nginx.service",
@@ -24,6 +25,8 @@ _UNITS = {
     "exim4-daemon-heavy": "exim4.service",
     "dovecot-imapd": "dovecot.service",
     "pure-ftpd-mysql": "pure-ftpd-mysql.service",
+    "redis-server": "redis-server.service",
+    "rspamd": "rspamd.service",
 }
 _OS_RELEASE = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
 
@@ -51,6 +54,7 @@ class FakeSystem:
             "systemd-tmpfiles": self._nothing,
             "sleep": self._nothing,
             "sync": self._nothing,
+            "test": self._nothing,
             "true": self._nothing,
             "tar": self._tar,
             "sha256sum": self._sha256sum,
@@ -108,6 +112,8 @@ class FakeSystem:
         if verb == "show":
             return Reply(stdout="\n".join(map(self._shown, names)).encode())
         for name in names:
+            if self._node.exists(f"/etc/systemd/system/{name}"):
+                self.units.setdefault(name, FakeUnit(enabled=False, active=False))
             if name not in self.units:
                 return Reply(exit_status=5, stderr=f"Unit {name} not found.".encode())
             self._do(verb, self.units[name])

@@ -33,6 +33,10 @@ TARGETS = {
     "certificate.install_100_s": 0.5,
     "certificate.install_1000_s": 0.5,
     "certificate.reloads_each": 1.0,
+    "hosting.mailbox_s": 0.1,
+    "mail.mailbox.growth": 1.2,
+    "mail.alias.growth": 1.2,
+    "mail.reloads": 0,
     "failpoints.unrecovered": 0,
     "api.list_p95_ms": 100,
     "admin.list_100k_p95_ms": 200,
@@ -119,9 +123,16 @@ def _history() -> Iterator[tuple[str, float]]:
     yield from history.figures()
 
 
+def _mail() -> Iterator[tuple[str, float]]:
+    from tests.bench import mail
+
+    yield from mail.figures()
+
+
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
     "certificate": _certificate,
+    "mail": _mail,
     "panel100k": _panel100k,
     "api": _api,
     "portal": _portal,

@@ -4,6 +4,7 @@ import smtplib
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from email.message import Message
 
 import dkim
 import pytest
@@ -63,6 +64,11 @@ class Post:
         old, new = ([] if side is None else [side] for side in (before, after))
         carry_out(self.connection, plan(state_of(old), state_of(new)))
 
+    def mail(self, name: str, subject: str, folder: str = "INBOX") -> Message:
+        """A mail that has arrived, or does so soon."""
+        self.arrives(name, subject, folder)
+        return letters.mail_about(self.node.address, f"{name}@post.test", subject, folder)
+
     def submit(self, name: str, recipient: str, subject: str, *, header: str = "", **more: str | int) -> None:
         """Send as one of the mailboxes' owners."""
         login = f"{name}@post.test"
@@ -92,12 +98,8 @@ def facts(set_up: SetUp) -> NodeFacts:
 @pytest.fixture(scope="module")
 def post(node: Node, connection: Connection, facts: NodeFacts) -> Iterator[Post]:
     """Two services with mail, while the node's MariaDB is down."""
-    hashed = Secret(_hash(letters.PASSWORD))
     reply = Autoreply("Übermorgen", "Bis bald, grüße\n", start="2020-01-01")
-    boxes = {
-        name: Mailbox("post", "post.test", name, "/home/post", hashed)
-        for name in ("kim", "ann", "shut", "few", "away", "late", "hop", "gone")
-    }
+    boxes = boxes_of("kim", "ann", "shut", "few", "away", "late", "hop", "gone")
     boxes["shut"] = replace(boxes["shut"], locked=True)
     boxes["few"] = replace(boxes["few"], sends_per_hour=2)
     boxes["away"] = replace(boxes["away"], autoreply=reply)
@@ -117,11 +119,17 @@ def post(node: Node, connection: Connection, facts: NodeFacts) -> Iterator[Post]
     carry_out(connection, plan(everything, {}), Context())
 
 
-def _hash(password: str) -> str:
+def hash_of(password: str) -> str:
     done = subprocess.run(
         ["openssl", "passwd", "-6", "-stdin"], input=password, text=True, capture_output=True, check=True
     )
     return done.stdout.strip()
+
+
+def boxes_of(*names: str) -> dict[str, Mailbox]:
+    """Plain mailboxes of the first service."""
+    hashed = Secret(hash_of(letters.PASSWORD))
+    return {name: Mailbox("post", "post.test", name, "/home/post", hashed) for name in names}
 
 
 @pytest.mark.parametrize("port", [587, 465])
@@ -234,14 +242,9 @@ def test_a_locked_mailbox_takes_and_sends_nothing(post: Post) -> None:
 def test_a_mailbox_sends_to_so_many_an_hour(post: Post) -> None:
     for number in range(2):
         post.submit("few", "ann@post.test", f"few-{number}")
-    assert refusal(lambda: post.submit("few", "ann@post.test", "few-3")).startswith("451")
+    said = refusal(lambda: post.submit("few", "ann@post.test", "few-3"))
+    assert said == "451 4.7.1 This mailbox may send to 2 recipients an hour. Try again later"
     post.arrives("ann", "few-1")
-
-
-def test_spam_goes_to_junk(post: Post) -> None:
-    post.deliver("kim@post.test", "pills", X_Spam_Flag="YES")
-    post.arrives("kim", "pills", "Junk")
-    assert "pills" not in subjects(post.node.address, "kim@post.test")
 
 
 def test_a_customers_program_sends_as_its_own_domains(post: Post) -> None:

@@ -58,7 +58,7 @@ def test_systemd_runs_with_the_daemons(lab_node: Node) -> None:
 
 
 def test_daemons_that_need_configuration_wait_for_it(lab_node: Node) -> None:
-    for unit in ("pdns", "exim4", "dovecot", "pure-ftpd-mysql"):
+    for unit in ("pdns", "exim4", "dovecot", "rspamd", "redis-server", "pure-ftpd-mysql"):
         assert lab_node.exec(["systemctl", "is-active", unit]).stdout == "inactive\n", unit
 
 

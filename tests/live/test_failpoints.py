@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -234,6 +235,36 @@ def test_a_database_account_made_by_a_killed_process_has_its_password(panel: Pan
     panel.upload(account.domain, "page.php", page)
     assert "UNIX socket" in panel.visitor.get(account.domain, "/page.php").text
     assert password not in panel.everything_written()
+
+
+@pytest.mark.parametrize("name", RUNNER)
+def test_a_mailbox_whose_process_dies_is_whole_or_nothing(name: str, panel: Panel, neighbour: Account) -> None:
+    """Exim and Dovecot each know it, or neither does; mail is delivered to it and read by its password."""
+    account, letter = Account(f"m{RUNNER.index(name):02d}", f"m{RUNNER.index(name):02d}.killed.test"), "Subject: hello"
+    panel.create(account)
+    panel.manage("mail_domain", account.domain, "--yes")
+    password = secrets.token_urlsafe(16)
+    argv = ("mailbox_create", f"kim@{account.domain}", "--password-stdin", "--yes")
+    with panel.visitor.probing(neighbour.site):
+        panel.manage(*argv, given=f"{password}\n", expect=-signal.SIGKILL, environment=armed(name))
+        with panel.worker():
+            operation = panel.ended(account.username)
+    assert operation["kind"] == "mailbox_add"
+    assert operation["state"] == "succeeded", operation["error"]
+    assert_whole(panel, account, operation)
+    panel.node.exec(["/usr/sbin/sendmail", "-i", f"kim@{account.domain}"], input=f"{letter}\n\nx\n", check=True)
+    login = ["doveadm", "auth", "test", f"kim@{account.domain}", password]
+    assert "auth succeeded" in panel.node.exec(login).stdout
+    mails = ["doveadm", "search", "-u", f"kim@{account.domain}", "mailbox", "INBOX", "subject", "hello"]
+    panel.wait(lambda: panel.node.exec(mails).stdout.strip(), "the mail")
+    assert password not in panel.everything_written()
+    struck = armed(name)
+    panel.manage("mail_domain", account.domain, "--off", "--yes", expect=-signal.SIGKILL, environment=struck)
+    with panel.worker():
+        assert panel.ended(account.username)["state"] == "succeeded"
+    places = ["find", "/etc/npanel/mail", "-name", f"*{account.domain}*"]
+    assert panel.node.exec(places).stdout == ""
+    assert panel.drift() == []
 
 
 def test_the_drills_left_no_secret_behind(panel: Panel, neighbour: Account) -> None:

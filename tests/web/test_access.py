@@ -51,7 +51,7 @@ OPEN = {
 #: One's own account pages: everybody who belongs on the interface has them, and changes there are one's own.
 OWN = "/admin/account/"
 MODELS = (
-    BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, FtpAccount, HostingPlan, HostingService, Incident, Node,
+    BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, FtpAccount, HostingPlan, HostingService, Incident,
     Node, Operation, SshKey,
 )  # fmt: skip
 

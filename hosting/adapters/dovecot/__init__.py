@@ -83,7 +83,7 @@ class DovecotAdapter(Adapter):
         yield [
             Run(("/usr/bin/systemd-tmpfiles", "--create", setup.TMPFILES)),
             # People's deliveries could not write what is made of it.
-            Run(("/usr/bin/sievec", setup.SIEVE)),
+            *(Run(("/usr/bin/sievec", path)) for path in (setup.SIEVE, setup.SPAM, setup.HAM)),
             Run(("/usr/bin/systemctl", "daemon-reload")),
             Run(("/usr/bin/systemctl", "restart", setup.UNIT), timeout=60.0),
         ]

@@ -2,6 +2,7 @@
 
 from hosting.adapters import _mail
 from hosting.adapters.base import NodeFacts
+from hosting.adapters.rspamd.setup import PIPE_PROGRAMS
 from hosting.state import DaemonUnit, NodeFile, Package, Resource
 
 KIND = "dovecot"
@@ -9,6 +10,8 @@ UNIT = "dovecot.service"
 PACKAGES = ("dovecot-imapd", "dovecot-lmtpd", "dovecot-managesieved", "dovecot-pop3d", "dovecot-sieve")
 CONFIGURATION = "/etc/dovecot/dovecot.conf"
 SIEVE = "/etc/npanel/sieve/before.sieve"
+#: What runs when a mail is moved into, or out of, Junk.
+SPAM, HAM = "/etc/npanel/sieve/spam.sieve", "/etc/npanel/sieve/ham.sieve"
 TMPFILES = "/etc/tmpfiles.d/npanel-mailboxes.conf"
 UNIT_EXTENSION = f"/etc/systemd/system/{UNIT}.d/npanel.conf"
 
@@ -26,10 +29,15 @@ def node_resources(facts: NodeFacts) -> tuple[Resource, ...]:
         "exim": _mail.EXIM_USER,
         "group": _mail.EXIM_USER,
         "sieve": SIEVE,
+        "spam": SPAM,
+        "ham": HAM,
+        "programs": PIPE_PROGRAMS,
     }
     named = {
         CONFIGURATION: "dovecot.conf",
         SIEVE: "before.sieve",
+        SPAM: "spam.sieve",
+        HAM: "ham.sieve",
         TMPFILES: "tmpfiles.conf",
         UNIT_EXTENSION: "service.conf",
     }

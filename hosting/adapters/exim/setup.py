@@ -1,7 +1,10 @@
 """What a node needs so that Exim takes, checks, signs and sends mail."""
 
+from importlib import resources
+
 from hosting.adapters import _mail
 from hosting.adapters.base import NodeFacts
+from hosting.adapters.rspamd.setup import SCANNER
 from hosting.state import DaemonUnit, NodeFile, Package, Resource
 
 KIND = "exim"
@@ -10,6 +13,9 @@ PACKAGE = "exim4-daemon-heavy"
 #: Exim reads this file instead of the one that Debian's tools generate.
 CONFIGURATION = "/etc/exim4/exim4.conf"
 TMPFILES = "/etc/tmpfiles.d/npanel-mail.conf"
+#: Signs the addresses that bounces of forwarded mail come back to; the node's own.
+SRS_SECRET = f"{_mail.ROOT}/srs.secret"
+SRS_PROGRAM = "/usr/local/lib/npanel/mail_secret.py"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
 _TEMPLATES = _mail.templates(__package__)
@@ -25,6 +31,8 @@ def node_resources(facts: NodeFacts) -> tuple[Resource, ...]:
         certificate=_mail.NODE_CERTIFICATE,
         host=host,
         group=_mail.EXIM_USER,
+        secret_script=SRS_PROGRAM,
+        srs_secret=SRS_SECRET,
     )
     texts = {
         CONFIGURATION: _mail.render(
@@ -34,9 +42,12 @@ def node_resources(facts: NodeFacts) -> tuple[Resource, ...]:
             certificates=_mail.CERTIFICATES,
             host=host,
             exim=_mail.EXIM_USER,
+            scanner=SCANNER,
+            srs_secret=SRS_SECRET,
         ),
         TMPFILES: _mail.render(_TEMPLATES, "tmpfiles.conf"),
         UNIT_FILE: unit,
+        SRS_PROGRAM: resources.files(__package__).joinpath("secret_on_node.py").read_text(encoding="utf-8"),
     }
     files = [NodeFile(path, text, daemon=KIND, packages=(PACKAGE,)) for path, text in texts.items()]
     files.append(_mail.certificate_script(KIND, [PACKAGE]))
