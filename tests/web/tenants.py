@@ -21,6 +21,10 @@ OWNERS_OF_IDS = {
     "/portal/records/": "record",
     "/portal/databases/": "database",
     "/portal/databases/users/": "database_user",
+    "/portal/mail/": "mail",
+    "/portal/mail/on/": "domain",
+    "/portal/mail/boxes/": "mailbox",
+    "/portal/mail/aliases/": "alias",
     "/portal/operations/": "operation",
     "/portal/people/": "membership",
     "/portal/people/add/": "customer",
@@ -64,6 +68,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
     database = rows.database(service, "shop")
     operation = rows.operation(service, state=OperationState.PLANNED)
     domain = service.domains.get()
+    mail = rows.mail(domain)
     owner = people.member(customer)
     ids = {
         "service": service.pk,
@@ -71,6 +76,9 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
         "record": domain.records.first().pk,  # type: ignore[union-attr]
         "database": database.pk,
         "database_user": service.database_users.get().pk,
+        "mail": mail.pk,
+        "mailbox": mail.mailboxes.get().pk,
+        "alias": mail.aliases.get().pk,
         "operation": operation.pk,
         "membership": owner.memberships.get().pk,
         "customer": customer.pk,

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from audit.choices import Outcome
 from audit.record import Target, record
+from hosting.models import Mailbox
 from hosting.verbs import OPERATION_VERBS
 from tests import factories, people
 from tests.web import rows
@@ -31,6 +32,13 @@ OWNER = {
     "service service": 18,
     "domain domain": 8,
     "dns domain": 11,
+    "dns second": 13,
+    "mail": 8,
+    "mail_domain mail": 9,
+    "mail_addresses mail": 8,
+    "mail_delivery mail": 9,
+    "mail_programs mail": 8,
+    "mailbox mailbox": 7,
     "operation operation": 10,
 }
 #: As somebody of the reseller.
@@ -78,6 +86,8 @@ def crowd(own: Account) -> None:
         rows.database(other, "shop")
         rows.domain(own.service, f"other{number}.example")
         rows.database(own.service, f"d{number}")
+        rows.mail(rows.domain(own.service, f"mail{number}.example"))
+        Mailbox.objects.create(mail=own.mail, local_part=f"b{number}", password_hash=rows.MAIL_HASH)
         rows.record(own.domain, f"n{number}", "TXT", '"x"')
         happened(own)
         factories.make_customer(name=f"Other {number}", reseller=own.reseller)

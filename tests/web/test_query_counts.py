@@ -13,7 +13,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Customer
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingService, Node, Operation
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    DriftItem,
+    HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
+    Node,
+    Operation,
+)
 from observability.models import Incident, IncidentNote
 from tests import factories
 from tests.web import rows, shots_incident
@@ -31,6 +43,7 @@ COUNTS = {
     "search/?q=service:a": 13,
     "search/?q=customer:a": 10,
     "search/?q=db:a": 11,
+    "search/?q=mail:kim": 13,
     "search/?q=node:w": 8,
     "search/?q=ip:192.0.2.1": 10,
     "search/?q=op:a": 8,
@@ -51,6 +64,14 @@ COUNTS = {
     "hosting/database/{database}/change/": 11,
     "hosting/databaseuser/": 13,
     "hosting/databaseuser/{account}/change/": 12,
+    "hosting/maildomain/": 11,
+    "hosting/maildomain/{mail}/change/": 15,
+    "hosting/mailbox/": 12,
+    "hosting/mailbox/?q=kim": 13,
+    "hosting/mailbox/?q=kim@a": 13,
+    "hosting/mailbox/{mailbox}/change/": 12,
+    "hosting/mailalias/": 12,
+    "hosting/mailalias/{alias}/change/": 12,
     "hosting/node/": 9,
     "hosting/node/{node}/change/": 9,
     "hosting/node/{node}/change/?tab=drift": 9,
@@ -88,6 +109,7 @@ def grow(number: int) -> None:
         customer=factories.make_customer(name=f"A{number}"), plan=factories.make_plan(name=f"A{number}"),
     )  # fmt: skip
     rows.database(service, "main")
+    rows.mail(service.domains.get())
     rows.operation(service)
     rows.drift(service)
     shots_incident.incident(f"{number:016x}")
@@ -101,7 +123,7 @@ def crowd_one_service() -> None:
             f"ab{number}", f"ab{number}.example", node=first.node, customer=first.customer, plan=first.plan
         )
         rows.operation(other)
-        rows.domain(first, f"ac{number}.example")
+        rows.mail(rows.domain(first, f"ac{number}.example"))
         rows.database(first, f"d{number}")
         rows.operation(first)
         rows.drift(other)
@@ -113,6 +135,7 @@ def ids() -> dict[str, Any]:
     """The first row of each sort."""
     models = {
         "service": HostingService, "domain": Domain, "record": DnsRecord, "database": Database, "account": DatabaseUser,
+        "mail": MailDomain, "mailbox": Mailbox, "alias": MailAlias,
         "node": Node, "operation": Operation, "drift": DriftItem, "customer": Customer, "incident": Incident,
     }  # fmt: skip
     found = {name: model._default_manager.order_by("pk")[0].pk for name, model in models.items()}
