@@ -93,7 +93,7 @@ _one_key = cache(new_key)
 
 
 def mail(domain: Domain, *names: str) -> MailDomain:
-    """Mail of a domain: a key that signs, mailboxes of these names (kim without any), and info, an alias of the first."""
+    """Mail of a domain: a key that signs, mailboxes of these names (or kim), and info, an alias of the first."""
     made = MailDomain.objects.create(domain=domain)
     private, public = _one_key()
     key = DkimKey(mail=made, selector="np202611-1", public_key=public)

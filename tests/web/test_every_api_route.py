@@ -49,6 +49,9 @@ OWNERS_OF_IDS = {
     "databases": "database",
     "domains": "domain",
     "drift": "drift",
+    "mail-aliases": "alias",
+    "mail-domains": "mail",
+    "mailboxes": "mailbox",
     "members": "membership",
     "nodes": "node",
     "operations": "operation",
@@ -65,7 +68,7 @@ OWNERS_OF_IDS = {
 OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes"})
 KEPT: tuple[Any, ...] = (
     ApiToken, BulkItem, BulkRun, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan,
-    HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
+    HostingService, MailAlias, Mailbox, MailDomain, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
 )  # fmt: skip
 #: What any use of a token writes down.
 NOTED = ("last_used_at", "last_used_ip")
