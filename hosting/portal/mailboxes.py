@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -195,8 +195,6 @@ def _new(request: PortalRequest, pk: int, question: Ask, form_class: type[Portal
 def _ask(request: PortalRequest, pk: int, question: Ask, form_class: Any) -> HttpResponse:
     """Ask for something that is changed in a mailbox; the form begins with what it has."""
     row = _mailbox(request, pk)
-    if question is NO_ANSWER and not hasattr(row, "autoreply"):
-        raise Http404
     initial = form_class.of(row) if hasattr(form_class, "of") else None
     form = form_class(request.POST if request.method == "POST" else None, initial=initial)
     return _asked(request, question, row, form, reverse("portal:mailbox", args=(pk,)))

@@ -38,7 +38,8 @@ def test_mail_is_turned_on_changed_and_off(manage: Manage, world: World) -> None
     assert manage("mail_domain", "example.com", "--off", "--yes").status == 0
     assert not MailDomain.objects.exists() and not settings_of(world, "domains/example.com/domain")
     assert manage("service_rollback", "alice", "--yes").status == 0
-    assert MailDomain.objects.get().catch_all == "kim@example.com"
+    assert (MailDomain.objects.get().catch_all, MailDomain.objects.get().remote) == ("kim@example.com", True)
+    assert "local: no" in settings_of(world, "domains/example.com/domain")
 
 
 def test_a_mailbox_is_made_changed_and_deleted(manage: Manage, world: World) -> None:
