@@ -55,6 +55,14 @@ _TABS = (
     ("mail_delivery", _("Delivery and DNS"), "list"),
     ("mail_programs", _("Mail programs"), "monitor"),
 )
+#: What mail programs ask for: purpose, protocol, port and encryption.
+_PORTS = (
+    (_("Reading"), "IMAP", "993", "TLS (SSL/TLS)"),
+    (_("Reading, older programs"), "POP3", "995", "TLS (SSL/TLS)"),
+    (_("Sending"), "SMTP", "465", "TLS (SSL/TLS)"),
+    (_("Sending, if 465 is not offered"), "SMTP", "587", "STARTTLS"),
+    (_("Filters"), "ManageSieve", "4190", "STARTTLS"),
+)
 
 
 class CatchAllForm(CatchAllFields, PortalForm):
@@ -118,7 +126,7 @@ def programs(request: PortalRequest, pk: int) -> HttpResponse:
     """What a mail program asks for."""
     row = mail_domain(request, pk)
     example = row.mailboxes.order_by("local_part").first()
-    return _tab(request, row, "mail_programs", {"server": server_name(row), "example": example})
+    return _tab(request, row, "mail_programs", {"server": server_name(row), "example": example, "ports": _PORTS})
 
 
 @portal
