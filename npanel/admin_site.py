@@ -44,6 +44,14 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         ),
     ),
     (
+        _("Mail"),
+        (
+            ("hosting_maildomain_changelist", _("Mail domains"), "mail", "", ""),
+            ("hosting_mailbox_changelist", _("Mailboxes"), "user", "", ""),
+            ("hosting_mailalias_changelist", _("Mail aliases"), "at-sign", "", ""),
+        ),
+    ),
+    (
         _("Databases"),
         (
             ("hosting_database_changelist", _("Databases"), "database", "", ""),

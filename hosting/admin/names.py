@@ -21,8 +21,10 @@ from hosting.admin.filters import DomainScope, ServiceScope
 from hosting.admin.forms import AskForm, RecordChangeForm, RecordForm
 from hosting.admin.operations import TABS_OF_A_PART, operations_of
 from hosting.admin.pages import READS, Action, ObjectAdmin
+from hosting.desired import kept_records
+from hosting.desired.mail_records import mail_of
 from hosting.models import DnsRecord, Domain, Operation
-from hosting.services import dns, dnssec, sites, zone_edits
+from hosting.services import dns, dnssec, mail, sites, zone_edits
 from hosting.validators import RECORD_TYPES
 from hosting.zone_forms import ZoneFileFields, text_field, zone_download
 
@@ -82,6 +84,10 @@ def _unsign(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
     return dnssec.unsign_zone(actor=actor, domain=domain, **data)
 
 
+def _enable_mail(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
+    return mail.enable_mail(actor=actor, domain=domain, **data)
+
+
 def _look(domain: Domain, data: dict[str, Any]) -> zone_edits.Look:
     return zone_edits.look_at_import(
         domain=domain, text=data["text"], keep_others=data.get("keep_others", False)
@@ -117,6 +123,11 @@ UNSIGN_ZONE = Action(
     icon="shield-check", note=_("Refused while the zone above has a DS record: nobody would find the domain."),
 )  # fmt: skip
 
+ENABLE_MAIL = Action(
+    "enable-mail", _("Turn mail on"), _("Plan the mail domain"), _enable_mail, icon="mail",
+    note=_("With a key that signs, and the DNS records that mail needs; the customer's own records stay."),
+)  # fmt: skip
+
 
 @admin.register(Domain)
 class DomainAdmin(ObjectAdmin):
@@ -137,6 +148,7 @@ class DomainAdmin(ObjectAdmin):
         UNSIGN_ZONE,
         UPLOAD_CERTIFICATE,
         CHANGE_HTTPS,
+        ENABLE_MAIL,
         REMOVE_DOMAIN,
     )
 
@@ -172,13 +184,15 @@ class DomainAdmin(ObjectAdmin):
         menu += [UPLOAD_CERTIFICATE] if obj.service.is_live else []
         menu += auto_menu(obj) if obj.service.is_live else []
         menu += [CHANGE_HTTPS] if obj.service.is_live and obj.certificate_id else []
+        found = mail_of(obj)
+        menu += [ENABLE_MAIL] if obj.service.is_live and found is None else []
         menu += [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
-        shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj)}
+        shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj), "mail": found}
         shown |= auto_facts(obj)
         if tab == "operations":
             return {**shown, "operations": operations_of(obj.service)}
         shown["last_change"] = zone_edits.last_change(obj) if obj.has_zone and obj.service.is_live else None
-        return {**shown, "records": records[:SHOWN], "record_count": records.count()}
+        return {**shown, "records": records[:SHOWN], "record_count": records.count(), "kept": kept_records(obj)}
 
     @admin.display(description=_("name"), ordering="name")
     def host_name(self, domain: Domain) -> str:

@@ -19,10 +19,20 @@ from hosting.admin.filters import CustomerScope, NodeScope
 from hosting.admin.forms import DatabaseForm, DatabaseUserForm, DomainForm, PhpForm, ServiceForm
 from hosting.admin.ftp import ADD_FTP_ACCOUNT
 from hosting.admin.operations import OPERATIONS_SHOWN
-from hosting.admin.pages import Action, ObjectAdmin
+from hosting.admin.pages import Action, ObjectAdmin, counted
 from hosting.admin.ssh import ADD_SSH_KEY, SET_SSH
-from hosting.choices import DriftState, OperationState, ServiceState, SshMode
-from hosting.models import HostingService, Operation
+from hosting.choices import (
+    DriftState,
+    OperationState,
+    ServiceState,
+    SshMode,
+)
+from hosting.models import (
+    HostingService,
+    Mailbox,
+    MailDomain,
+    Operation,
+)
 from hosting.services import databases, lifecycle, sites
 
 UNFINISHED = (OperationState.PENDING, OperationState.RUNNING, OperationState.PLANNED)
@@ -269,6 +279,7 @@ def _head(service: HostingService) -> dict[str, Any]:
 
 
 def _overview(service: HostingService) -> dict[str, Any]:
+    mails = MailDomain.objects.filter(domain__service=service).order_by("domain__name")
     domains = service.domains.annotate(records_count=Count("records")).order_by("-is_primary", "name")
     return {
         "domains": domains[:SHOWN],
@@ -277,7 +288,10 @@ def _overview(service: HostingService) -> dict[str, Any]:
         "ftp_accounts": service.ftp_accounts.order_by("name")[:SHOWN],
         "ssh_keys": service.ssh_keys.order_by("pk"),
         "ssh_label": SshMode(service.ssh_mode).label,
+        "mail_domains": mails.select_related("domain").annotate(many=counted(Mailbox.objects.all(), "mail"))[:SHOWN],
         "used": {
+            "mail_domains": mails.count(),
+            "mailboxes": Mailbox.objects.filter(mail__domain__service=service).count(),
             "domains": domains.count(),
             "databases": service.databases.count(),
             "database_users": service.database_users.count(),

@@ -11,6 +11,7 @@ from accounts.choices import Role
 _FOR_CUSTOMERS = (
     ("home", _("Overview"), "house"),
     ("domains", _("Domains"), "globe"),
+    ("mail", _("Email"), "mail"),
     ("databases", _("Databases"), "database"),
     ("ftp_accounts", _("FTP"), "hard-drive"),
     ("activity", _("Activity"), "activity"),
@@ -22,6 +23,7 @@ _FOR_RESELLERS = (
     ("services", _("Services"), "box"),
     ("plans", _("Plans"), "layers"),
     ("domains", _("Domains"), "globe"),
+    ("mail", _("Email"), "mail"),
     ("databases", _("Databases"), "database"),
     ("ftp_accounts", _("FTP"), "hard-drive"),
     ("activity", _("Activity"), "activity"),

@@ -4,14 +4,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Model, Sum
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Reseller
 from audit.actor import Actor
 from hosting import selectors
 from hosting.choices import ServiceState
-from hosting.models import Database, DatabaseUser, DnsRecord, FtpAccount, HostingService
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    FtpAccount,
+    HostingService,
+    Mailbox,
+)
 
 #: From this share on, a bar stands out.
 _NEARLY = 0.8
@@ -42,6 +49,7 @@ def usage_of(rows: Iterable[HostingService]) -> dict[int, tuple[Usage, ...]]:
     """What of each service is counted against its plan, by the service's key: as many queries for one as for many."""
     services = {row.pk: row for row in rows}
     databases, users, ftp = (_counted(model, services) for model in (Database, DatabaseUser, FtpAccount))
+    mailboxes = _counted(Mailbox, services, "mail__domain__service")
     records = DnsRecord.objects.filter(domain__service__in=services).order_by()
     fullest: dict[int, int] = {}
     for service, many in (
@@ -51,6 +59,7 @@ def usage_of(rows: Iterable[HostingService]) -> dict[int, tuple[Usage, ...]]:
     return {
         pk: (
             Usage(_("Domains"), len(row.domains.all()), row.plan.domains),
+            Usage(_("Mailboxes"), mailboxes.get(pk, 0), row.plan.mailboxes),
             Usage(_("Databases"), databases.get(pk, 0), row.plan.databases),
             Usage(_("Database users"), users.get(pk, 0), row.plan.database_users),
             Usage(_("FTP accounts"), ftp.get(pk, 0), row.plan.ftp_accounts),
@@ -60,9 +69,9 @@ def usage_of(rows: Iterable[HostingService]) -> dict[int, tuple[Usage, ...]]:
     }
 
 
-def _counted(model: type[Database | DatabaseUser | FtpAccount], services: Iterable[int]) -> dict[int, int]:
-    """How many rows each service has."""
-    found = model._default_manager.filter(service__in=list(services)).order_by().values_list("service")
+def _counted(model: type[Model], services: Iterable[int], path: str = "service") -> dict[int, int]:
+    """How many rows each service has; ``path`` leads from one to its service."""
+    found = model._default_manager.filter(**{f"{path}__in": list(services)}).order_by().values_list(path)
     return dict(found.annotate(many=Count("pk")))
 
 

@@ -21,6 +21,9 @@ from hosting.models import (
     FtpAccount,
     HostingPlan,
     HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
     Operation,
     SshKey,
 )
@@ -42,6 +45,9 @@ class Account:
     user: DatabaseUser
     ftp: FtpAccount
     ssh_key: SshKey
+    mail: MailDomain
+    mailbox: Mailbox
+    alias: MailAlias
     operation: Operation
 
     def person(self, access: str = MemberAccess.OWNER) -> User:
@@ -59,6 +65,7 @@ def account(username: str = "anna", name: str = "anna.example", **fields: Any) -
     database = rows.database(service, "shop")
     main = service.domains.get(is_primary=True)
     rows.certificate(main)
+    mail = rows.mail(second)
     return Account(
         reseller=reseller,
         service=service,
@@ -70,6 +77,9 @@ def account(username: str = "anna", name: str = "anna.example", **fields: Any) -
         user=DatabaseUser.objects.get(service=service),
         ftp=rows.ftp_account(service),
         ssh_key=rows.ssh_key(service),
+        mail=mail,
+        mailbox=mail.mailboxes.get(),
+        alias=mail.aliases.get(),
         operation=rows.operation(service),
     )
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import transaction
@@ -19,21 +20,27 @@ from hosting.choices import (
     Phase,
 )
 from hosting.desired import keep_certificate
+from hosting.dkim import new_key
 from hosting.models import (
     Certificate,
     Database,
     DatabaseGrant,
     DatabaseUser,
+    DkimKey,
     DnsRecord,
     Domain,
     DriftItem,
     FtpAccount,
     HostingService,
     JournalEntry,
+    MailAlias,
+    Mailbox,
+    MailDomain,
     Node,
     Operation,
     SshKey,
 )
+from hosting.sealing import seal
 from hosting.state import Change, DnsZone, DocumentRoot, PhpPool, Plan, SystemUser, VirtualHost
 from hosting.state import DnsRecord as Record
 from hosting.state.ssh import ssh_key as ssh_key_of
@@ -117,6 +124,24 @@ def ftp_account(service: HostingService, name: str = "web", **fields: Any) -> Ft
     """An FTP account with a password that nobody knows."""
     hashed = "$2b$10$" + "a" * 53
     return FtpAccount.objects.create(service=service, name=f"{service.username}_{name}", password_hash=hashed, **fields)
+
+
+#: Of a mailbox that nobody signs in to.
+MAIL_HASH = "$2b$10$" + "." * 53
+_one_key = cache(new_key)
+
+
+def mail(domain: Domain, *names: str) -> MailDomain:
+    """Mail of a domain: a key that signs, mailboxes of these names (or kim), and info, an alias of the first."""
+    made = MailDomain.objects.create(domain=domain)
+    private, public = _one_key()
+    key = DkimKey(mail=made, selector="np202611-1", public_key=public)
+    key.private_key_sealed = seal(private, key.seal_context)
+    key.save()
+    for name in names or ("kim",):
+        Mailbox.objects.create(mail=made, local_part=name, password_hash=MAIL_HASH)
+    MailAlias.objects.create(mail=made, local_part="info", targets=[f"{(names or ('kim',))[0]}@{domain.name}"])
+    return made
 
 
 def creation_of(service: HostingService) -> tuple[Change, ...]:

@@ -23,6 +23,10 @@ OWNERS_OF_IDS = {
     "/portal/databases/": "database",
     "/portal/databases/users/": "database_user",
     "/portal/ftp/": "ftp_account",
+    "/portal/mail/": "mail",
+    "/portal/mail/on/": "domain",
+    "/portal/mail/boxes/": "mailbox",
+    "/portal/mail/aliases/": "alias",
     "/portal/operations/": "operation",
     "/portal/automatic-certificates/": "auto_certificate",
     "/portal/people/": "membership",
@@ -70,6 +74,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
     ssh_key = rows.ssh_key(service)
     operation = rows.operation(service, state=OperationState.PLANNED)
     domain = service.domains.get()
+    mail = rows.mail(domain)
     owner = people.member(customer)
     ids = {
         "service": service.pk,
@@ -80,6 +85,9 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
         "ssh_key": ssh_key.pk,
         "database_user": service.database_users.get().pk,
         "ftp_account": account.pk,
+        "mail": mail.pk,
+        "mailbox": mail.mailboxes.get().pk,
+        "alias": mail.aliases.get().pk,
         "operation": operation.pk,
         "auto_certificate": AutoCertificate.objects.create(domain=domain).pk,
         "membership": owner.memberships.get().pk,

@@ -25,6 +25,9 @@ from hosting.models import (
     FtpAccount,
     HostingPlan,
     HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
     Node,
     Operation,
     SshKey,
@@ -55,6 +58,9 @@ OWNERS_OF_IDS = {
     "domains": "domain",
     "drift": "drift",
     "ftp-accounts": "ftp_account",
+    "mail-aliases": "alias",
+    "mail-domains": "mail",
+    "mailboxes": "mailbox",
     "members": "membership",
     "nodes": "node",
     "operations": "operation",
@@ -72,7 +78,8 @@ OWNERS_OF_IDS = {
 OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes"})
 KEPT: tuple[Any, ...] = (
     ApiToken, BulkItem, BulkRun, Certificate, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem,
-    FtpAccount, HostingPlan, HostingService, Membership, Node, Operation, Reseller, SshKey, User, Webhook,
+    FtpAccount, HostingPlan, HostingService, MailAlias, Mailbox, MailDomain, Membership, Node, Operation, Reseller, SshKey,
+    User, Webhook,
     WebhookDelivery,
 )  # fmt: skip
 #: What any use of a token writes down.

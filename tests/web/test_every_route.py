@@ -11,11 +11,15 @@ from hosting.models import (
     Certificate,
     Database,
     DatabaseUser,
+    DkimKey,
     DnsRecord,
     Domain,
     FtpAccount,
     HostingPlan,
     HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
     Operation,
     SshKey,
 )
@@ -50,6 +54,10 @@ KEPT = (
     Membership,
     Operation,
     SshKey,
+    DkimKey,
+    MailAlias,
+    Mailbox,
+    MailDomain,
 )
 
 

@@ -22,6 +22,9 @@ from hosting.models import (
     DriftItem,
     FtpAccount,
     HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
     Node,
     Operation,
     SshKey,
@@ -43,6 +46,7 @@ COUNTS = {
     "search/?q=service:a": 13,
     "search/?q=customer:a": 10,
     "search/?q=db:a": 11,
+    "search/?q=mail:kim": 12,
     "search/?q=node:w": 8,
     "search/?q=ip:192.0.2.1": 10,
     "search/?q=op:a": 8,
@@ -55,8 +59,8 @@ COUNTS = {
     "hosting/hostingservice/{service}/change/?tab=operations": 15,
     "hosting/hostingservice/{service}/change/?tab=audit": 15,
     "hosting/domain/": 12,
-    "hosting/domain/{domain}/change/": 16,
-    "hosting/domain/{domain}/change/?tab=operations": 12,
+    "hosting/domain/{domain}/change/": 19,
+    "hosting/domain/{domain}/change/?tab=operations": 13,
     "hosting/certificate/": 11,
     "hosting/certificate/{certificate}/change/": 11,
     "hosting/dnsrecord/": 11,
@@ -69,6 +73,14 @@ COUNTS = {
     "hosting/ftpaccount/{ftp}/change/": 10,
     "hosting/sshkey/": 12,
     "hosting/sshkey/{ssh_key}/change/": 11,
+    "hosting/maildomain/": 12,
+    "hosting/maildomain/{mail}/change/": 18,
+    "hosting/mailbox/": 13,
+    "hosting/mailbox/?q=kim": 15,
+    "hosting/mailbox/?q=kim@a": 16,
+    "hosting/mailbox/{mailbox}/change/": 13,
+    "hosting/mailalias/": 13,
+    "hosting/mailalias/{alias}/change/": 12,
     "hosting/node/": 9,
     "hosting/node/{node}/change/": 9,
     "hosting/node/{node}/change/?tab=drift": 9,
@@ -109,6 +121,7 @@ def grow(number: int) -> None:
     rows.certificate(service.domains.get())
     rows.ftp_account(service)
     rows.ssh_key(service)
+    rows.mail(service.domains.get())
     rows.operation(service)
     rows.drift(service)
     shots_incident.incident(f"{number:016x}")
@@ -122,7 +135,7 @@ def crowd_one_service() -> None:
             f"ab{number}", f"ab{number}.example", node=first.node, customer=first.customer, plan=first.plan
         )
         rows.operation(other)
-        rows.domain(first, f"ac{number}.example")
+        rows.mail(rows.domain(first, f"ac{number}.example"))
         rows.database(first, f"d{number}")
         rows.ftp_account(first, f"f{number}")
         rows.ssh_key(first)
@@ -138,6 +151,7 @@ def ids() -> dict[str, Any]:
         "service": HostingService, "domain": Domain, "record": DnsRecord, "database": Database, "account": DatabaseUser,
         "ftp": FtpAccount,
         "ssh_key": SshKey,
+        "mail": MailDomain, "mailbox": Mailbox, "alias": MailAlias,
         "node": Node, "operation": Operation, "drift": DriftItem, "customer": Customer, "incident": Incident,
         "certificate": Certificate,
     }  # fmt: skip

@@ -13,6 +13,7 @@ from django.db.models.signals import pre_save
 from hosting.errors import HostingError
 from hosting.models import (
     AcmeAccount,
+    Autoreply,
     Certificate,
     Database,
     DatabaseUser,
@@ -21,15 +22,23 @@ from hosting.models import (
     FtpAccount,
     HostingPlan,
     HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
     Node,
     SshKey,
 )
+from hosting.models.mail import MAX_QUOTA_MB, MAX_SENDS
 from hosting.services.validation import check_texts, save_valid
 from tests.factories import make_customer, make_node, make_plan
 
 MODELS = tuple(apps.get_app_config("hosting").get_models())
 #: What ends a line somewhere (files, logs, terminals, SQL), or is no text at all.
 CONTROL = ("\n", "\r", "\x00", "\x1b", "\x7f", "\x85", "\u2028", "\u2029")
+#: Local parts of addresses that are none of ours.
+LOCAL_PARTS = ("", "Kim", "kim+shop", "-kim", "kim-", ".kim", "a..b", "a b", "a@b", "../a", "k" * 65, "kïm")
+#: Addresses that mail is sent on to, in a spelling that is not the one that is kept.
+ADDRESSES = (["nobody"], ["Kim@example.com"], ["b@x.test", "a@x.test"], ["a@x.test"] * 2, ["a@b c"], [1], "a@x.test")
 SHELL = ("; id", "$(id)", "`id`", "| id", "' OR 1=1 -- ", '"', "../../etc/passwd", "\\")
 
 _PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -86,6 +95,29 @@ BAD: dict[tuple[type[models.Model], str], tuple[Any, ...]] = {
     (SshKey, "blob"): ("", "AAAA", "BBBBC3Nz", "AAAA C3Nz", "AAAA====", f"AAAA{'A' * 1600}"),
     (SshKey, "comment"): (" a", "a ", "a  b", "k" * 101),
     (SshKey, "fingerprint"): ("", "SHA256:", f"MD5:{'a' * 43}", f"SHA256:{'a' * 42}", f"SHA256:{'a' * 43}="),
+    (MailDomain, "catch_all"): (
+        "kim",
+        "kim@",
+        "@example.com",
+        "Kim@example.com",
+        "kim@localhost",
+        "a b@x.test",
+        "|x@y.test",
+    ),
+    (Mailbox, "local_part"): LOCAL_PARTS,
+    (Mailbox, "password_hash"): (
+        "",
+        "secret",
+        "{BLF-CRYPT}$2b$10$" + "a" * 53,
+        "$1$salt$" + "a" * 22,
+        "$2b$10$" + "a" * 52,
+    ),
+    (Mailbox, "quota_mb"): (-1, MAX_QUOTA_MB + 1, None),
+    (Mailbox, "sends_per_hour"): (-1, MAX_SENDS + 1, None),
+    (Mailbox, "forward_to"): ADDRESSES,
+    (MailAlias, "local_part"): LOCAL_PARTS,
+    (MailAlias, "targets"): ([], *ADDRESSES),
+    (Autoreply, "body"): ("", "x" * 10_001),
     (DatabaseUser, "password_hash"): ("", "*", "secret password", f"*{'a' * 40}", f"*{'A' * 39}", f"{'A' * 41}"),
     (FtpAccount, "name"): ("", "web", "alice-web", "Alice_web", "alice_", "alice_-web", "alice_wëb", f"a_{'x' * 33}"),
     (FtpAccount, "folder"): ("/etc", "sites/", "..", "sites/../x", "a//b", "a b", "sités", ".", "a" * 201),
@@ -111,6 +143,10 @@ UNCHECKED: dict[tuple[str, str], str] = {
     ("Domain", "name_key"): "a copy of name, or NULL",
     ("Domain", "reversed_key"): "made from name, or NULL",
     ("NameLock", "tail"): "made from a checked name",
+    ("DkimKey", "selector"): "made by NPanel itself",
+    ("DkimKey", "public_key"): "made by NPanel itself",
+    ("DkimKey", "private_key_sealed"): "JSON that hosting.sealing makes and checks",
+    ("Autoreply", "subject"): "check_autoreply; save_valid refuses control characters in it",
     ("BulkRun", "actor_login"): "copied from an account; shown escaped",
     ("BulkRun", "reason"): "words of the actor, shown escaped, never rendered into a file",
     ("BulkRun", "trace_id"): "made by observability",
@@ -160,6 +196,8 @@ JSON: dict[tuple[str, str], str] = {
     ("HostingService", "unsynced"): "refs made by NPanel",
     ("AutoCertificate", "error"): "a HostingError, redacted",
     ("DatabaseGrant", "privileges"): "constants of the services; the mariadb adapter knows them all",
+    ("Mailbox", "forward_to"): "validate_mail_addresses",
+    ("MailAlias", "targets"): "validate_mail_addresses",
     ("BulkRun", "options"): "names and texts that services/bulk.py lets through for the kind",
     ("BulkRun", "actor"): "an Actor",
     ("BulkItem", "error"): "a HostingError",
@@ -252,6 +290,11 @@ GOOD: dict[tuple[type[models.Model], str], str] = {
     (SshKey, "blob"): "AAAAC3NzaC1lZDI1NTE5AAAAIMFx",
     (SshKey, "comment"): "kim's laptop",
     (SshKey, "fingerprint"): f"SHA256:{'a' * 43}",
+    (MailDomain, "catch_all"): "kim@example.com",
+    (Mailbox, "local_part"): "kim.lee",
+    (Mailbox, "password_hash"): "$2b$10$" + "./a1" * 13 + "x",
+    (MailAlias, "local_part"): "info",
+    (Autoreply, "body"): "Back soon",
 }
 
 
@@ -273,6 +316,8 @@ def test_a_good_value_with_a_control_character_anywhere_is_refused(
 ) -> None:
     value = GOOD[model, name]
     lines = name == "host_keys"  # one key a line: a line break between or after keys is no mistake
+    if name == "body" and bad == "\n":
+        return  # a letter has many lines
     middle = len(value) // 2
     if not (name == "chain_pem" and bad == "\n"):  # base64 is in lines
         assert refuses(model, name, value[:middle] + bad + value[middle:])
@@ -284,8 +329,8 @@ def test_a_good_value_with_a_control_character_anywhere_is_refused(
 @pytest.mark.parametrize("bad", SHELL)
 @pytest.mark.parametrize(("model", "name"), list(GOOD), ids=lambda part: getattr(part, "__name__", part))
 def test_names_that_reach_a_command_or_a_file_hold_no_shell(model: type[models.Model], name: str, bad: str) -> None:
-    if name in ("content", "host_keys", "comment"):
-        return  # free text; the zone's own grammar, and the key's own form, are checked elsewhere
+    if name in ("content", "host_keys", "comment", "body"):
+        return  # free text; the zone's own grammar, and the key's own form, are checked elsewhere; a letter is base64
     assert refuses(model, name, GOOD[model, name] + bad)
 
 
