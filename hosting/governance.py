@@ -35,6 +35,7 @@ _SUBSYSTEM_OF = {
     "mail_domain": "mail",
     "mailbox": "mail",
     "mail_alias": "mail",
+    "queued_message": "mail",
     "document_root": "files",
     "system_user": "accounts",
     "package": "node",
@@ -48,8 +49,8 @@ _SUBSYSTEM_OF = {
 _HIGH = frozenset({"system_user", "package", "kept_data"})
 #: Removing these takes data away; it is kept aside on the node, from where it is restored.
 _HOLDS_DATA = frozenset({"system_user", "document_root", "database", "mailbox"})
-#: Removing these removes what a restore would need.
-_FOR_GOOD = frozenset({"kept_data", "final_archive"})
+#: Removing these removes what a restore would need, or what is nowhere else.
+_FOR_GOOD = frozenset({"kept_data", "final_archive", "queued_message"})
 
 _RISKS = list(Risk)
 _REVERSIBILITIES = list(Reversibility)
@@ -102,6 +103,9 @@ DECLARED: dict[OperationKind, Assessment] = {
     OperationKind.CHANGE_MAILBOX: Assessment(_MEDIUM, _BACK, ("mail",)),
     OperationKind.REMOVE_MAILBOX: Assessment(_MEDIUM, _RESTORE, ("mail",)),
     OperationKind.CHANGE_MAIL_ALIAS: Assessment(_MEDIUM, _BACK, ("mail",)),
+    OperationKind.HOLD_MESSAGE: Assessment(_LOW, _BACK, ("mail",)),
+    OperationKind.RELEASE_MESSAGE: Assessment(_LOW, _BACK, ("mail",)),
+    OperationKind.DELETE_MESSAGES: Assessment(_MEDIUM, _NEVER, ("mail",)),
     OperationKind.BOOTSTRAP: Assessment(_MEDIUM, _BACK, ("node",)),
     OperationKind.REPAIR: Assessment(_LOW, _BACK, ()),
     OperationKind.ADOPT: Assessment(_LOW, _BACK, ()),

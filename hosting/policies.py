@@ -21,6 +21,7 @@ from hosting.models import (
     Mailbox,
     MailDomain,
     Operation,
+    QueuedMessage,
     Webhook,
     WebhookDelivery,
 )
@@ -164,6 +165,8 @@ def service_of(subject: Model | None) -> HostingService | None:
         case HostingService():
             return subject
         case Domain() | Database() | DatabaseUser() | Operation() | MailDomain() | Mailbox() | MailAlias():
+            return subject.service
+        case QueuedMessage():
             return subject.service
         case DnsRecord():
             return subject.domain.service

@@ -21,8 +21,10 @@ from hosting.models import (
     MailAlias,
     Mailbox,
     MailDomain,
+    MailQueue,
     Node,
     Operation,
+    QueuedMessage,
     Webhook,
     WebhookDelivery,
 )
@@ -152,6 +154,18 @@ def mail_aliases(actor: Actor) -> QuerySet[MailAlias]:
     """Mail aliases the actor may see."""
     found = MailAlias.objects.select_related("mail__domain__service")
     return found.filter(_visible(actor, "mail__domain__service__customer__"))
+
+
+def mail_queues(actor: Actor) -> QuerySet[MailQueue]:
+    """Mail queues of nodes; only operators see any."""
+    found = MailQueue.objects.select_related("node")
+    return found if sees_all(actor) else found.none()
+
+
+def queued_messages(actor: Actor) -> QuerySet[QueuedMessage]:
+    """Waiting messages the actor may see: all, or those that their services sent or are to get."""
+    found = QueuedMessage.objects.select_related("node", "service__customer")
+    return found.filter(_visible(actor, "service__customer__"))
 
 
 def operations(actor: Actor) -> QuerySet[Operation]:

@@ -26,6 +26,7 @@ BULK_RETRY = register_verb("bulk.retry", _("tried the failed rows of the bulk ru
 BULK_CANCEL = register_verb("bulk.cancel", _("cancelled what had not started of the bulk run"))
 BULK_FINISH = register_verb("bulk.finish", _("finished the bulk run"))
 DRIFT_ADOPT = register_verb("drift.adopt", _("adopted the difference"))
+MESSAGE_RETRY = register_verb("mail_queue.retry", _("had the waiting message tried again"))
 FILE_QUARANTINE = register_verb("file.quarantine", _("moved a broken file aside"))
 PLAN_CREATE = register_verb("plan.create", _("created the hosting plan"))
 PLAN_CHANGE = register_verb("plan.change", _("changed the hosting plan"))

@@ -29,6 +29,8 @@ NAMES = {
     "npanel_backup_restore_verified_timestamp_seconds": [],
     "npanel_migration_jobs_total": ["source_type"],
     "npanel_migration_jobs_completed_total": ["status"],
+    "npanel_mail_queue_messages": ["node"],
+    "npanel_mail_queue_oldest_seconds": ["node"],
     "npanel_migration_accounts": ["status"],
     "npanel_migration_job_duration_seconds": ["source_type"],
     "npanel_migration_ssh_errors_total": ["error_type"],

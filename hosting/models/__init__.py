@@ -8,6 +8,7 @@ from hosting.models.domain import Domain, NameLock
 from hosting.models.drift import DriftItem
 from hosting.models.intent import Intent
 from hosting.models.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
+from hosting.models.mail_queue import MailQueue, QueuedMessage
 from hosting.models.node import Node
 from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
 from hosting.models.plan import HostingPlan
@@ -34,10 +35,12 @@ __all__ = [
     "JournalEntry",
     "MailAlias",
     "MailDomain",
+    "MailQueue",
     "Mailbox",
     "NameLock",
     "Node",
     "Operation",
+    "QueuedMessage",
     "Webhook",
     "WebhookDelivery",
     "WorkerHeartbeat",

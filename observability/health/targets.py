@@ -56,6 +56,8 @@ BacklogProvider = Callable[[], Backlog]
 DaemonProbe = Callable[[Target, float], Iterable[Daemon]]
 #: Open differences by node.
 DriftProvider = Callable[[], Mapping[str, int]]
+#: Waiting messages by node.
+MailProvider = Callable[[], Mapping[str, int]]
 
 _targets: dict[str, list[TargetProvider]] = {}
 _ssh_probes: list[SshProbe] = []
@@ -63,6 +65,7 @@ _heartbeats: list[HeartbeatProvider] = []
 _backlogs: list[BacklogProvider] = []
 _daemon_probes: list[DaemonProbe] = []
 _drifts: list[DriftProvider] = []
+_mail: list[MailProvider] = []
 
 
 def register_targets(kind: str, provider: TargetProvider) -> None:
@@ -125,6 +128,16 @@ def register_drift_provider(provider: DriftProvider) -> None:
 def open_drift() -> Mapping[str, int]:
     """Open differences by node, where there are any."""
     return _drifts[0]() if _drifts else {}
+
+
+def register_mail_provider(provider: MailProvider) -> None:
+    """Set who counts the messages that wait on each node."""
+    _mail[:] = [provider]
+
+
+def waiting_mail() -> Mapping[str, int]:
+    """Waiting messages by node, for each that takes mail."""
+    return _mail[0]() if _mail else {}
 
 
 def alive_workers() -> list[Heartbeat]:

@@ -19,7 +19,7 @@ from audit.keys import ensure_audit_key
 from hosting.choices import NodeState
 from hosting.errors import HostingError
 from hosting.models import Node, WorkerHeartbeat
-from hosting.operations import dispatcher, drift, recovery, webhook_sender
+from hosting.operations import dispatcher, drift, mail_queue, recovery, webhook_sender
 from hosting.operations.doorbell import Doorbell, ring
 from hosting.operations.locks import worker_name
 from hosting.services import bulk
@@ -147,6 +147,8 @@ class Worker:
             (self._watch, WATCH_SECONDS),
             (history.check_and_remember, HEALTH_SECONDS),
             (self._scan, 5.0),
+            (mail_queue.look_due, 5.0),
+            (mail_queue.retry_due, POLL_SECONDS),
             (self._govern, 5.0),
             (bulk.advance_all, POLL_SECONDS),
             (webhook_sender.send_due, WEBHOOK_SECONDS),
