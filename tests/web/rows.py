@@ -18,8 +18,10 @@ from hosting.models import (
     DriftItem,
     HostingService,
     JournalEntry,
+    MailQueue,
     Node,
     Operation,
+    QueuedMessage,
 )
 from hosting.state import Change, DnsZone, DocumentRoot, PhpPool, Plan, SystemUser, VirtualHost
 from hosting.state import DnsRecord as Record
@@ -56,6 +58,23 @@ def service(username: str, name: str, **fields: Any) -> HostingService:
     made = factories.make_service(username=username, **fields)
     domain(made, name, is_primary=True)
     return made
+
+
+def queued_message(service: HostingService, **fields: Any) -> QueuedMessage:
+    """A message of a service that waits in its node's mail queue."""
+    MailQueue.objects.update_or_create(
+        node=service.node, defaults={"total": 1, "seen_at": timezone.now(), "look_at": timezone.now()}
+    )
+    values = {
+        "message_id": f"1vOZ2k-{next(_traces):06d}-01",
+        "sender": f"kim@{service.username}.example",
+        "recipients": ["bob@far.test", "sue@far.test"],
+        "recipient_count": 2,
+        "size": 48_211,
+        "since": timezone.now() - timedelta(minutes=41),
+        "said": "far.test [192.0.2.7] Connection timed out",
+    }
+    return QueuedMessage.objects.create(node=service.node, service=service, **{**values, **fields})
 
 
 def domain(service: HostingService, name: str, **fields: Any) -> Domain:

@@ -54,6 +54,8 @@ def fill() -> dict[str, str]:
     shots_performance.performance()
     drift = rows.drift(services[3])
     rows.drift(services[4])
+    rows.queued_message(services[1], held=True, sender="", said="")
+    waits = rows.queued_message(services[0])
     incident = shots_incident.incident()
     return {
         "start": "/admin/",
@@ -104,6 +106,8 @@ def fill() -> dict[str, str]:
         **_governed(services, actor),
         "drift": reverse("admin:hosting_driftitem_changelist"),
         "drift-item": address_of(drift),
+        "mail-queue": reverse("admin:hosting_queuedmessage_changelist"),
+        "mail-message": address_of(waits),
         "holds": reverse("admin:audit_legalhold_changelist"),
         "hold": _hold(services[0], actor),
         "hold-new": reverse("admin:audit_legalhold_add"),
