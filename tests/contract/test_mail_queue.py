@@ -1,0 +1,97 @@
+"""The mail queue of a real Exim: what waits is seen, held, released, tried again and deleted."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from hosting.adapters.base import NodeFacts, Scope, adapter_for
+from hosting.adapters.mail_queue import look, retry
+from hosting.adapters.mail_queue.answers import Waiting
+from hosting.connections.base import Connection, perform
+from hosting.state import QueuedMessage, SystemUser, plan, state_of
+from tests.contract.contract import SetUp, carry_out
+from tests.contract.letters import eventually
+from tests.lab.nodes import Node
+
+OWNER = SystemUser("queued", "/home/queued")
+
+
+@pytest.fixture(scope="module")
+def facts(node: Node, connection: Connection, set_up: SetUp) -> Iterator[NodeFacts]:
+    known = set_up("system_user", "exim")
+    carry_out(connection, plan({}, state_of([OWNER])))
+    yield known
+    carry_out(connection, plan(state_of([OWNER]), {}))
+
+
+@pytest.fixture(autouse=True)
+def empty(node: Node, facts: NodeFacts) -> Iterator[None]:
+    yield
+    for message in node.exec(["exiqgrep", "-i"]).stdout.split():
+        node.exec(["exim4", "-Mrm", message])
+
+
+def send(node: Node, sender: str, *recipients: str, user: str = "queued") -> None:
+    """A program of a customer's leaves a message in the queue."""
+    argv = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "/usr/sbin/exim4", "-odq", "-f", sender]
+    node.exec([*argv, *recipients], input="Subject: SECRET\n\nSECRET\n", check=True)
+
+
+def waiting(connection: Connection) -> tuple[Waiting, ...]:
+    return perform(connection, look()).messages
+
+
+def seen(connection: Connection, facts: NodeFacts, message_id: str) -> tuple[object, ...]:
+    scope = Scope(facts, refs=frozenset({QueuedMessage(message_id).ref}))
+    return perform(connection, adapter_for("queued_message").observe(scope))
+
+
+def test_what_waits_is_seen_as_it_is(node: Node, connection: Connection, facts: NodeFacts) -> None:
+    assert perform(connection, look()).total == 0
+    odd = '"a\' b"@nowhere.invalid'
+    send(node, "form@queued.test", "ann@nowhere.invalid", odd)
+    send(node, "<>", "bob@nowhere.invalid")
+    found = perform(connection, look())
+    assert (found.present, found.total) == (True, 2)
+    first, second = found.messages
+    assert (first.sender, set(first.recipients), first.count) == ("form@queued.test", {"ann@nowhere.invalid", odd}, 2)
+    assert (first.login, first.auth, first.held, first.domains) == ("queued", "", False, ("nowhere.invalid",))
+    assert (second.sender, second.recipients) == ("", ("bob@nowhere.invalid",))
+    assert found.oldest <= first.since <= found.oldest + 60 and first.size > 100
+    assert "SECRET" not in str(found)
+
+
+def test_a_message_is_held_released_and_deleted(node: Node, connection: Connection, facts: NodeFacts) -> None:
+    send(node, "form@queued.test", "ann@nowhere.invalid")
+    (message,) = waiting(connection)
+    loose, held = QueuedMessage(message.message_id), QueuedMessage(message.message_id, held=True)
+    assert seen(connection, facts, message.message_id) == (loose,)
+    carry_out(connection, plan(state_of([loose]), state_of([held])))
+    assert seen(connection, facts, message.message_id) == (held,)
+    assert "frozen" in node.exec(["exim4", "-bp"]).stdout
+    carry_out(connection, plan(state_of([held]), state_of([loose])))
+    assert seen(connection, facts, message.message_id) == (loose,)
+    carry_out(connection, plan(state_of([loose]), {}))
+    assert seen(connection, facts, message.message_id) == ()
+    carry_out(connection, plan(state_of([loose]), {}))
+    assert node.exec(["exim4", "-bpc"]).stdout.strip() == "0"
+
+
+def test_another_try_delivers_or_says_why_not(node: Node, connection: Connection, facts: NodeFacts) -> None:
+    send(node, "form@queued.test", f"root@{facts.hostname}", "ann@nowhere.invalid")
+    (message,) = waiting(connection)
+    assert message.said == ""
+    perform(connection, retry(message.message_id))
+
+    def only_one_is_left() -> bool:
+        return [one.recipients for one in waiting(connection)] in ([("ann@nowhere.invalid",)], [])
+
+    eventually(only_one_is_left, "delivery to the node's own", lambda: node.read("/var/log/exim4/mainlog")[-2000:])
+    assert "SECRET" in node.read("/var/mail/root")
+    for left in waiting(connection):
+        assert "ann@nowhere.invalid" in left.said
+
+
+def test_a_queue_run_is_no_drift(node: Node, connection: Connection, facts: NodeFacts) -> None:
+    send(node, "form@queued.test", "ann@nowhere.invalid")
+    assert perform(connection, adapter_for("queued_message").observe(Scope(facts))) == ()
