@@ -106,13 +106,17 @@ class Flood:
 
     def undo(self, node: Node) -> None:
         """Without them."""
-        found = node.exec(["exiqgrep", "-i", "-f", self.sender]).stdout.split()
+        found = self._waiting(node)
         if found:
             node.exec(["/usr/sbin/exim4", "-Mrm", *found])
 
     def mended(self, node: Node) -> bool:
         """Whether none waits."""
-        return node.exec(["exiqgrep", "-c", "-f", self.sender]).stdout.startswith("0 ")
+        return not self._waiting(node)
+
+    def _waiting(self, node: Node) -> list[str]:
+        lines = node.exec(["/usr/sbin/exim4", "-bpr"]).stdout.splitlines()
+        return [line.split()[2] for line in lines if f"<{self.sender}>" in line]
 
 
 _flood = Flood()

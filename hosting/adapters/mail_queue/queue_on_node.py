@@ -121,7 +121,8 @@ def envelope(identity: str, folder: str) -> dict[str, Any] | None:
         "size": len(data) + size_of(f"{folder}/{identity}-D"),
         "sender": sender,
         "login": login if "local" in known else "",
-        "auth": known.get("auth_id", ""),
+        # Of a program on the node itself this is its user again.
+        "auth": "" if "local" in known else known.get("auth_id", ""),
         "held": "frozen" in known,
         "count": len(waiting),
         "to": waiting[:RECIPIENTS_MAX],

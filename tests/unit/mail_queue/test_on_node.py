@@ -89,7 +89,7 @@ def test_who_is_reached_does_not_wait(spool: Spool) -> None:
 def test_a_program_of_the_node_and_a_held_message(spool: Spool) -> None:
     spool.put(more="-frozen 1764230500\n-local\n")
     (message,) = answers.queue_of(spool.run("list", "10")).messages
-    assert (message.held, message.login) == (True, "Debian-exim")
+    assert (message.held, message.login, message.auth) == (True, "Debian-exim", "")
 
 
 def test_the_newest_are_told_and_all_are_counted(spool: Spool) -> None:
