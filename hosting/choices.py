@@ -162,6 +162,21 @@ class DkimState(models.TextChoices):
     RETIRED = "retired", _("Published, signs no more")
 
 
+class LookupKind(models.TextChoices):
+    """What is asked about mail."""
+
+    LOG = "log", _("Delivery log")
+    CHECK = "check", _("Deliverability")
+
+
+class LookupState(models.TextChoices):
+    """Where a question about mail is."""
+
+    WAITING = "waiting", _("Being looked up")
+    ANSWERED = "answered", _("Answered")
+    FAILED = "failed", _("Failed")
+
+
 class DriftState(models.TextChoices):
     """What became of a difference that was found."""
 
@@ -235,4 +250,5 @@ TONES = {
     "gone": "neutral",
     "delivered": "good",
     "given_up": "bad",
+    "answered": "good",
 }

@@ -20,6 +20,7 @@ from hosting.models import (
     MailAlias,
     Mailbox,
     MailDomain,
+    MailLookup,
     Operation,
     QueuedMessage,
     Webhook,
@@ -166,7 +167,7 @@ def service_of(subject: Model | None) -> HostingService | None:
             return subject
         case Domain() | Database() | DatabaseUser() | Operation() | MailDomain() | Mailbox() | MailAlias():
             return subject.service
-        case QueuedMessage():
+        case QueuedMessage() | MailLookup():
             return subject.service
         case DnsRecord():
             return subject.domain.service

@@ -21,6 +21,7 @@ from hosting.models import (
     MailAlias,
     Mailbox,
     MailDomain,
+    MailLookup,
     MailQueue,
     Node,
     Operation,
@@ -160,6 +161,12 @@ def mail_queues(actor: Actor) -> QuerySet[MailQueue]:
     """Mail queues of nodes; only operators see any."""
     found = MailQueue.objects.select_related("node")
     return found if sees_all(actor) else found.none()
+
+
+def mail_lookups(actor: Actor) -> QuerySet[MailLookup]:
+    """Questions about mail that the actor may see: all, or those about their services."""
+    found = MailLookup.objects.select_related("node", "service__customer", "domain")
+    return found.filter(_visible(actor, "service__customer__"))
 
 
 def queued_messages(actor: Actor) -> QuerySet[QueuedMessage]:

@@ -19,6 +19,7 @@ from hosting.services import (
     lifecycle,
     mail,
     mail_aliases,
+    mail_lookups,
     mail_queue,
     mailboxes,
     members,
@@ -31,7 +32,7 @@ from hosting.services import (
     zone_edits,
 )
 
-_MANAGER, _OWNER = MemberAccess.MANAGER, MemberAccess.OWNER
+_VIEWER, _MANAGER, _OWNER = MemberAccess.VIEWER, MemberAccess.MANAGER, MemberAccess.OWNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,9 @@ _TABLE = (
     UseCase("mail_alias.create", mail_aliases.create_alias, "mail", _MANAGER, reseller=True),
     UseCase("mail_alias.change", mail_aliases.change_alias, "alias", _MANAGER, reseller=True),
     UseCase("mail_alias.delete", mail_aliases.delete_alias, "alias", _MANAGER, reseller=True),
+    UseCase("mail_lookup.search", mail_lookups.search_log, "service", _VIEWER, reseller=True),
+    UseCase("mail_lookup.search_node", mail_lookups.search_node_log, "node"),
+    UseCase("mail_lookup.check", mail_lookups.check_mail, "mail", _VIEWER, reseller=True),
     UseCase("mail_queue.retry", mail_queue.retry_message, "message", _MANAGER, reseller=True),
     UseCase("mail_queue.hold", mail_queue.hold_message, "message"),
     UseCase("mail_queue.release", mail_queue.release_message, "message"),

@@ -59,6 +59,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
             ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
             ("hosting_bulkrun_changelist", _("Bulk runs"), "list", "", ""),
             ("hosting_driftitem_changelist", _("Drift"), "git-compare", "drift", "warn"),
+            ("hosting_maillookup_changelist", _("Mail log"), "search", "", ""),
             ("hosting_queuedmessage_changelist", _("Mail queue"), "hourglass", "", ""),
         ),
     ),

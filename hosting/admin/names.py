@@ -16,11 +16,11 @@ from audit.actor import Actor
 from hosting import selectors
 from hosting.admin import cells
 from hosting.admin.filters import DomainScope, ServiceScope
-from hosting.admin.forms import AskForm, RecordChangeForm, RecordForm
+from hosting.admin.forms import AskForm, NoQuestion, RecordChangeForm, RecordForm
 from hosting.admin.operations import TABS_OF_A_PART, operations_of
 from hosting.admin.pages import READS, Action, ObjectAdmin
-from hosting.models import DnsRecord, Domain, Operation
-from hosting.services import dns, dnssec, sites, zone_edits
+from hosting.models import DnsRecord, Domain, MailDomain, MailLookup, Operation
+from hosting.services import dns, dnssec, mail_lookups, sites, zone_edits
 from hosting.validators import RECORD_TYPES
 from hosting.zone_forms import ZoneFileFields, text_field, zone_download
 
@@ -80,6 +80,10 @@ def _unsign(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
     return dnssec.unsign_zone(actor=actor, domain=domain, **data)
 
 
+def _check_mail(actor: Actor, domain: Domain, data: dict[str, Any]) -> MailLookup:
+    return mail_lookups.check_mail(actor=actor, mail=MailDomain.objects.get(domain=domain))
+
+
 def _look(domain: Domain, data: dict[str, Any]) -> zone_edits.Look:
     return zone_edits.look_at_import(
         domain=domain, text=data["text"], keep_others=data.get("keep_others", False)
@@ -115,6 +119,11 @@ UNSIGN_ZONE = Action(
     icon="shield-check", note=_("Refused while the zone above has a DS record: nobody would find the domain."),
 )  # fmt: skip
 
+CHECK_MAIL = Action(
+    "check-mail", _("Check mail"), _("Check now"), _check_mail, NoQuestion, plans=False, icon="shield-check",
+    note=_("Looks at its mail as other servers do: records, signature, names, encryption."),
+)  # fmt: skip
+
 
 @admin.register(Domain)
 class DomainAdmin(ObjectAdmin):
@@ -126,7 +135,7 @@ class DomainAdmin(ObjectAdmin):
     search_fields = ("name__startswith",)
     search_help_text = _("Host name, from the beginning")
     object_template = "admin/npanel/domain.html"
-    object_actions = (ADD_RECORD, EDIT_ZONE, IMPORT_ZONE, SIGN_ZONE, UNSIGN_ZONE, REMOVE_DOMAIN)
+    object_actions = (ADD_RECORD, EDIT_ZONE, IMPORT_ZONE, SIGN_ZONE, UNSIGN_ZONE, CHECK_MAIL, REMOVE_DOMAIN)
 
     def get_urls(self) -> list[URLPattern]:
         """The zone as a file besides the pages."""
@@ -156,6 +165,7 @@ class DomainAdmin(ObjectAdmin):
         records = obj.records.order_by("name", "type", "id")
         signing = UNSIGN_ZONE if obj.dnssec else SIGN_ZONE
         menu = [EDIT_ZONE, IMPORT_ZONE, signing] if obj.service.is_live and obj.has_zone else []
+        menu += [CHECK_MAIL] if obj.service.is_live and hasattr(obj, "mail") else []
         menu += [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
         shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj)}
         if tab == "operations":

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from hosting.api import mail, mail_queue, reference
+from hosting.api import mail, mail_lookups, mail_queue, reference
 from hosting.api.problems import not_found
 from hosting.api.views import accounts, hosted, operated, own, zones
 
@@ -25,6 +25,7 @@ for name, view in {
     "mail-domains": mail.MailDomains,
     "mailboxes": mail.Mailboxes,
     "mail-aliases": mail.MailAliases,
+    "mail-lookups": mail_lookups.MailLookups,
     "mail-queues": mail_queue.MailQueues,
     "queued-messages": mail_queue.QueuedMessages,
     "operations": operated.Operations,

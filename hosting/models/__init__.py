@@ -8,6 +8,7 @@ from hosting.models.domain import Domain, NameLock
 from hosting.models.drift import DriftItem
 from hosting.models.intent import Intent
 from hosting.models.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
+from hosting.models.mail_lookup import MailLookup
 from hosting.models.mail_queue import MailQueue, QueuedMessage
 from hosting.models.node import Node
 from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
@@ -35,6 +36,7 @@ __all__ = [
     "JournalEntry",
     "MailAlias",
     "MailDomain",
+    "MailLookup",
     "MailQueue",
     "Mailbox",
     "NameLock",

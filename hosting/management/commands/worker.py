@@ -19,7 +19,7 @@ from audit.keys import ensure_audit_key
 from hosting.choices import NodeState
 from hosting.errors import HostingError
 from hosting.models import Node, WorkerHeartbeat
-from hosting.operations import dispatcher, drift, mail_queue, recovery, webhook_sender
+from hosting.operations import dispatcher, drift, mail_lookups, mail_queue, recovery, webhook_sender
 from hosting.operations.doorbell import Doorbell, ring
 from hosting.operations.locks import worker_name
 from hosting.services import bulk
@@ -149,6 +149,8 @@ class Worker:
             (self._scan, 5.0),
             (mail_queue.look_due, 5.0),
             (mail_queue.retry_due, POLL_SECONDS),
+            (mail_lookups.answer_due, POLL_SECONDS),
+            (mail_lookups.forget_old, FORGET_SECONDS),
             (self._govern, 5.0),
             (bulk.advance_all, POLL_SECONDS),
             (webhook_sender.send_due, WEBHOOK_SECONDS),
