@@ -43,6 +43,16 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         ),
     ),
     (
+        _("Mail"),
+        (
+            ("hosting_maildomain_changelist", _("Mail domains"), "mail", "", ""),
+            ("hosting_mailbox_changelist", _("Mailboxes"), "user", "", ""),
+            ("hosting_mailalias_changelist", _("Mail aliases"), "at-sign", "", ""),
+            ("hosting_queuedmessage_changelist", _("Mail queue"), "hourglass", "", ""),
+            ("hosting_maillookup_changelist", _("Mail log"), "search", "", ""),
+        ),
+    ),
+    (
         _("Databases"),
         (
             ("hosting_database_changelist", _("Databases"), "database", "", ""),
@@ -59,8 +69,6 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
             ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
             ("hosting_bulkrun_changelist", _("Bulk runs"), "list", "", ""),
             ("hosting_driftitem_changelist", _("Drift"), "git-compare", "drift", "warn"),
-            ("hosting_maillookup_changelist", _("Mail log"), "search", "", ""),
-            ("hosting_queuedmessage_changelist", _("Mail queue"), "hourglass", "", ""),
         ),
     ),
     (

@@ -51,6 +51,12 @@ def host(name: str) -> str:
     return name if shown == name else format_html('<span title="{}">{}</span>', name, shown)
 
 
+def address(local_part: str, domain: str) -> str:
+    """A mail address as people write it, with the stored spelling on hover where they differ."""
+    stored, shown = f"{local_part}@{domain}", f"{local_part}@{unicode_name(domain)}"
+    return stored if shown == stored else format_html('<span title="{}">{}</span>', stored, shown)
+
+
 def yes(value: bool, word: Any) -> str:
     """A word where something is so, nothing where it is not."""
     return str(word) if value else NOTHING

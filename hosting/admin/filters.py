@@ -17,11 +17,12 @@ class ScopeFilter(admin.SimpleListFilter):
     """Rows of one object. Not offered as a choice: there may be 100,000 to choose from.
 
     Args:
-        parameter_name: in the address; the column is called the same.
+        parameter_name: in the address; the column is called the same, unless ``column`` names another.
         objects: the selector of those that may be asked for.
     """
 
     objects: Callable[[Actor], QuerySet[Any]]
+    column = ""
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: Any) -> None:
         self.found: Model | None = None
@@ -34,7 +35,7 @@ class ScopeFilter(admin.SimpleListFilter):
         return [(str(self.found.pk), str(self.found))] if self.found else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**{str(self.parameter_name): self.found}) if self.found else queryset
+        return queryset.filter(**{self.column or str(self.parameter_name): self.found}) if self.found else queryset
 
 
 class NodeScope(ScopeFilter):
@@ -59,3 +60,9 @@ class DomainScope(ScopeFilter):
     """Records of one domain."""
 
     title, parameter_name, objects = _("domain"), "domain", staticmethod(selectors.domains)
+
+
+class MailDomainScope(ScopeFilter):
+    """Addresses of one mail domain."""
+
+    title, parameter_name, objects = _("mail domain"), "mail", staticmethod(selectors.mail_domains)

@@ -19,8 +19,10 @@ from hosting.admin.filters import DomainScope, ServiceScope
 from hosting.admin.forms import AskForm, NoQuestion, RecordChangeForm, RecordForm
 from hosting.admin.operations import TABS_OF_A_PART, operations_of
 from hosting.admin.pages import READS, Action, ObjectAdmin
+from hosting.desired import kept_records
+from hosting.desired.mail_records import mail_of
 from hosting.models import DnsRecord, Domain, MailDomain, MailLookup, Operation
-from hosting.services import dns, dnssec, mail_lookups, sites, zone_edits
+from hosting.services import dns, dnssec, mail, mail_lookups, sites, zone_edits
 from hosting.validators import RECORD_TYPES
 from hosting.zone_forms import ZoneFileFields, text_field, zone_download
 
@@ -84,6 +86,10 @@ def _check_mail(actor: Actor, domain: Domain, data: dict[str, Any]) -> MailLooku
     return mail_lookups.check_mail(actor=actor, mail=MailDomain.objects.get(domain=domain))
 
 
+def _enable_mail(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
+    return mail.enable_mail(actor=actor, domain=domain, **data)
+
+
 def _look(domain: Domain, data: dict[str, Any]) -> zone_edits.Look:
     return zone_edits.look_at_import(
         domain=domain, text=data["text"], keep_others=data.get("keep_others", False)
@@ -123,6 +129,10 @@ CHECK_MAIL = Action(
     "check-mail", _("Check mail"), _("Check now"), _check_mail, NoQuestion, plans=False, icon="shield-check",
     note=_("Looks at its mail as other servers do: records, signature, names, encryption."),
 )  # fmt: skip
+ENABLE_MAIL = Action(
+    "enable-mail", _("Turn mail on"), _("Plan the mail domain"), _enable_mail, icon="mail",
+    note=_("With a key that signs, and the DNS records that mail needs; the customer's own records stay."),
+)  # fmt: skip
 
 
 @admin.register(Domain)
@@ -135,7 +145,9 @@ class DomainAdmin(ObjectAdmin):
     search_fields = ("name__startswith",)
     search_help_text = _("Host name, from the beginning")
     object_template = "admin/npanel/domain.html"
-    object_actions = (ADD_RECORD, EDIT_ZONE, IMPORT_ZONE, SIGN_ZONE, UNSIGN_ZONE, CHECK_MAIL, REMOVE_DOMAIN)
+    object_actions = (
+        ADD_RECORD, EDIT_ZONE, IMPORT_ZONE, SIGN_ZONE, UNSIGN_ZONE, ENABLE_MAIL, CHECK_MAIL, REMOVE_DOMAIN,
+    )  # fmt: skip
 
     def get_urls(self) -> list[URLPattern]:
         """The zone as a file besides the pages."""
@@ -165,13 +177,14 @@ class DomainAdmin(ObjectAdmin):
         records = obj.records.order_by("name", "type", "id")
         signing = UNSIGN_ZONE if obj.dnssec else SIGN_ZONE
         menu = [EDIT_ZONE, IMPORT_ZONE, signing] if obj.service.is_live and obj.has_zone else []
-        menu += [CHECK_MAIL] if obj.service.is_live and hasattr(obj, "mail") else []
+        found = mail_of(obj)
+        menu += [ENABLE_MAIL if found is None else CHECK_MAIL] if obj.service.is_live else []
         menu += [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
-        shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj)}
+        shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj), "mail": found}
         if tab == "operations":
             return {**shown, "operations": operations_of(obj.service)}
         shown["last_change"] = zone_edits.last_change(obj) if obj.has_zone and obj.service.is_live else None
-        return {**shown, "records": records[:SHOWN], "record_count": records.count()}
+        return {**shown, "records": records[:SHOWN], "record_count": records.count(), "kept": kept_records(obj)}
 
     @admin.display(description=_("name"), ordering="name")
     def host_name(self, domain: Domain) -> str:

@@ -123,6 +123,25 @@ def _database_users(actor: Actor, text: str, limit: int) -> list[Hit]:
     return [_hit(account, _("of %s") % account.service) for account in found]
 
 
+def _mailboxes(actor: Actor, text: str, limit: int) -> list[Hit]:
+    return _address_hits(selectors.mailboxes(actor), text, limit)
+
+
+def _mail_aliases(actor: Actor, text: str, limit: int) -> list[Hit]:
+    return _address_hits(selectors.mail_aliases(actor), text, limit)
+
+
+def _address_hits(rows: QuerySet[Any], text: str, limit: int) -> list[Hit]:
+    """Addresses by what stands before the @, and behind it where that is given."""
+    name, at, host = text.partition("@")
+    wanted = Q(local_part=name.lower()) if at else begins("local_part", text)
+    if host:
+        wanted &= begins("mail__domain__name", host)
+    plain = rows.select_related(None).prefetch_related("mail__domain__service")
+    found = plain.filter(wanted).order_by("local_part", "id")[:limit]
+    return [_hit(row, _("of %s") % row.service, title=unicode_address(str(row))) for row in found]
+
+
 def _plain(rows: QuerySet[Any]) -> QuerySet[Any]:
     """With the service by a query of its own: joined, MariaDB may begin at the wrong end, and sort all rows."""
     return rows.select_related(None).prefetch_related("service")
@@ -214,6 +233,8 @@ CUSTOMERS = Sort(gettext_lazy("Customers"), "users", _customers, "admin:accounts
 PEOPLE = Sort(gettext_lazy("People"), "user", _people, "admin:accounts_user_changelist")
 DATABASES = Sort(gettext_lazy("Databases"), "database", _databases, "admin:hosting_database_changelist")
 ACCOUNTS = Sort(gettext_lazy("Database users"), "key-round", _database_users, "admin:hosting_databaseuser_changelist")
+MAILBOXES = Sort(gettext_lazy("Mailboxes"), "mail", _mailboxes, "admin:hosting_mailbox_changelist")
+ALIASES = Sort(gettext_lazy("Mail aliases"), "at-sign", _mail_aliases, "admin:hosting_mailalias_changelist")
 NODES = Sort(gettext_lazy("Nodes"), "server", _nodes, "admin:hosting_node_changelist")
 ADDRESSES = Sort(gettext_lazy("Nodes"), "server", _nodes_by_address)
 OPERATIONS = Sort(gettext_lazy("Operations"), "activity", _operations, "admin:hosting_operation_changelist")
@@ -231,12 +252,13 @@ PREFIXES: dict[str, tuple[Sort, ...]] = {
     "service": (SERVICES_BY_ALL,),
     "customer": (CUSTOMERS,),
     "db": (DATABASES, ACCOUNTS),
+    "mail": (MAILBOXES, ALIASES),
     "ip": (ADDRESSES, FROM),
     "node": (NODES,),
     "op": (OPERATIONS,),
     "trace": (STORY, TRACED, TRACE),
 }
-EVERYTHING = (SERVICES, DOMAINS, CUSTOMERS, PEOPLE, DATABASES, ACCOUNTS, NODES, OPERATIONS)
+EVERYTHING = (SERVICES, DOMAINS, CUSTOMERS, PEOPLE, DATABASES, ACCOUNTS, MAILBOXES, ALIASES, NODES, OPERATIONS)
 #: What the page says of the prefixes: prefix, what it finds, an example.
 HELP = (
     ("domain", gettext_lazy("Domains"), "domain:example.com"),
@@ -244,6 +266,7 @@ HELP = (
     ("customer", gettext_lazy("Customers, by name or e-mail"), "customer:ada"),
     ("user", gettext_lazy("People, Linux users, database users"), "user:ada@"),
     ("db", gettext_lazy("Databases and their users"), "db:anna_shop"),
+    ("mail", gettext_lazy("Mailboxes and mail aliases"), "mail:info@example.com"),
     ("node", gettext_lazy("Nodes, by name or address"), "node:fra-"),
     ("ip", gettext_lazy("Nodes, and who came from an address"), "ip:192.0.2.4"),
     ("op", gettext_lazy("Operations, by id or by what they work on"), "op:anna"),

@@ -18,9 +18,9 @@ from hosting.admin import bulk, cells
 from hosting.admin.filters import CustomerScope, NodeScope
 from hosting.admin.forms import DatabaseForm, DatabaseUserForm, DomainForm, PhpForm, ServiceForm
 from hosting.admin.operations import OPERATIONS_SHOWN
-from hosting.admin.pages import Action, ObjectAdmin
+from hosting.admin.pages import Action, ObjectAdmin, counted
 from hosting.choices import DriftState, OperationState, ServiceState
-from hosting.models import HostingService, Operation
+from hosting.models import HostingService, Mailbox, MailDomain, Operation
 from hosting.services import databases, lifecycle, sites
 
 UNFINISHED = (OperationState.PENDING, OperationState.RUNNING, OperationState.PLANNED)
@@ -264,12 +264,16 @@ def _head(service: HostingService) -> dict[str, Any]:
 
 
 def _overview(service: HostingService) -> dict[str, Any]:
+    mails = MailDomain.objects.filter(domain__service=service).order_by("domain__name")
     domains = service.domains.annotate(records_count=Count("records")).order_by("-is_primary", "name")
     return {
         "domains": domains[:SHOWN],
         "databases": service.databases.order_by("name")[:SHOWN],
         "database_users": service.database_users.prefetch_related("grants__database").order_by("name")[:SHOWN],
+        "mail_domains": mails.select_related("domain").annotate(many=counted(Mailbox.objects.all(), "mail"))[:SHOWN],
         "used": {
+            "mail_domains": mails.count(),
+            "mailboxes": Mailbox.objects.filter(mail__domain__service=service).count(),
             "domains": domains.count(),
             "databases": service.databases.count(),
             "database_users": service.database_users.count(),

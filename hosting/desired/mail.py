@@ -103,10 +103,19 @@ def _adopt_domain(service: HostingService, found: Change) -> None:
     limit = service.plan.mails_per_hour or 0
     if after.edited or after.suspended != service.is_suspended or after.sends_per_hour != limit:
         raise not_adoptable(found, N_("it was edited by hand, or its limits and suspension come from the service"))
-    mail, _new = MailDomain.objects.update_or_create(domain=domain, defaults={"catch_all": after.catch_all})
+    facts = {"catch_all": after.catch_all, "remote": _is_remote(service, domain, after)}
+    mail, _new = MailDomain.objects.update_or_create(domain=domain, defaults=facts)
     mail.dkim_keys.filter(state=DkimState.ACTIVE).exclude(selector__in=[key.selector for key in after.dkim]).delete()
     for key in after.dkim:
         _adopt_key(mail, domain, key)
+
+
+def _is_remote(service: HostingService, domain: Domain, found: MailDomainResource) -> bool:
+    """Whether it has to be set that mail is delivered elsewhere: where MX records say so, they are enough."""
+    mail = mail_of(domain) or MailDomain(domain=domain)
+    if found.local or mail.remote:
+        return not found.local
+    return delivered_here(domain, mail, domain.records.all(), addresses(service.node))
 
 
 def _adopt_key(mail: MailDomain, domain: Domain, key: SigningKey) -> None:

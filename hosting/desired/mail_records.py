@@ -74,7 +74,7 @@ def _delivery(domain: Domain, rows: list[DnsRecord], addresses: _Addresses) -> l
     found = [Kept(host, kind, content) for kind, content in addresses if not _has_addresses(host, rows, addresses)]
     found.append(Kept("@", "MX", f"10 {full}"))
     senders = " ".join(f"{'ip6' if kind == 'AAAA' else 'ip4'}:{content}" for kind, content in addresses)
-    if not any(_is_spf(row) for row in rows):
+    if not any(is_spf(row) for row in rows):
         found.append(Kept("@", "TXT", text_content(f"v=spf1 mx {senders} ~all")))
     found.append(Kept("_dmarc", "TXT", text_content("v=DMARC1; p=none")))
     return found + [Kept(name, "SRV", f"0 1 {port} {full}") for name, port in _SERVICES]
@@ -89,7 +89,8 @@ def _is_free(kept: Kept, rows: list[DnsRecord]) -> bool:
     )
 
 
-def _is_spf(row: DnsRecord) -> bool:
+def is_spf(row: DnsRecord | Kept) -> bool:
+    """Whether a record says who may send for the domain itself (RFC 7208)."""
     return row.name == "@" and row.type == "TXT" and row.content.lstrip(' "').lower().startswith("v=spf1")
 
 

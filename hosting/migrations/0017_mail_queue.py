@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("hosting", "0011_mail"),
+        ("hosting", "0019_mail_search"),
     ]
 
     operations = [

@@ -92,6 +92,7 @@ class Mailbox(_Address):
         verbose_name_plural = _("mailboxes")
         ordering = ("local_part", "id")
         constraints = (models.UniqueConstraint(fields=["mail", "local_part"], name="mailbox_once"),)
+        indexes = (models.Index(fields=["local_part"]),)
 
 
 class MailAlias(_Address):
@@ -105,6 +106,7 @@ class MailAlias(_Address):
         verbose_name_plural = _("mail aliases")
         ordering = ("local_part", "id")
         constraints = (models.UniqueConstraint(fields=["mail", "local_part"], name="mail_alias_once"),)
+        indexes = (models.Index(fields=["local_part"]),)
 
 
 class Autoreply(models.Model):

@@ -7,7 +7,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from hosting import selectors
-from hosting.desired import nameservers
+from hosting.desired import kept_records, nameservers
+from hosting.desired.mail_records import KEPT_TTL, Kept
 from hosting.models import DnsRecord, Domain, Operation
 from hosting.policies import Policy
 from hosting.portal.access import PortalRequest, allowed, find, portal
@@ -44,6 +45,8 @@ def records(request: PortalRequest, pk: int) -> HttpResponse:
         "types": list(row.records.order_by("type").values_list("type", flat=True).distinct()),
         "kind": kind,
         "part": part,
+        "kept": _kept(row, kind, part),
+        "kept_ttl": KEPT_TTL,
         "nameservers": nameservers(row.service.node, row.name),
         "current": waiting(selectors.operations(request.actor), row.service),
         "suspended": [row.service] if row.service.is_suspended else [],
@@ -98,6 +101,11 @@ def _undoable(request: PortalRequest, row: Domain) -> Operation | None:
     return operation if operation and Policy(request.actor).may("operation.rollback", operation) else None
 
 
+def _kept(row: Domain, kind: str, part: str) -> list[Kept]:
+    """What is kept for mail in the zone, narrowed down as the records are."""
+    return [one for one in kept_records(row) if kind in ("", one.type) and part.lower() in one.name]
+
+
 def _about(row: Domain, kind: str) -> dict[str, Any]:
     return {"object": row, "kind": kind, "purpose": PURPOSES.get(kind, "")}
 
@@ -108,7 +116,7 @@ def _back(row: Domain) -> str:
 
 def _zone(request: PortalRequest, pk: int) -> Domain:
     rows = selectors.domains(request.actor).filter(name_key__isnull=False)
-    return find(rows.select_related("service__node", "service__customer"), pk)
+    return find(rows.select_related("service__node", "service__customer", "mail"), pk)
 
 
 def _record(request: PortalRequest, pk: int) -> DnsRecord:

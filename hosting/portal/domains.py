@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from hosting import selectors
+from hosting.desired.mail_records import mail_of
 from hosting.errors import HostingError
 from hosting.models import Domain, HostingService
 from hosting.names import ancestors, host_name
@@ -42,10 +43,11 @@ def domains(request: PortalRequest) -> HttpResponse:
 def domain(request: PortalRequest, pk: int) -> HttpResponse:
     """One domain: its address, its records, where it points, and a look at its site."""
     row = _held(request, pk)
-    uses = ("domain.remove", "record.add")
+    uses = ("domain.remove", "record.add", "mail_domain.enable")
     context = {
         "object": row,
         "records": row.records.count(),
+        "mail": mail_of(row),
         "parent": _parent(row),
         "address": f"http://{row.name}/",
         "may": allowed(request, row, *uses),
@@ -145,7 +147,7 @@ def remove(request: PortalRequest, pk: int) -> HttpResponse:
 
 def _held(request: PortalRequest, pk: int) -> Domain:
     rows = selectors.domains(request.actor).filter(name_key__isnull=False)
-    return find(rows.select_related("service__node", "service__customer", "service__plan"), pk)
+    return find(rows.select_related("service__node", "service__customer", "service__plan", "mail"), pk)
 
 
 def _first_step(request: PortalRequest, form: DomainForm, service: HostingService) -> HttpResponse:

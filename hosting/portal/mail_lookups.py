@@ -43,7 +43,7 @@ class SearchForm(PortalForm):
 def search(request: PortalRequest) -> HttpResponse:
     """Ask what became of mail."""
     choice = chosen_service(request, SEARCH.use)
-    back = reverse("portal:mail_waiting")
+    back = reverse("portal:mail")
     if choice.service is None:
         return choice.page(request, SEARCH.title, back, "mail")
     require(request, SEARCH.use, choice.service)
@@ -69,7 +69,7 @@ def check(request: PortalRequest, pk: int) -> HttpResponse:
         answer = _asked(request, CHECK, mail, form, {})
         if answer is not None:
             return answer
-    return _page(request, CHECK, reverse("portal:domain", args=(row.pk,)), {"form": form, "about": row.name})
+    return _page(request, CHECK, reverse("portal:mail_delivery", args=(mail.pk,)), {"form": form, "about": row.name})
 
 
 def _asked(
@@ -104,6 +104,6 @@ def _context(request: PortalRequest, pk: int) -> dict[str, Any]:
     row: MailLookup = find(selectors.mail_lookups(request.actor), pk)
     back, trail = reverse("portal:mail_search"), SEARCH.title
     if row.domain is not None:
-        back, trail = reverse("portal:domain", args=(row.domain.pk,)), row.domain.name
+        back, trail = reverse("portal:mail_check", args=(row.domain.pk,)), CHECK.title
     live = reverse("portal:mail_lookup_live", args=(row.pk,))
     return {**shown(row, spare=True), "live": live, "back": back, "trail": trail}

@@ -11,6 +11,7 @@ from accounts.choices import Role
 _FOR_CUSTOMERS = (
     ("home", _("Overview"), "house"),
     ("domains", _("Domains"), "globe"),
+    ("mail", _("Email"), "mail"),
     ("databases", _("Databases"), "database"),
     ("activity", _("Activity"), "activity"),
     ("people", _("People"), "users"),
@@ -21,6 +22,7 @@ _FOR_RESELLERS = (
     ("services", _("Services"), "box"),
     ("plans", _("Plans"), "layers"),
     ("domains", _("Domains"), "globe"),
+    ("mail", _("Email"), "mail"),
     ("databases", _("Databases"), "database"),
     ("activity", _("Activity"), "activity"),
 )

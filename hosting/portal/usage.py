@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Model, Sum
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Reseller
 from audit.actor import Actor
 from hosting import selectors
 from hosting.choices import ServiceState
-from hosting.models import Database, DatabaseUser, DnsRecord, HostingService
+from hosting.models import Database, DatabaseUser, DnsRecord, HostingService, Mailbox
 
 #: From this share on, a bar stands out.
 _NEARLY = 0.8
@@ -42,6 +42,7 @@ def usage_of(rows: Iterable[HostingService]) -> dict[int, tuple[Usage, ...]]:
     """What of each service is counted against its plan, by the service's key: as many queries for one as for many."""
     services = {row.pk: row for row in rows}
     databases, users = (_counted(model, services) for model in (Database, DatabaseUser))
+    mailboxes = _counted(Mailbox, services, "mail__domain__service")
     records = DnsRecord.objects.filter(domain__service__in=services).order_by()
     fullest: dict[int, int] = {}
     for service, many in (
@@ -51,6 +52,7 @@ def usage_of(rows: Iterable[HostingService]) -> dict[int, tuple[Usage, ...]]:
     return {
         pk: (
             Usage(_("Domains"), len(row.domains.all()), row.plan.domains),
+            Usage(_("Mailboxes"), mailboxes.get(pk, 0), row.plan.mailboxes),
             Usage(_("Databases"), databases.get(pk, 0), row.plan.databases),
             Usage(_("Database users"), users.get(pk, 0), row.plan.database_users),
             Usage(_("DNS records per domain"), fullest.get(pk, 0), row.plan.dns_records),
@@ -59,9 +61,9 @@ def usage_of(rows: Iterable[HostingService]) -> dict[int, tuple[Usage, ...]]:
     }
 
 
-def _counted(model: type[Database | DatabaseUser], services: Iterable[int]) -> dict[int, int]:
-    """How many rows each service has."""
-    found = model._default_manager.filter(service__in=list(services)).order_by().values_list("service")
+def _counted(model: type[Model], services: Iterable[int], path: str = "service") -> dict[int, int]:
+    """How many rows each service has; ``path`` leads from one to its service."""
+    found = model._default_manager.filter(**{f"{path}__in": list(services)}).order_by().values_list(path)
     return dict(found.annotate(many=Count("pk")))
 
 

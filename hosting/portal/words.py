@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from hosting.choices import OperationKind, OperationState
-from hosting.models import Operation
+from hosting.models import HostingService, MailDomain, Operation
 from hosting.operations.present import ChangeView, plan_view
 from hosting.templatetags.console import unicode_name
 from hosting.troubles import trouble_of
@@ -76,6 +76,18 @@ _TITLES = {
     OperationKind.ADOPT: gettext_lazy("Take over what the server has"),
     OperationKind.REPAIR: gettext_lazy("Set %(name)s right"),
 }
+_MAIL_KINDS = ("mailbox", "mail_alias", "mail_domain")
+_OF_MAIL = frozenset(
+    {
+        OperationKind.ENABLE_MAIL,
+        OperationKind.CHANGE_MAIL,
+        OperationKind.DISABLE_MAIL,
+        OperationKind.ADD_MAILBOX,
+        OperationKind.CHANGE_MAILBOX,
+        OperationKind.REMOVE_MAILBOX,
+        OperationKind.CHANGE_MAIL_ALIAS,
+    }
+)
 #: Which Resource an operation is named after, the first of them that it is limited to.
 _NAMED_BY = ("virtual_host", "database", "mailbox", "mail_alias", "mail_domain", "dns_zone", "database_user")
 
@@ -189,6 +201,8 @@ def place(operation: Operation) -> tuple[str, str]:
     name = _ref(operation, "dns_zone") or _ref(operation, "virtual_host")
     domain = service.domains.filter(name=name).first() if name else None
     origin = operation.reverts or operation
+    if origin.kind in _OF_MAIL:
+        return _mail_place(operation, service)
     if origin.kind == OperationKind.CHANGE_DNSSEC and domain is not None:
         return reverse("portal:dnssec", args=(domain.pk,)), _("DNSSEC of %(name)s") % {
             "name": unicode_name(domain.name)
@@ -202,6 +216,16 @@ def place(operation: Operation) -> tuple[str, str]:
     if name:
         return reverse("portal:domains"), _("Domains")
     return reverse("portal:service", args=(service.pk,)), service.username
+
+
+def _mail_place(operation: Operation, service: HostingService) -> tuple[str, str]:
+    """The page of the domain's mail; all domains once it is off."""
+    host = next((key for kind in _MAIL_KINDS if (key := _ref(operation, kind))), "").rpartition("@")[2]
+    mail = MailDomain.objects.filter(domain__service=service, domain__name=host).first()
+    if mail is None:
+        return reverse("portal:mail"), _("Email")
+    page = "mail_addresses" if _ref(operation, "mail_alias") else "mail_domain"
+    return reverse(f"portal:{page}", args=(mail.pk,)), _("Email of %(name)s") % {"name": unicode_name(host)}
 
 
 def _subject(operation: Operation) -> str:

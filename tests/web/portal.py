@@ -13,7 +13,18 @@ from django.test import Client
 
 from accounts.choices import MemberAccess
 from accounts.models import Reseller, User
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, HostingPlan, HostingService, Operation
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    HostingPlan,
+    HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
+    Operation,
+)
 from tests import factories, people
 from tests.web import rows
 
@@ -30,6 +41,9 @@ class Account:
     record: DnsRecord
     database: Database
     user: DatabaseUser
+    mail: MailDomain
+    mailbox: Mailbox
+    alias: MailAlias
     operation: Operation
 
     def person(self, access: str = MemberAccess.OWNER) -> User:
@@ -46,6 +60,7 @@ def account(username: str = "anna", name: str = "anna.example", **fields: Any) -
     second = rows.domain(service, f"second-{name}")
     database = rows.database(service, "shop")
     main = service.domains.get(is_primary=True)
+    mail = rows.mail(second)
     return Account(
         reseller=reseller,
         service=service,
@@ -55,6 +70,9 @@ def account(username: str = "anna", name: str = "anna.example", **fields: Any) -
         record=rows.record(main, "@", "MX", "10 mail.hoster.example."),
         database=database,
         user=DatabaseUser.objects.get(service=service),
+        mail=mail,
+        mailbox=mail.mailboxes.get(),
+        alias=mail.aliases.get(),
         operation=rows.operation(service),
     )
 

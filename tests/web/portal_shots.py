@@ -13,7 +13,7 @@ from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
 from hosting.choices import OperationKind, OperationState, Phase, ServiceState
-from hosting.models import HostingPlan, HostingService, Node, Operation
+from hosting.models import Autoreply, HostingPlan, HostingService, MailAlias, Mailbox, MailDomain, Node, Operation
 from hosting.names import host_name
 from hosting.operations.intents import open_intent
 from hosting.state import Change, DnsRecord, DnsZone
@@ -87,8 +87,29 @@ def _furnish(service: HostingService) -> None:
     rows.record(main, "mail2026._domainkey", "TXT", f'"v=DKIM1; k=rsa; p={"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A" * 5}"')
     rows.record(main, "_sip._tcp", "SRV", "10 60 5060 sip.hoster.example.", 300)
     rows.record(main, "@", "CAA", '0 issue "letsencrypt.org"')
+    _mail(service)
     for name in ("shop", "blog", "statistik", "wiki"):
         rows.database(service, name)
+
+
+def _mail(service: HostingService) -> None:
+    """Mail that an MX elsewhere takes, and a domain with many mailboxes of every sort."""
+    rows.mail(service.domains.get(is_primary=True))
+    brezel = rows.mail(
+        service.domains.get(name="brezel.example"), "office", *(f"person-{number:02}" for number in range(58))
+    )
+    Mailbox.objects.filter(mail=brezel, local_part="person-03").update(suspended=True)
+    office = brezel.mailboxes.get(local_part="office")
+    office.forward_to, office.quota_mb = ["anna@hoster.example", "the.whole.back.office@landschaftspflege.example"], 0
+    office.save()
+    body = "Guten Tag,\n\nwir sind bis Anfang Januar im Urlaub.\n\nIhre Bäckerei"
+    end = timezone.localdate() + timedelta(days=30)
+    Autoreply.objects.create(mailbox=office, subject="Wir sind im Urlaub", body=body, end=end)
+    targets = [f"person-{number:02}@brezel.example" for number in range(12)]
+    MailAlias.objects.create(mail=brezel, local_part="alle", targets=targets)
+    MailAlias.objects.create(
+        mail=brezel, local_part="the.whole.back.office.of.the.bakery", targets=["a@hoster.example"]
+    )
 
 
 def _operations(service: HostingService) -> dict[str, Operation]:
@@ -135,13 +156,14 @@ def _record(service: HostingService, operations: dict[str, Operation], owner: Us
 
 def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
     main = service.domains.get(is_primary=True)
-    named = {name: reverse(f"portal:{name}") for name in ("home", "domains", "databases", "activity", "people")}
+    named = {name: reverse(f"portal:{name}") for name in ("home", "domains", "mail", "databases", "activity", "people")}
     of_main = {name: reverse(f"portal:{name}", args=(main.pk,)) for name in ("domain", "dns", "record_add", "preview")}
     database, user = service.databases.first(), service.database_users.first()
     assert database is not None and user is not None
     return {
         **named,
         **of_main,
+        **_mails(service),
         "service": reverse("portal:service", args=(service.pk,)),
         "php": reverse("portal:service_php", args=(service.pk,)),
         "domain-add": reverse("portal:domain_add"),
@@ -159,6 +181,22 @@ def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
             f"timeline-{name}": reverse("portal:operation_timeline", args=(operations[name].pk,))
             for name in ("done", "failed")
         },
+    }
+
+
+def _mails(service: HostingService) -> Pages:
+    brezel, main = (MailDomain.objects.get(domain=row) for row in (
+        service.domains.get(name="brezel.example"), service.domains.get(is_primary=True)))  # fmt: skip
+    office = brezel.mailboxes.get(local_part="office")
+    of_domain = ("mail_domain", "mail_addresses", "mail_delivery", "mail_programs", "mailbox_add", "alias_add")
+    of_box = ("mailbox", "mailbox_answer", "mailbox_forward", "mailbox_delete")
+    return {
+        **{name: reverse(f"portal:{name}", args=(brezel.pk,)) for name in of_domain},
+        **{name: reverse(f"portal:{name}", args=(office.pk,)) for name in of_box},
+        "mail-elsewhere": reverse("portal:mail_delivery", args=(main.pk,)),
+        "mail-deliver": reverse("portal:mail_deliver", args=(main.pk,)),
+        "mail-on": reverse("portal:mail_enable", args=(service.domains.get(name="shop.brezel.example").pk,)),
+        "mail-dns": reverse("portal:dns", args=(brezel.domain_id,)),
     }
 
 

@@ -3,27 +3,34 @@
 import itertools
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from hosting.choices import FINAL_STATES, DriftState, EntryState, OperationKind, OperationState, Phase
+from hosting.dkim import new_key
 from hosting.models import (
     Database,
     DatabaseGrant,
     DatabaseUser,
+    DkimKey,
     DnsRecord,
     Domain,
     DriftItem,
     HostingService,
     JournalEntry,
+    MailAlias,
+    Mailbox,
+    MailDomain,
     MailLookup,
     MailQueue,
     Node,
     Operation,
     QueuedMessage,
 )
+from hosting.sealing import seal
 from hosting.state import Change, DnsZone, DocumentRoot, PhpPool, Plan, SystemUser, VirtualHost
 from hosting.state import DnsRecord as Record
 from tests import factories
@@ -119,6 +126,24 @@ def database(service: HostingService, name: str) -> Database:
     made = Database.objects.create(service=service, name=f"{service.username}_{name}")
     account = DatabaseUser.objects.create(service=service, name=made.name, password_hash="*" + "A" * 40)
     DatabaseGrant.objects.create(user=account, database=made, privileges=["ALL PRIVILEGES"])
+    return made
+
+
+#: Of a mailbox that nobody signs in to.
+MAIL_HASH = "$2b$10$" + "." * 53
+_one_key = cache(new_key)
+
+
+def mail(domain: Domain, *names: str) -> MailDomain:
+    """Mail of a domain: a key that signs, mailboxes of these names (or kim), and info, an alias of the first."""
+    made = MailDomain.objects.create(domain=domain)
+    private, public = _one_key()
+    key = DkimKey(mail=made, selector="np202611-1", public_key=public)
+    key.private_key_sealed = seal(private, key.seal_context)
+    key.save()
+    for name in names or ("kim",):
+        Mailbox.objects.create(mail=made, local_part=name, password_hash=MAIL_HASH)
+    MailAlias.objects.create(mail=made, local_part="info", targets=[f"{(names or ('kim',))[0]}@{domain.name}"])
     return made
 
 

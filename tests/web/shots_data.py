@@ -102,6 +102,7 @@ def fill() -> dict[str, str]:
         "domains": reverse("admin:hosting_domain_changelist"),
         "databases": reverse("admin:hosting_database_changelist"),
         "database": address_of(services[0].databases.first()),
+        **_mail(services[0]),
         "records": reverse("admin:hosting_dnsrecord_changelist"),
         "plan-form": address_of(services[0].plan),
         "nodes": reverse("admin:hosting_node_changelist"),
@@ -134,6 +135,19 @@ def fill() -> dict[str, str]:
         "database-users": reverse("admin:hosting_databaseuser_changelist"),
         "password": reverse("account_change_password"),
         "security": reverse("account_security"),
+    }
+
+
+def _mail(service: HostingService) -> dict[str, str]:
+    """A domain with more mailboxes than its page shows."""
+    mail = rows.mail(service.domains.get(is_primary=True), *(f"person-{number:02}" for number in range(24)))
+    lists = {name: reverse(f"admin:hosting_{name}_changelist") for name in ("maildomain", "mailbox", "mailalias")}
+    return {
+        **{f"mail-{name}": url for name, url in lists.items()},
+        "mail-domain": address_of(mail),
+        "mail-box": address_of(mail.mailboxes.first()),
+        "mail-alias": address_of(mail.aliases.get()),
+        "mail-box-new": address_of(mail).replace("change", "add-mailbox"),
     }
 
 

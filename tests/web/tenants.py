@@ -23,6 +23,10 @@ OWNERS_OF_IDS = {
     "/portal/mail/lookups/": "mail_lookup",
     "/portal/databases/": "database",
     "/portal/databases/users/": "database_user",
+    "/portal/mail/": "mail",
+    "/portal/mail/on/": "domain",
+    "/portal/mail/boxes/": "mailbox",
+    "/portal/mail/aliases/": "alias",
     "/portal/operations/": "operation",
     "/portal/people/": "membership",
     "/portal/people/add/": "customer",
@@ -66,6 +70,7 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
     database = rows.database(service, "shop")
     operation = rows.operation(service, state=OperationState.PLANNED)
     domain = service.domains.get()
+    mail = rows.mail(domain)
     owner = people.member(customer)
     ids = {
         "service": service.pk,
@@ -73,6 +78,9 @@ def make_tenant(name: str, reseller: Reseller | None = None) -> Tenant:
         "record": domain.records.first().pk,  # type: ignore[union-attr]
         "database": database.pk,
         "database_user": service.database_users.get().pk,
+        "mail": mail.pk,
+        "mailbox": mail.mailboxes.get().pk,
+        "alias": mail.aliases.get().pk,
         "operation": operation.pk,
         "queued_message": rows.queued_message(service).pk,
         "mail_lookup": rows.mail_lookup(service).pk,

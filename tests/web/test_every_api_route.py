@@ -23,6 +23,9 @@ from hosting.models import (
     DriftItem,
     HostingPlan,
     HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
     Node,
     Operation,
     Webhook,
@@ -49,6 +52,9 @@ OWNERS_OF_IDS = {
     "databases": "database",
     "domains": "domain",
     "drift": "drift",
+    "mail-aliases": "alias",
+    "mail-domains": "mail",
+    "mailboxes": "mailbox",
     "members": "membership",
     "mail-lookups": "mail_lookup",
     "mail-queues": "mail_queue",
@@ -68,7 +74,8 @@ OWNERS_OF_IDS = {
 OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "mail-queues", "nodes"})
 KEPT: tuple[Any, ...] = (
     ApiToken, BulkItem, BulkRun, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan,
-    HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,
+    HostingService, MailAlias, Mailbox, MailDomain, Membership, Node, Operation, Reseller, User, Webhook,
+    WebhookDelivery,
 )  # fmt: skip
 #: What any use of a token writes down.
 NOTED = ("last_used_at", "last_used_ip")

@@ -7,7 +7,19 @@ from django.test import Client
 
 from accounts.choices import MemberAccess
 from accounts.models import Customer, Membership, Reseller
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, HostingPlan, HostingService, Operation
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DkimKey,
+    DnsRecord,
+    Domain,
+    HostingPlan,
+    HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
+    Operation,
+)
 from tests import factories, people
 from tests.web.portal import signed_in
 from tests.web.tenants import Address, Tenant, addresses, make_tenant
@@ -26,7 +38,10 @@ PUBLIC = frozenset(
 )
 #: Whose pages these are: a customer's own people are refused there.
 RESELLERS_ONLY = ("/portal/customers/", "/portal/plans/")
-KEPT = (Customer, Database, DatabaseUser, DnsRecord, Domain, HostingPlan, HostingService, Membership, Operation)
+KEPT = (
+    Customer, Database, DatabaseUser, DkimKey, DnsRecord, Domain, HostingPlan, HostingService, MailAlias, Mailbox,
+    MailDomain, Membership, Operation,
+)  # fmt: skip
 
 
 @dataclass

@@ -42,14 +42,25 @@ def subjects(own: Account) -> dict[str, str]:
         "operation_live": own.operation.pk,
     }  # fmt: skip
     found = {name: reverse(f"portal:{name}", args=(pk,)) for name, pk in ids.items()}
+    found |= {name: reverse(f"portal:{name}", args=(own.mail.pk,)) for name in (*MAIL_LOOKS, *MAIL_FORMS)}
+    found["mail_enable"] = reverse("portal:mail_enable", args=(own.domain.pk,))
+    found |= {name: reverse(f"portal:{name}", args=(own.mailbox.pk,)) for name in ("mailbox", *BOX_FORMS)}
+    found |= {name: reverse(f"portal:{name}", args=(own.alias.pk,)) for name in ("alias_change", "alias_delete")}
     found["record_add_mx"] = reverse("portal:record_add_kind", args=(own.domain.pk, "mx"))
     for name in ("domain_add", "database_add", "database_user_add", "activity"):
         found[name] = reverse(f"portal:{name}") + f"?service={own.service.pk}"
     return found
 
 
-LOOKING = {"service", "domain", "preview", "dns", "operation", "operation_live", "activity"}
-LISTS = ("home", "domains", "databases", "activity", "people")
+MAIL_LOOKS = ("mail_domain", "mail_addresses", "mail_delivery", "mail_programs")
+MAIL_FORMS = ("mail_catch_all", "mail_deliver", "mail_rotate", "mail_disable", "mailbox_add", "alias_add")
+BOX_FORMS = tuple(
+    f"mailbox_{name}" for name in ("limits", "forward", "password", "answer", "suspend", "resume", "delete")
+)
+LOOKING = {
+    "service", "domain", "preview", "dns", "operation", "operation_live", "activity", "mailbox", *MAIL_LOOKS
+}  # fmt: skip
+LISTS = ("home", "domains", "mail", "databases", "activity", "people")
 OF_RESELLERS = ("services", "customers", "customer_add", "plans", "plan_add")
 
 
@@ -159,13 +170,15 @@ def test_markup_in_every_text_stays_text(anna: Account) -> None:
             assert "<script>alert" not in page and "<b>x" not in page, name
 
 
-@pytest.mark.parametrize(("name", "most"), [("home", 40), ("domains", 14), ("databases", 16), ("activity", 12)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("home", 40), ("domains", 14), ("mail", 14), ("databases", 16), ("activity", 12)]
+)
 def test_lists_ask_as_often_for_many_as_for_few(
     anna: Account, django_assert_max_num_queries: Any, name: str, most: int
 ) -> None:
     """Queries of a list do not grow with its rows."""
     for number in range(12):
-        rows.domain(anna.service, f"more{number}.example")
+        rows.mail(rows.domain(anna.service, f"more{number}.example"))
         rows.database(anna.service, f"more{number}")
         rows.operation(anna.service, kind="dns_change")
     client = signed_in(anna.person())

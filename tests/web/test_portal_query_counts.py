@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from audit.choices import Outcome
 from audit.record import Target, record
+from hosting.models import Mailbox
 from hosting.verbs import OPERATION_VERBS
 from tests import factories, people
 from tests.web import rows
@@ -23,19 +24,26 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer_interface
 
 #: Page -> queries, as the customer's owner; a name with a thing behind it is about the account's first one.
 OWNER = {
-    "home": 14,
+    "home": 15,
     "domains": 6,
     "databases": 10,
     "activity": 9,
     "people": 4,
-    "service service": 18,
-    "domain domain": 8,
+    "service service": 19,
+    "domain domain": 9,
     "dns domain": 11,
+    "dns second": 12,
+    "mail": 7,
+    "mail_domain mail": 7,
+    "mail_addresses mail": 6,
+    "mail_delivery mail": 10,
+    "mail_programs mail": 7,
+    "mailbox mailbox": 5,
     "operation operation": 10,
 }
 #: As somebody of the reseller.
 RESELLER = {
-    "home": 19,
+    "home": 20,
     "customers": 5,
     "customer customer": 10,
     "services": 5,
@@ -43,7 +51,7 @@ RESELLER = {
     "domains": 7,
     "databases": 11,
     "activity": 10,
-    "service service": 23,
+    "service service": 24,
 }
 
 
@@ -78,6 +86,8 @@ def crowd(own: Account) -> None:
         rows.database(other, "shop")
         rows.domain(own.service, f"other{number}.example")
         rows.database(own.service, f"d{number}")
+        rows.mail(rows.domain(own.service, f"mail{number}.example"))
+        Mailbox.objects.create(mail=own.mail, local_part=f"b{number}", password_hash=rows.MAIL_HASH)
         rows.record(own.domain, f"n{number}", "TXT", '"x"')
         happened(own)
         factories.make_customer(name=f"Other {number}", reseller=own.reseller)

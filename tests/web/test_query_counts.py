@@ -13,7 +13,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Customer
-from hosting.models import Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingService, Node, Operation
+from hosting.models import (
+    Database,
+    DatabaseUser,
+    DnsRecord,
+    Domain,
+    DriftItem,
+    HostingService,
+    MailAlias,
+    Mailbox,
+    MailDomain,
+    Node,
+    Operation,
+)
 from observability.models import Incident, IncidentNote
 from tests import factories
 from tests.web import rows, shots_incident
@@ -25,12 +37,13 @@ COUNTS = {
     "": 28,
     "live/": 23,
     "search/": 7,
-    "search/?q=a": 24,
+    "search/?q=a": 26,
     "search/?q=domain:a": 9,
     "search/?q=user:a": 15,
     "search/?q=service:a": 13,
     "search/?q=customer:a": 10,
     "search/?q=db:a": 11,
+    "search/?q=mail:kim": 12,
     "search/?q=node:w": 8,
     "search/?q=ip:192.0.2.1": 10,
     "search/?q=op:a": 8,
@@ -38,19 +51,27 @@ COUNTS = {
     "hosting/hostingservice/": 13,
     "hosting/hostingservice/?q=a": 18,
     "hosting/hostingservice/?node={node}": 14,
-    "hosting/hostingservice/{service}/change/": 22,
+    "hosting/hostingservice/{service}/change/": 25,
     "hosting/hostingservice/{service}/change/?tab=plan": 15,
     "hosting/hostingservice/{service}/change/?tab=operations": 15,
     "hosting/hostingservice/{service}/change/?tab=audit": 15,
     "hosting/domain/": 12,
-    "hosting/domain/{domain}/change/": 16,
-    "hosting/domain/{domain}/change/?tab=operations": 12,
+    "hosting/domain/{domain}/change/": 19,
+    "hosting/domain/{domain}/change/?tab=operations": 13,
     "hosting/dnsrecord/": 11,
     "hosting/dnsrecord/{record}/change/": 10,
     "hosting/database/": 11,
     "hosting/database/{database}/change/": 11,
     "hosting/databaseuser/": 13,
     "hosting/databaseuser/{account}/change/": 12,
+    "hosting/maildomain/": 12,
+    "hosting/maildomain/{mail}/change/": 18,
+    "hosting/mailbox/": 13,
+    "hosting/mailbox/?q=kim": 15,
+    "hosting/mailbox/?q=kim@a": 16,
+    "hosting/mailbox/{mailbox}/change/": 13,
+    "hosting/mailalias/": 13,
+    "hosting/mailalias/{alias}/change/": 12,
     "hosting/node/": 9,
     "hosting/node/{node}/change/": 9,
     "hosting/node/{node}/change/?tab=drift": 9,
@@ -88,6 +109,7 @@ def grow(number: int) -> None:
         customer=factories.make_customer(name=f"A{number}"), plan=factories.make_plan(name=f"A{number}"),
     )  # fmt: skip
     rows.database(service, "main")
+    rows.mail(service.domains.get())
     rows.operation(service)
     rows.drift(service)
     shots_incident.incident(f"{number:016x}")
@@ -101,7 +123,7 @@ def crowd_one_service() -> None:
             f"ab{number}", f"ab{number}.example", node=first.node, customer=first.customer, plan=first.plan
         )
         rows.operation(other)
-        rows.domain(first, f"ac{number}.example")
+        rows.mail(rows.domain(first, f"ac{number}.example"))
         rows.database(first, f"d{number}")
         rows.operation(first)
         rows.drift(other)
@@ -113,6 +135,7 @@ def ids() -> dict[str, Any]:
     """The first row of each sort."""
     models = {
         "service": HostingService, "domain": Domain, "record": DnsRecord, "database": Database, "account": DatabaseUser,
+        "mail": MailDomain, "mailbox": Mailbox, "alias": MailAlias,
         "node": Node, "operation": Operation, "drift": DriftItem, "customer": Customer, "incident": Incident,
     }  # fmt: skip
     found = {name: model._default_manager.order_by("pk")[0].pk for name, model in models.items()}

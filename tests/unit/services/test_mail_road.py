@@ -6,7 +6,7 @@ import pytest
 
 from hosting.desired import service_resources
 from hosting.models import DnsRecord, HostingService, JournalEntry, Mailbox, MailDomain, Operation
-from hosting.services.mail import disable_mail, enable_mail
+from hosting.services.mail import change_mail, disable_mail, enable_mail
 from hosting.services.mailboxes import create_mailbox, delete_mailbox
 from hosting.services.operations import rollback_operation
 from hosting.services.sites import apply_service
@@ -63,3 +63,15 @@ def test_turning_mail_on_can_be_taken_back(world: World) -> None:
     back = world.run(rollback_operation(actor=world.actor, operation=enabled))
     assert back.state == "succeeded" and not MailDomain.objects.exists()
     assert resources(service) == before
+
+
+@pytest.mark.parametrize("remote", [True, False])
+def test_where_mail_is_delivered_can_be_taken_back(world: World, service: HostingService, remote: bool) -> None:
+    if not remote:
+        world.run(change_mail(actor=world.actor, mail=MailDomain.objects.get(), remote=True))
+    before = resources(service)
+    changed = world.run(change_mail(actor=world.actor, mail=MailDomain.objects.get(), remote=remote))
+    assert changed.state == "succeeded" and resources(service) != before
+    back = world.run(rollback_operation(actor=world.actor, operation=changed))
+    assert back.state == "succeeded" and resources(service) == before
+    assert MailDomain.objects.get().remote is not remote
