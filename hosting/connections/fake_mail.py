@@ -22,6 +22,10 @@ class FakeMail:
         #: What waits, by message id, the oldest first. ``delivers``: whether another try brings it to its recipients.
         self.queue: dict[str, dict[str, Any]] = {}
         self.delivers = True
+        #: What its log says to a search (a JSON text).
+        self.log: Callable[[str], Reply] = lambda asked: Reply(
+            stdout=b'{"complete": true, "messages": {}, "refused": []}'
+        )
         self.programs: dict[str, Callable[[list[str], Run], Reply]] = {
             "exim4": self._exim,
             "doveadm": self._doveadm,
@@ -39,6 +43,8 @@ class FakeMail:
     def spool(self, words: list[str], run: Run) -> Reply:
         """What the program that looks at the queue answers; see ``hosting/adapters/mail_queue/queue_on_node.py``."""
         act, names = words[3], words[4:]
+        if act == "find":
+            return self.log(names[0])
         if act == "list":
             waiting = list(self.queue.values())
             oldest = waiting[0]["since"] if waiting else 0

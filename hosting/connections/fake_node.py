@@ -114,7 +114,7 @@ class FakeNode(FakeConnection):
 
     def _python(self, words: list[str], request: Run) -> Reply:
         """Programs of ours that came over standard input; their arguments tell whose they are."""
-        mine = words[3:4] in (["list"], ["show"], ["retry"])
+        mine = words[3:4] in (["list"], ["show"], ["retry"], ["find"])
         return self.mail.spool(words, request) if mine else self.sites.programs["python3"](words, request)
 
     def _http(self, request: Http) -> Reply:

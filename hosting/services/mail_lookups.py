@@ -10,7 +10,6 @@ from hosting.errors import HostingError
 from hosting.models import HostingService, MailDomain, MailLookup, Node
 from hosting.operations import mail_lookups
 from hosting.operations.doorbell import ring
-from hosting.services.validation import save_valid
 from hosting.state.mail_queue import MESSAGE_ID
 from hosting.texts import N_
 from hosting.transactions import retried
@@ -89,7 +88,7 @@ def _ask(actor: Actor, row: MailLookup) -> MailLookup:
             permanent=False,
         )
     row.actor_login = actor.login
-    save_valid(row)
+    row.save()
     record(
         verb=MAIL_CHECK if row.kind == LookupKind.CHECK else MAIL_SEARCH,
         actor=actor,
