@@ -215,6 +215,8 @@ def _mail_gauges() -> Iterator[GaugeSample]:
         waited = (timezone.now() - queue.oldest_at).total_seconds() if queue.oldest_at else 0.0
         yield GaugeSample("npanel_mail_queue_messages", float(queue.total), labels)
         yield GaugeSample("npanel_mail_queue_oldest_seconds", max(0.0, waited), labels)
+        if queue.listed_at is not None:
+            yield GaugeSample("npanel_mail_address_listed", float(len(queue.listed_on)), labels)
 
 
 def beat(name: str) -> None:

@@ -160,6 +160,7 @@ _LIVE_GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "npanel_operation_queue_age_seconds": ("Age of the oldest waiting operation.", ()),
     "npanel_auth_impersonation_active": ("Operators who act as somebody else now.", ()),
     "npanel_drift_resources": ("Resources that differ from what was wanted.", ("node", "adapter")),
+    "npanel_mail_address_listed": ("Blocklists that have an address of a node that sends mail.", ("node",)),
     "npanel_mail_queue_messages": ("Messages that wait in a node's mail queue.", ("node",)),
     "npanel_mail_queue_oldest_seconds": ("How long the oldest message of a node's mail queue has waited.", ("node",)),
     "npanel_audit_unsealed_age_seconds": ("Age of the oldest audit event that is not sealed yet.", ()),

@@ -29,6 +29,7 @@ NAMES = {
     "npanel_backup_restore_verified_timestamp_seconds": [],
     "npanel_migration_jobs_total": ["source_type"],
     "npanel_migration_jobs_completed_total": ["status"],
+    "npanel_mail_address_listed": ["node"],
     "npanel_mail_queue_messages": ["node"],
     "npanel_mail_queue_oldest_seconds": ["node"],
     "npanel_migration_accounts": ["status"],

@@ -18,6 +18,9 @@ class MailQueue(models.Model):
     #: When it is looked at again, at the earliest; null asks for a look now.
     look_at = models.DateTimeField(null=True)
     note = models.CharField(_("note"), max_length=300, blank=True)
+    #: Addresses of the node with the blocklists that have them, as "address zone"; and when the lists were asked.
+    listed_on = models.JSONField(default=list)
+    listed_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("mail queue")

@@ -1,13 +1,17 @@
 """The mail queue of a real Exim: what waits is seen, held, released, tried again and deleted."""
 
+import smtplib
 from collections.abc import Iterator
+from email.message import EmailMessage
 
 import pytest
 
 from hosting.adapters.base import NodeFacts, Scope, adapter_for
 from hosting.adapters.mail_queue import look, retry
 from hosting.adapters.mail_queue.answers import Waiting
+from hosting.adapters.mail_queue.log import What, search
 from hosting.connections.base import Connection, perform
+from hosting.operations.mail_check import _port
 from hosting.state import QueuedMessage, SystemUser, plan, state_of
 from tests.contract.contract import SetUp, carry_out
 from tests.contract.letters import eventually
@@ -98,3 +102,33 @@ def test_another_try_delivers_or_says_why_not(node: Node, connection: Connection
 def test_a_queue_run_is_no_drift(node: Node, connection: Connection, facts: NodeFacts) -> None:
     send(node, "form@queued.test", "ann@nowhere.invalid")
     assert perform(connection, adapter_for("queued_message").observe(Scope(facts))) == ()
+
+
+def test_the_log_tells_what_became_of_a_message(node: Node, connection: Connection, facts: NodeFacts) -> None:
+    send(node, "form@queued.test", f"root@{facts.hostname}", "ann@nowhere.invalid")
+    (message,) = waiting(connection)
+    perform(connection, retry(message.message_id))
+    eventually(lambda: all("ann@" in left.said for left in waiting(connection)), "both were tried")
+    (story,) = perform(connection, search(message.message_id)).stories
+    assert (story.sender, story.login, story.auth) == ("form@queued.test", "queued", "")
+    assert set(story.recipients) == {f"root@{facts.hostname}", "ann@nowhere.invalid"} and story.size > 50
+    told = {event.address: event.what for event in story.events if event.address}
+    assert told[f"root@{facts.hostname}"] == What.DELIVERED
+    assert told["ann@nowhere.invalid"] in (What.DEFERRED, What.BOUNCED)
+    assert message.message_id in {one.message_id for one in perform(connection, search("ann@nowhere.invalid")).stories}
+    assert perform(connection, search("nobody@at.all")).stories == ()
+
+
+def test_the_log_tells_what_was_not_taken(node: Node, connection: Connection, facts: NodeFacts) -> None:
+    letter = EmailMessage()
+    letter["Subject"] = "relay"
+    with smtplib.SMTP(node.address, 25) as client, pytest.raises(smtplib.SMTPRecipientsRefused):
+        client.send_message(letter, from_addr="bob@far.test", to_addrs=["stranger@else.test"])
+    found = perform(connection, search("stranger@else.test"))
+    assert [(event.address, event.what) for event in found.refused] == [("stranger@else.test", What.REFUSED)]
+    assert "Relay not permitted" in found.refused[0].detail
+
+
+def test_its_ports_encrypt(node: Node, facts: NodeFacts) -> None:
+    for port in (25, 587):
+        assert _port(node.address, port, facts.hostname).verdict == "untrusted", "its own certificate is nobody's"

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from hosting import signals_of_life
 from hosting.connections.base import Remove
 from hosting.dkim import new_key
 from hosting.mail_advice import TITLES, advice_on, overall
-from hosting.models import DkimKey, HostingService, MailDomain, MailLookup
-from hosting.operations import mail_check, mail_lookups
+from hosting.models import DkimKey, HostingService, MailDomain, MailLookup, MailQueue
+from hosting.operations import blocklists, mail_check, mail_lookups
+from hosting.operations import mail_queue as queues
 from hosting.operations.dns_questions import Questions
 from hosting.operations.spf import Spf, evaluate
 from hosting.services.mail_lookups import check_mail
@@ -217,3 +219,35 @@ def test_a_node_that_is_down_is_an_answer_too(world: World, mail: MailDomain) ->
     mail_lookups.answer_due()
     row.refresh_from_db()
     assert (row.state, row.error["code"]) == ("failed", "connection_refused")
+
+
+def test_lists_are_asked_each_hour_and_remembered(world: World, mail: MailDomain, settings: Any) -> None:
+    queues.look_at(world.node)
+    blocklists.look_due()
+    assert MailQueue.objects.get().listed_at is None
+    settings.NPANEL_MAIL_BLOCKLISTS = ["list.test", "good.test"]
+    with name_server({("1.2.0.192.list.test", "A"): ["127.0.0.2"]}) as server:
+        settings.NPANEL_HEALTH_RESOLVERS = server.setting
+        blocklists.look_due()
+        blocklists.look_due()
+        assert len(server.asked) == 2, "not again within the hour"
+    told = {sample.name: sample.value for sample in signals_of_life._mail_gauges()}
+    assert told["npanel_mail_address_listed"] == 1
+    with name_server({}) as server:
+        settings.NPANEL_HEALTH_RESOLVERS = server.setting
+        MailQueue.objects.update(listed_at="2020-01-01T00:00:00Z")
+        blocklists.look_due()
+    assert MailQueue.objects.get().listed_on == []
+    settings.NPANEL_MAIL_BLOCKLISTS = []
+    blocklists.look_due()
+    assert "npanel_mail_address_listed" not in {sample.name for sample in signals_of_life._mail_gauges()}
+
+
+def test_a_list_that_does_not_answer_takes_nothing_back(world: World, mail: MailDomain, settings: Any) -> None:
+    queues.look_at(world.node)
+    MailQueue.objects.update(listed_on=[f"{ADDRESS} list.test"])
+    settings.NPANEL_MAIL_BLOCKLISTS = ["list.test"]
+    with name_server({("1.2.0.192.list.test", "A"): ["127.255.255.254"]}) as server:
+        settings.NPANEL_HEALTH_RESOLVERS = server.setting
+        blocklists.look_due()
+    assert MailQueue.objects.get().listed_on == [f"{ADDRESS} list.test"]

@@ -140,6 +140,7 @@ JSON: dict[tuple[str, str], str] = {
     ("ActivationTicket", "error"): "a HostingError, redacted",
     ("ActivationTicket", "reloads"): "adapters' names",
     ("ActivationLock", "reloads"): "adapters' names",
+    ("MailQueue", "listed_on"): "addresses of nodes and zones of the settings",
     ("MailLookup", "answer"): "hosting.adapters.mail_queue.log and hosting.operations.mail_check; shown escaped",
     ("MailLookup", "error"): "a HostingError, redacted",
     ("QueuedMessage", "recipients"): "hosting.adapters.mail_queue.answers, like the sender",
