@@ -21,6 +21,8 @@ DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ENVELOPE_MAX, LOG_MAX, RECIPIENTS_MAX = 262_144, 4_096, 50
 #: How long a delivery that was asked for is watched; it goes on by itself after that.
 PATIENCE = 8.0
+#: Lines of a message's log that say nothing of why it waits.
+UNTOLD = re.compile(r"eceived from|transport succeeded$")
 ADDRESS = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^\s"])*)(?: .*#[0-9]+)?')
 
 
@@ -132,10 +134,10 @@ def envelope(identity: str, folder: str) -> dict[str, Any] | None:
 
 
 def last_word(identity: str) -> str:
-    """What was last written down of a message."""
+    """Why a message still waits, as it was last written down."""
     for folder in (f"{SPOOL}/msglog", f"{SPOOL}/msglog/{identity[5]}"):
         lines = read(f"{folder}/{identity}", LOG_MAX, end=True).decode("latin-1").splitlines()
-        told = [line for line in lines if not line.startswith(" ") and "eceived from" not in line]
+        told = [line for line in lines if line[:1].isdigit() and not UNTOLD.search(line)]
         if told:
             return told[-1]
     return ""

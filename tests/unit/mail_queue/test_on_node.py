@@ -67,7 +67,9 @@ def spool(tmp_path: Path) -> Spool:
 
 def test_what_an_envelope_says(spool: Spool) -> None:
     spool.put()
-    (spool.folder / "msglog" / FIRST).write_text("2026-11-27 Received from kim\n2026-11-27 bob@far.test: no route\n")
+    (spool.folder / "msglog" / FIRST).write_text(
+        "2026-11-27 Received from kim\n2026-11-27 bob@far.test: no route\n2026-11-27 x@y: t transport succeeded\n"
+    )
     (message,) = answers.queue_of(spool.run("list", "10")).messages
     assert (message.message_id, message.since, message.sender) == (FIRST, 1764230400, "kim@example.com")
     assert message.recipients == ("bob@far.test", '"odd name"@far.test', "sue@else.test")
