@@ -72,6 +72,9 @@ class OperationKind(models.TextChoices):
     CHANGE_FTP_ACCOUNT = "ftp_account_change", _("Change FTP account")
     REMOVE_FTP_ACCOUNT = "ftp_account_remove", _("Remove FTP account")
     CHANGE_SSH = "ssh_change", _("Change SSH access")
+    HOLD_MESSAGE = "message_hold", _("Hold message")
+    RELEASE_MESSAGE = "message_release", _("Release message")
+    DELETE_MESSAGES = "message_delete", _("Delete waiting messages")
     BOOTSTRAP = "node_bootstrap", _("Bootstrap node")
     REPAIR = "drift_repair", _("Repair drift")
     ADOPT = "drift_adopt", _("Adopt what the node has")
@@ -202,6 +205,21 @@ class CertificateState(models.TextChoices):
     NOT_YET = "not_yet", _("Not valid yet")
 
 
+class LookupKind(models.TextChoices):
+    """What is asked about mail."""
+
+    LOG = "log", _("Delivery log")
+    CHECK = "check", _("Deliverability")
+
+
+class LookupState(models.TextChoices):
+    """Where a question about mail is."""
+
+    WAITING = "waiting", _("Being looked up")
+    ANSWERED = "answered", _("Answered")
+    FAILED = "failed", _("Failed")
+
+
 class DriftState(models.TextChoices):
     """What became of a difference that was found."""
 
@@ -279,4 +297,5 @@ TONES = {
     "expiring": "warn",
     "issued": "good",
     "not_yet": "warn",
+    "answered": "good",
 }

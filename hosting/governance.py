@@ -40,6 +40,7 @@ _SUBSYSTEM_OF = {
     "mail_alias": "mail",
     "ftp_account": "ftp",
     "mail_certificate": "mail",
+    "queued_message": "mail",
     "document_root": "files",
     "system_user": "accounts",
     "ssh_access": "accounts",
@@ -54,8 +55,8 @@ _SUBSYSTEM_OF = {
 _HIGH = frozenset({"system_user", "package", "kept_data"})
 #: Removing these takes data away; it is kept aside on the node, from where it is restored.
 _HOLDS_DATA = frozenset({"system_user", "document_root", "database", "mailbox"})
-#: Removing these removes what a restore would need.
-_FOR_GOOD = frozenset({"kept_data", "final_archive"})
+#: Removing these removes what a restore would need, or what is nowhere else.
+_FOR_GOOD = frozenset({"kept_data", "final_archive", "queued_message"})
 
 _RISKS = list(Risk)
 _REVERSIBILITIES = list(Reversibility)
@@ -117,6 +118,9 @@ DECLARED: dict[OperationKind, Assessment] = {
     OperationKind.CHANGE_FTP_ACCOUNT: Assessment(_MEDIUM, _BACK, ("ftp",)),
     OperationKind.REMOVE_FTP_ACCOUNT: Assessment(_MEDIUM, _BACK, ("ftp",)),
     OperationKind.CHANGE_SSH: Assessment(_MEDIUM, _BACK, ("accounts",)),
+    OperationKind.HOLD_MESSAGE: Assessment(_LOW, _BACK, ("mail",)),
+    OperationKind.RELEASE_MESSAGE: Assessment(_LOW, _BACK, ("mail",)),
+    OperationKind.DELETE_MESSAGES: Assessment(_MEDIUM, _NEVER, ("mail",)),
     OperationKind.BOOTSTRAP: Assessment(_MEDIUM, _BACK, ("node",)),
     OperationKind.REPAIR: Assessment(_LOW, _BACK, ()),
     OperationKind.ADOPT: Assessment(_LOW, _BACK, ()),

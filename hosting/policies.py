@@ -23,7 +23,9 @@ from hosting.models import (
     MailAlias,
     Mailbox,
     MailDomain,
+    MailLookup,
     Operation,
+    QueuedMessage,
     SshKey,
     Webhook,
     WebhookDelivery,
@@ -189,6 +191,8 @@ def service_of(subject: Model | None) -> HostingService | None:
             | MailAlias()
             | FtpAccount()
             | SshKey()
+            | QueuedMessage()
+            | MailLookup()
         ):
             return subject.service
         case DnsRecord():

@@ -24,8 +24,11 @@ from hosting.models import (
     MailAlias,
     Mailbox,
     MailDomain,
+    MailLookup,
+    MailQueue,
     Node,
     Operation,
+    QueuedMessage,
     SshKey,
     Webhook,
     WebhookDelivery,
@@ -178,6 +181,24 @@ def mail_aliases(actor: Actor) -> QuerySet[MailAlias]:
     """Mail aliases the actor may see."""
     found = MailAlias.objects.select_related("mail__domain__service")
     return found.filter(_visible(actor, "mail__domain__service__customer__"))
+
+
+def mail_queues(actor: Actor) -> QuerySet[MailQueue]:
+    """Mail queues of nodes; only operators see any."""
+    found = MailQueue.objects.select_related("node")
+    return found if sees_all(actor) else found.none()
+
+
+def mail_lookups(actor: Actor) -> QuerySet[MailLookup]:
+    """Questions about mail that the actor may see: all, or those about their services."""
+    found = MailLookup.objects.select_related("node", "service__customer", "domain")
+    return found.filter(_visible(actor, "service__customer__"))
+
+
+def queued_messages(actor: Actor) -> QuerySet[QueuedMessage]:
+    """Waiting messages the actor may see: all, or those that their services sent or are to get."""
+    found = QueuedMessage.objects.select_related("node", "service__customer")
+    return found.filter(_visible(actor, "service__customer__"))
 
 
 def operations(actor: Actor) -> QuerySet[Operation]:

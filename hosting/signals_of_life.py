@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.db.models.functions import Coalesce
@@ -29,7 +30,16 @@ from hosting.errors import (
     OutcomeUnknown,
     UnknownHostKey,
 )
-from hosting.models import AutoCertificate, Certificate, Domain, DriftItem, Node, Operation, WorkerHeartbeat
+from hosting.models import (
+    AutoCertificate,
+    Certificate,
+    Domain,
+    DriftItem,
+    MailQueue,
+    Node,
+    Operation,
+    WorkerHeartbeat,
+)
 from hosting.models.certificate import SOON
 from hosting.state import DaemonUnit
 from observability.health.targets import (
@@ -45,6 +55,7 @@ from observability.health.targets import (
     register_drift_provider,
     register_endings_provider,
     register_heartbeat_provider,
+    register_mail_provider,
     register_ssh_probe,
     register_targets,
 )
@@ -52,6 +63,8 @@ from observability.metrics import GaugeSample, initialise_hosting_labels, regist
 
 #: States in which a service's zones are certainly published.
 _SERVED = (ServiceState.ACTIVE, ServiceState.SUSPENDED)
+#: What was seen of a mail queue counts for so long.
+_QUEUE_KNOWN_FOR = timedelta(minutes=10)
 _ERROR_TYPES: dict[type[HostingError], str] = {
     ConnectionRefused: "refused",
     ConnectionTimedOut: "timeout",
@@ -81,6 +94,7 @@ def register() -> None:
     register_backlog_provider(backlog)
     register_drift_provider(_drift_by_node)
     register_endings_provider(endings)
+    register_mail_provider(_mail_by_node)
     register_gauge_provider(_gauges)
     initialise_hosting_labels(adapters(), OperationKind.values, FINAL_STATES)
 
@@ -203,6 +217,7 @@ def _gauges() -> Iterator[GaugeSample]:
     yield from _drift_gauges()
     late = AutoCertificate.objects.filter(failures__gt=0, domain__certificate__source=CertificateSource.ACME)
     yield GaugeSample("npanel_certificate_renewals_failing", float(late.count()))
+    yield from _mail_gauges()
 
 
 def _drift_gauges() -> Iterator[GaugeSample]:
@@ -211,6 +226,26 @@ def _drift_gauges() -> Iterator[GaugeSample]:
     nothing = {(name, adapter): 0 for name in nodes for adapter in adapters()}
     for (name, adapter), count in (nothing | _open_drift()).items():
         yield GaugeSample("npanel_drift_resources", float(count), {"node": name, "adapter": adapter})
+
+
+def _mail_by_node() -> dict[str, int]:
+    return {queue.node.name: queue.total for queue in _queues()}
+
+
+def _queues() -> Iterable[MailQueue]:
+    """Queues that were looked at lately: an old number is none."""
+    ready = MailQueue.objects.filter(node__state=NodeState.READY, seen_at__gte=timezone.now() - _QUEUE_KNOWN_FOR)
+    return ready.select_related("node")
+
+
+def _mail_gauges() -> Iterator[GaugeSample]:
+    for queue in _queues():
+        labels = {"node": queue.node.name}
+        waited = (timezone.now() - queue.oldest_at).total_seconds() if queue.oldest_at else 0.0
+        yield GaugeSample("npanel_mail_queue_messages", float(queue.total), labels)
+        yield GaugeSample("npanel_mail_queue_oldest_seconds", max(0.0, waited), labels)
+        if queue.listed_at is not None:
+            yield GaugeSample("npanel_mail_address_listed", float(len(queue.listed_on)), labels)
 
 
 def beat(name: str) -> None:

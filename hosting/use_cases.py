@@ -22,6 +22,8 @@ from hosting.services import (
     lifecycle,
     mail,
     mail_aliases,
+    mail_lookups,
+    mail_queue,
     mailboxes,
     members,
     nodes,
@@ -34,7 +36,7 @@ from hosting.services import (
     zone_edits,
 )
 
-_MANAGER, _OWNER = MemberAccess.MANAGER, MemberAccess.OWNER
+_VIEWER, _MANAGER, _OWNER = MemberAccess.VIEWER, MemberAccess.MANAGER, MemberAccess.OWNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,14 @@ _TABLE = (
     UseCase("service.ssh", ssh.set_ssh_access, "service", _MANAGER, reseller=True),
     UseCase("ssh_key.add", ssh.add_ssh_key, "service", _MANAGER, reseller=True),
     UseCase("ssh_key.remove", ssh.remove_ssh_key, "key", _MANAGER, reseller=True),
+    UseCase("mail_lookup.search", mail_lookups.search_log, "service", _VIEWER, reseller=True),
+    UseCase("mail_lookup.search_node", mail_lookups.search_node_log, "node"),
+    UseCase("mail_lookup.check", mail_lookups.check_mail, "mail", _VIEWER, reseller=True),
+    UseCase("mail_queue.retry", mail_queue.retry_message, "message", _MANAGER, reseller=True),
+    UseCase("mail_queue.hold", mail_queue.hold_message, "message"),
+    UseCase("mail_queue.release", mail_queue.release_message, "message"),
+    UseCase("mail_queue.delete", mail_queue.delete_message, "message"),
+    UseCase("mail_queue.clear", mail_queue.clear_queue, "queue"),
     UseCase("operation.approve", operations.approve_operation, "operation", _MANAGER, reseller=True),
     UseCase("operation.prepare", intents.prepare_again, "operation", _MANAGER, reseller=True),
     UseCase("operation.confirm", intents.confirm_intent, "operation", _MANAGER, reseller=True),

@@ -49,6 +49,8 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
             ("hosting_maildomain_changelist", _("Mail domains"), "mail", "", ""),
             ("hosting_mailbox_changelist", _("Mailboxes"), "user", "", ""),
             ("hosting_mailalias_changelist", _("Mail aliases"), "at-sign", "", ""),
+            ("hosting_queuedmessage_changelist", _("Mail queue"), "hourglass", "", ""),
+            ("hosting_maillookup_changelist", _("Mail log"), "search", "", ""),
         ),
     ),
     (

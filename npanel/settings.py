@@ -35,6 +35,8 @@ NPANEL_DOORBELL = env.path("DOORBELL", VAR_DIR / "run" / "doorbell.sock")
 NPANEL_WORKERS = env.number("WORKERS", 4)
 # A change by hand must be told within five minutes (docs/adr/0018-runbook-and-drills.md).
 NPANEL_DRIFT_SECONDS = env.number("DRIFT_SECONDS", 180)
+NPANEL_MAIL_QUEUE_SECONDS = env.number("MAIL_QUEUE_SECONDS", 30)
+NPANEL_MAIL_BLOCKLISTS = env.words("MAIL_BLOCKLISTS")
 
 # For so many days a deleted service can be restored, and its final archive is kept after the purge (0: none is made).
 #: Fetches for previews that a web process has under way at most: half of its threads.

@@ -105,6 +105,10 @@ def what_happens(subject: Operation | BulkRun) -> str:
             "Removes for good what was kept of %(name)s on %(node)s, and gives its names up. A final archive is "
             "written and read back first. It can't be restored after that."
         ),
+        OperationKind.DELETE_MESSAGES.value: _(
+            "Deletes the messages below from the mail queue of %(node)s for good. Nobody receives them, and those who "
+            "sent them are not told."
+        ),
         OperationKind.ROLLBACK.value: _(
             "Takes an earlier operation on %(name)s back. What it had made on %(node)s is removed, as the plan says."
         ),

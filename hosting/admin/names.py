@@ -18,13 +18,13 @@ from hosting.admin import cells
 from hosting.admin.auto_certificates import AUTO_ACTIONS, auto_facts, auto_menu
 from hosting.admin.certificates import CHANGE_HTTPS, UPLOAD_CERTIFICATE
 from hosting.admin.filters import DomainScope, ServiceScope
-from hosting.admin.forms import AskForm, RecordChangeForm, RecordForm
+from hosting.admin.forms import AskForm, NoQuestion, RecordChangeForm, RecordForm
 from hosting.admin.operations import TABS_OF_A_PART, operations_of
 from hosting.admin.pages import READS, Action, ObjectAdmin
 from hosting.desired import kept_records
 from hosting.desired.mail_records import mail_of
-from hosting.models import DnsRecord, Domain, Operation
-from hosting.services import dns, dnssec, mail, sites, zone_edits
+from hosting.models import DnsRecord, Domain, MailDomain, MailLookup, Operation
+from hosting.services import dns, dnssec, mail, mail_lookups, sites, zone_edits
 from hosting.validators import RECORD_TYPES
 from hosting.zone_forms import ZoneFileFields, text_field, zone_download
 
@@ -84,6 +84,10 @@ def _unsign(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
     return dnssec.unsign_zone(actor=actor, domain=domain, **data)
 
 
+def _check_mail(actor: Actor, domain: Domain, data: dict[str, Any]) -> MailLookup:
+    return mail_lookups.check_mail(actor=actor, mail=MailDomain.objects.get(domain=domain))
+
+
 def _enable_mail(actor: Actor, domain: Domain, data: dict[str, Any]) -> Operation:
     return mail.enable_mail(actor=actor, domain=domain, **data)
 
@@ -123,6 +127,10 @@ UNSIGN_ZONE = Action(
     icon="shield-check", note=_("Refused while the zone above has a DS record: nobody would find the domain."),
 )  # fmt: skip
 
+CHECK_MAIL = Action(
+    "check-mail", _("Check mail"), _("Check now"), _check_mail, NoQuestion, plans=False, icon="shield-check",
+    note=_("Looks at its mail as other servers do: records, signature, names, encryption."),
+)  # fmt: skip
 ENABLE_MAIL = Action(
     "enable-mail", _("Turn mail on"), _("Plan the mail domain"), _enable_mail, icon="mail",
     note=_("With a key that signs, and the DNS records that mail needs; the customer's own records stay."),
@@ -149,6 +157,7 @@ class DomainAdmin(ObjectAdmin):
         UPLOAD_CERTIFICATE,
         CHANGE_HTTPS,
         ENABLE_MAIL,
+        CHECK_MAIL,
         REMOVE_DOMAIN,
     )
 
@@ -185,7 +194,7 @@ class DomainAdmin(ObjectAdmin):
         menu += auto_menu(obj) if obj.service.is_live else []
         menu += [CHANGE_HTTPS] if obj.service.is_live and obj.certificate_id else []
         found = mail_of(obj)
-        menu += [ENABLE_MAIL] if obj.service.is_live and found is None else []
+        menu += [ENABLE_MAIL if found is None else CHECK_MAIL] if obj.service.is_live else []
         menu += [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
         shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj), "mail": found}
         shown |= auto_facts(obj)

@@ -3,7 +3,16 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from hosting.api import auto_certificates, certificates, ftp, mail, reference, ssh
+from hosting.api import (
+    auto_certificates,
+    certificates,
+    ftp,
+    mail,
+    mail_lookups,
+    mail_queue,
+    reference,
+    ssh,
+)
 from hosting.api.problems import not_found
 from hosting.api.views import accounts, hosted, operated, own, zones
 
@@ -29,6 +38,9 @@ for name, view in {
     "mail-aliases": mail.MailAliases,
     "auto-certificates": auto_certificates.AutoCertificates,
     "ssh-keys": ssh.SshKeys,
+    "mail-lookups": mail_lookups.MailLookups,
+    "mail-queues": mail_queue.MailQueues,
+    "queued-messages": mail_queue.QueuedMessages,
     "operations": operated.Operations,
     "bulk-runs": operated.BulkRuns,
     "bulk-items": operated.BulkItems,

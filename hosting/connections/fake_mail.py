@@ -1,8 +1,9 @@
-"""Exim and Dovecot of a fake node, as far as adapters ask them: does it take mail, where does it go, who is known."""
+"""Exim and Dovecot of a fake node: does it take mail, where does it go, who is known, what waits."""
 
+import json
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hosting.connections.base import Reply, Run
 
@@ -18,6 +19,13 @@ class FakeMail:
 
     def __init__(self, node: "FakeNode") -> None:
         self._node = node
+        #: What waits, by message id, the oldest first. ``delivers``: whether another try brings it to its recipients.
+        self.queue: dict[str, dict[str, Any]] = {}
+        self.delivers = True
+        #: What its log says to a search (a JSON text).
+        self.log: Callable[[str], Reply] = lambda asked: Reply(
+            stdout=b'{"complete": true, "messages": {}, "refused": []}'
+        )
         self.programs: dict[str, Callable[[list[str], Run], Reply]] = {
             "exim4": self._exim,
             "doveadm": self._doveadm,
@@ -26,6 +34,30 @@ class FakeMail:
             "rspamadm": self._quiet,
             "sievec": self._quiet,
         }
+
+    def wait(self, message_id: str, *recipients: str, sender: str = "", **more: Any) -> None:
+        """Put a message into the queue; ``more`` is what the program on the node says of it besides."""
+        domains = sorted({address.rpartition("@")[2] for address in recipients})
+        facts = {"since": 1_790_000_000, "size": 900, "login": "", "auth": "", "held": False, "said": ""}
+        to = {"to": list(recipients), "count": len(recipients), "domains": domains}
+        self.queue[message_id] = {"id": message_id, "sender": sender, **facts, **to, **more}
+
+    def spool(self, words: list[str], run: Run) -> Reply:
+        """What the program that looks at the queue answers; see ``hosting/adapters/mail_queue/queue_on_node.py``."""
+        act, names = words[3], words[4:]
+        if act == "find":
+            return self.log(names[0])
+        if act == "list":
+            waiting = list(self.queue.values())
+            oldest = waiting[0]["since"] if waiting else 0
+            told = {"present": True, "total": len(waiting), "oldest": oldest, "messages": waiting[-int(names[0]) :]}
+        elif act == "show":
+            told = {"messages": [self.queue[name] for name in names if name in self.queue]}
+        else:
+            told = {"ended": True}
+            for name in names if self.delivers else ():
+                self.queue.pop(name, None)
+        return Reply(stdout=json.dumps(told).encode())
 
     def answer(self, said: bytes) -> bytes:
         """What port 25 says to a whole conversation."""
@@ -55,6 +87,8 @@ class FakeMail:
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
     def _exim(self, words: list[str], run: Run) -> Reply:
+        if words[0] in ("-Mf", "-Mt", "-Mrm"):
+            return self._act(*words)
         if "-bt" not in words:
             return Reply(stdout=b"Exim version 4.96\n")
         address = words[-1]
@@ -70,6 +104,15 @@ class FakeMail:
         path = f"/etc/npanel/tls/{words[words.index('-servername') + 1]}.pem"
         shown = self._node.tree.at(path).target if self._node.exists(path) else ""
         return Reply(stdout=self._node.content(shown) if shown else b"no peer certificate available")
+
+    def _act(self, act: str, name: str) -> Reply:
+        if name not in self.queue:
+            return Reply(exit_status=1, stderr=b"spool file not found")
+        if act == "-Mrm":
+            del self.queue[name]
+        else:
+            self.queue[name]["held"] = act == "-Mf"
+        return Reply()
 
     def _doveadm(self, words: list[str], run: Run) -> Reply:
         if words[0] == "reload":

@@ -11,6 +11,8 @@ from hosting.models.drift import DriftItem
 from hosting.models.ftp import FtpAccount
 from hosting.models.intent import Intent
 from hosting.models.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
+from hosting.models.mail_lookup import MailLookup
+from hosting.models.mail_queue import MailQueue, QueuedMessage
 from hosting.models.node import Node
 from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
 from hosting.models.plan import HostingPlan
@@ -43,10 +45,13 @@ __all__ = [
     "JournalEntry",
     "MailAlias",
     "MailDomain",
+    "MailLookup",
+    "MailQueue",
     "Mailbox",
     "NameLock",
     "Node",
     "Operation",
+    "QueuedMessage",
     "SshKey",
     "Webhook",
     "WebhookDelivery",

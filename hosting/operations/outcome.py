@@ -16,7 +16,7 @@ from hosting.desired import adopt_all, service_resources
 from hosting.errors import HostingError, facts_of
 from hosting.failpoints import failpoint
 from hosting.models import ActivationTicket, HostingService, Node, Operation
-from hosting.operations import issuing, purging
+from hosting.operations import issuing, purging, queued
 from hosting.operations.carried import settle_elsewhere
 from hosting.operations.journal import error_json
 from hosting.operations.locks import guarded_update
@@ -147,6 +147,8 @@ def _settle_node(operation: Operation, state: OperationState) -> None:
     reverted = operation.reverts
     if state == OperationState.SUCCEEDED and reverted is not None and reverted.kind == OperationKind.BOOTSTRAP:
         Node.objects.filter(operations=operation).update(state=NodeState.NEW)
+    if state == OperationState.SUCCEEDED and operation.kind in queued.KINDS:
+        queued.settle(operation)
 
 
 def _settle_success(

@@ -9,7 +9,7 @@ from hosting.connections.base import Connection, Context, Steps, converse
 from hosting.desired import node_facts, service_resources, setup_resources
 from hosting.errors import HostingError
 from hosting.models import Node, Operation
-from hosting.operations import purging
+from hosting.operations import purging, queued
 from hosting.operations.journal import before_states
 from hosting.operations.nodes import node_secrets
 from hosting.operations.spans import traced
@@ -75,6 +75,8 @@ def goal_of(operation: Operation) -> Goal:
     refs, service = refs_of(operation), operation.service
     if operation.kind in purging.KINDS:
         return Goal(*purging.goal_facts(operation, facts, refs or frozenset()))
+    if operation.kind in queued.KINDS:
+        return Goal(*queued.goal_facts(operation, facts, _needed(refs)))
     if service is None:
         return Goal({}, Scope(facts, refs=_needed(refs)))
     if not service.is_live and operation.kind not in _MAY_REMOVE:

@@ -222,7 +222,7 @@ def rollback_operation(
 
     Raises:
         HostingError: ``wrong_state``, ``nothing_to_roll_back``, ``changed_since`` (a later operation touched the same),
-            ``busy`` (one that waits or runs may), ``forgotten``.
+            ``busy`` (one that waits or runs may), ``forgotten``, ``irreversible``.
     """
     if operation.state != OperationState.SUCCEEDED or operation.node is None:
         raise _wrong_state(operation, N_("rolled back"))
@@ -235,6 +235,11 @@ def rollback_operation(
     if operation.kind == OperationKind.REVOKE_CERTIFICATE:
         raise HostingError(
             N_("A revoked certificate stays void."), code="irreversible", hint=N_("Get another one for the domain.")
+        )
+    if operation.service is None and is_irreversible(operation.kind):
+        raise HostingError(
+            N_("What was deleted on %(node)s for good can't be brought back.", node=operation.node.name),
+            code="irreversible",
         )
     touched = {Ref(entry.kind, entry.key) for entry in operation.journal.filter(backward=False)}
     if not touched:

@@ -5,6 +5,7 @@ from hosting.state.codec import decode, encode
 from hosting.state.ftp import FtpAccount
 from hosting.state.kept import FinalArchive, KeptData
 from hosting.state.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
+from hosting.state.mail_queue import QueuedMessage
 from hosting.state.mail_tls import MailCertificate
 from hosting.state.plan import Action, Change, Plan, PlanConflict, plan, state_of
 from hosting.state.resources import (
@@ -54,6 +55,7 @@ __all__ = [
     "PhpPool",
     "Plan",
     "PlanConflict",
+    "QueuedMessage",
     "Ref",
     "Resource",
     "Secret",

@@ -60,6 +60,8 @@ _EMPTY = {
     "operation": ("activity", gettext_lazy("No operations yet. Whatever changes a node appears here.")),
     "bulkrun": ("list", gettext_lazy("No bulk runs yet. Tick services in their list to do the same for many.")),
     "driftitem": ("circle-check", gettext_lazy("No drift: every node that was scanned is as wanted.")),
+    "maillookup": ("search", gettext_lazy("Nobody has asked what became of mail within the last day.")),
+    "queuedmessage": ("circle-check", gettext_lazy("No message waits on any node.")),
     "incident": (
         "circle-check",
         gettext_lazy("No incidents. Each alert that Alertmanager tells of becomes one: docs/how-to/monitor.md."),

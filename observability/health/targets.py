@@ -66,6 +66,8 @@ EndingsProvider = Callable[[], Endings]
 DaemonProbe = Callable[[Target, float], Iterable[Daemon]]
 #: Open differences by node.
 DriftProvider = Callable[[], Mapping[str, int]]
+#: Waiting messages by node.
+MailProvider = Callable[[], Mapping[str, int]]
 
 _targets: dict[str, list[TargetProvider]] = {}
 _ssh_probes: list[SshProbe] = []
@@ -74,6 +76,7 @@ _backlogs: list[BacklogProvider] = []
 _daemon_probes: list[DaemonProbe] = []
 _drifts: list[DriftProvider] = []
 _endings: list[EndingsProvider] = []
+_mail: list[MailProvider] = []
 
 
 def register_targets(kind: str, provider: TargetProvider) -> None:
@@ -146,6 +149,16 @@ def register_endings_provider(provider: EndingsProvider) -> None:
 def site_certificates() -> Endings:
     """When certificates of sites end; nothing where nobody knows of sites."""
     return _endings[0]() if _endings else Endings(None, 0, 0)
+
+
+def register_mail_provider(provider: MailProvider) -> None:
+    """Set who counts the messages that wait on each node."""
+    _mail[:] = [provider]
+
+
+def waiting_mail() -> Mapping[str, int]:
+    """Waiting messages by node, for each that takes mail."""
+    return _mail[0]() if _mail else {}
 
 
 def alive_workers() -> list[Heartbeat]:

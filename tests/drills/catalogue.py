@@ -35,6 +35,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         "ssh-hang", "hosting-operation-timeouts", ("NodeDown",), _flight.hang, _flight.land, after=_flight.look,
     ),
+    node_drill("mail-queue-grows", "MailQueueGrowing", hard=False),
     node_drill("node-down", "NodeDown", between=faults.power_on, also=("HostingDaemonDown", "DnsFailure")),
     Drill(
         "certificate-expired", "certificate-expiring", ("CertificateExpiring",), faults.expire_certificate,

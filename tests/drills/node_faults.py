@@ -93,6 +93,33 @@ def _is_up(node: Node) -> bool:
     return node.running and node.state() in ("running", "degraded")
 
 
+class Flood:
+    """A form of a site sends far more than anybody reads, to where nobody answers."""
+
+    sender = "form@shop.test"
+
+    def inject(self, node: Node) -> None:
+        """Put the messages into the queue, as the site's program does."""
+        for number in range(80):
+            argv = ["/usr/sbin/exim4", "-odq", "-f", self.sender, f"someone{number}@nowhere.invalid"]
+            node.exec(argv, input="Subject: An offer\n\nBuy it.\n", check=True)
+
+    def undo(self, node: Node) -> None:
+        """Without them."""
+        found = self._waiting(node)
+        if found:
+            node.exec(["/usr/sbin/exim4", "-Mrm", *found])
+
+    def mended(self, node: Node) -> bool:
+        """Whether none waits."""
+        return not self._waiting(node)
+
+    def _waiting(self, node: Node) -> list[str]:
+        lines = node.exec(["/usr/sbin/exim4", "-bpr"]).stdout.splitlines()
+        return [line.split()[2] for line in lines if f"<{self.sender}>" in line]
+
+
+_flood = Flood()
 _broken = Vhost("server {", "server {\n  oops")
 _touched = Vhost("", "# looked at by hand\n")
 
@@ -109,6 +136,10 @@ NODE_FAULTS = {
         NodeFault(
             "node-down", "node-down", "Nothing of the node answers.", lambda node: node.power_cut(),
             _power_on, _is_up,
+        ),
+        NodeFault(
+            "mail-queue-grows", "mail-queue", "Mail arrives late, or not at all.", _flood.inject, _flood.undo,
+            _flood.mended,
         ),
         NodeFault(
             "broken-vhost", "broken-vhost", "Somebody has edited a site's file by hand.", _broken.inject, _broken.undo,

@@ -5,6 +5,7 @@ _HOURS = "it looks at hours or days of samples"
 _MILDER = "the milder form of an alert that has a drill, with the same page"
 
 UNDRILLED = {
+    "AddressBlocklisted": "lists are others' servers; the drill of a growing mail queue finds who sends",
     "MigrationBacklog": _LATER,
     "MigrationJobsFailing": _LATER,
     "BackupStale": _LATER,

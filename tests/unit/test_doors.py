@@ -61,6 +61,8 @@ NO_USE_CASE = {
     "hosting.services.lifecycle.purge_due": "the worker's chore, by the clock",
     "hosting.services.people.change_own_profile": "one's own: PATCH /me, and the account pages",
     "hosting.services.sites.withdraw_service": "what operation.discard does with a creation that came to nothing",
+    "hosting.services.mail_lookups.answer_lookup": "needs the worker's key: manage.py mail_log, mail_check; a chore",
+    "hosting.services.mail_queue.look_at_queue": "needs the worker's key: manage.py mail_queue; a chore",
     "hosting.services.files.upload_file": "needs the worker's key: manage.py site_upload",
     "hosting.services.keys.rotate_worker_key": "needs the worker's key: manage.py worker_key --rotate",
 }

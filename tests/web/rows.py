@@ -36,8 +36,11 @@ from hosting.models import (
     MailAlias,
     Mailbox,
     MailDomain,
+    MailLookup,
+    MailQueue,
     Node,
     Operation,
+    QueuedMessage,
     SshKey,
 )
 from hosting.sealing import seal
@@ -80,6 +83,45 @@ def service(username: str, name: str, **fields: Any) -> HostingService:
     made = factories.make_service(username=username, **fields)
     domain(made, name, is_primary=True)
     return made
+
+
+def queued_message(service: HostingService, **fields: Any) -> QueuedMessage:
+    """A message of a service that waits in its node's mail queue."""
+    MailQueue.objects.update_or_create(
+        node=service.node, defaults={"total": 1, "seen_at": timezone.now(), "look_at": timezone.now()}
+    )
+    values = {
+        "message_id": f"1vOZ2k-{next(_traces):06d}-01",
+        "sender": f"kim@{service.username}.example",
+        "recipients": ["bob@far.test", "sue@far.test"],
+        "recipient_count": 2,
+        "size": 48_211,
+        "since": timezone.now() - timedelta(minutes=41),
+        "said": "far.test [192.0.2.7] Connection timed out",
+    }
+    return QueuedMessage.objects.create(node=service.node, service=service, **{**values, **fields})
+
+
+def mail_lookup(service: HostingService, **fields: Any) -> MailLookup:
+    """A question about a service's mail that has its answer."""
+    lines = [
+        {"at": "2026-11-27 08:00:00", "what": "accepted", "address": "", "origin": "", "detail": ""},
+        {"at": "2026-11-27 08:00:02", "what": "delivered", "address": "bob@far.test", "origin": "",
+         "detail": "mx.far.test 250 2.0.0 Ok: queued as 4XyZ"},
+        {"at": "2026-11-27 08:00:03", "what": "deferred", "address": "sue@far.test", "origin": "info@far.test",
+         "detail": "SMTP error from remote mail server after RCPT TO: 450 4.2.0 Greylisted"},
+    ]  # fmt: skip
+    sender = f"kim@{service.username}.example"
+    story = {
+        "message_id": "1vOZ2k-000000-01", "sender": sender, "login": "", "auth": sender, "size": 2_048,
+        "recipients": ["bob@far.test", "sue@far.test"], "events": lines,
+    }  # fmt: skip
+    values = {
+        "kind": "log", "state": "answered", "node": service.node, "query": "bob@far.test",
+        "actor_login": "kim@customer.test", "finished_at": timezone.now(),
+        "answer": {"stories": [story], "refused": [], "complete": True},
+    }  # fmt: skip
+    return MailLookup.objects.create(service=service, **{**values, **fields})
 
 
 def domain(service: HostingService, name: str, **fields: Any) -> Domain:

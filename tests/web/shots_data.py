@@ -42,6 +42,17 @@ _NAMES = (
 )
 
 
+#: Findings of a deliverability check, one of each colour.
+FINDINGS = {
+    "findings": [
+        {"check": "mx", "verdict": "here", "facts": {"hosts": "mail.example.com", "addresses": "192.0.2.7"}},
+        {"check": "spf", "verdict": "missing", "facts": {"address": "192.0.2.7", "record": ""}},
+        {"check": "dmarc", "verdict": "missing", "facts": {"name": "_dmarc.example.com", "record": ""}},
+        {"check": "tls", "verdict": "no_answer", "facts": {}},
+    ]
+}
+
+
 def fill() -> dict[str, str]:
     """Make the rows; give the pages by name."""
     person, _colleague = people.admin(), people.support()
@@ -54,6 +65,10 @@ def fill() -> dict[str, str]:
     shots_performance.performance()
     drift = rows.drift(services[3])
     rows.drift(services[4])
+    rows.queued_message(services[1], held=True, sender="", said="")
+    waits = rows.queued_message(services[0])
+    told = rows.mail_lookup(services[0])
+    checked = rows.mail_lookup(services[0], kind="check", query="", domain=services[0].domains.first(), answer=FINDINGS)
     incident = shots_incident.incident()
     return {
         "start": "/admin/",
@@ -105,6 +120,10 @@ def fill() -> dict[str, str]:
         **_governed(services, actor),
         "drift": reverse("admin:hosting_driftitem_changelist"),
         "drift-item": address_of(drift),
+        "mail-queue": reverse("admin:hosting_queuedmessage_changelist"),
+        "mail-message": address_of(waits),
+        "mail-log": address_of(told),
+        "mail-check": address_of(checked),
         "holds": reverse("admin:audit_legalhold_changelist"),
         "hold": _hold(services[0], actor),
         "hold-new": reverse("admin:audit_legalhold_add"),

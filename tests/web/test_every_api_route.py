@@ -62,10 +62,13 @@ OWNERS_OF_IDS = {
     "mail-domains": "mail",
     "mailboxes": "mailbox",
     "members": "membership",
+    "mail-lookups": "mail_lookup",
+    "mail-queues": "mail_queue",
     "nodes": "node",
     "operations": "operation",
     "people": "user",
     "plans": "plan",
+    "queued-messages": "queued_message",
     "records": "record",
     "resellers": "reseller",
     "services": "service",
@@ -75,12 +78,11 @@ OWNERS_OF_IDS = {
     "webhooks": "webhook",
     "zones": "domain",
 }
-OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes"})
+OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "mail-queues", "nodes"})
 KEPT: tuple[Any, ...] = (
     ApiToken, BulkItem, BulkRun, Certificate, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem,
-    FtpAccount, HostingPlan, HostingService, MailAlias, Mailbox, MailDomain, Membership, Node, Operation, Reseller, SshKey,
-    User, Webhook,
-    WebhookDelivery,
+    FtpAccount, HostingPlan, HostingService, MailAlias, Mailbox, MailDomain, Membership, Node, Operation, Reseller,
+    SshKey, User, Webhook, WebhookDelivery,
 )  # fmt: skip
 #: What any use of a token writes down.
 NOTED = ("last_used_at", "last_used_ip")
@@ -129,6 +131,7 @@ def _more(tenant: Tenant) -> dict[str, str]:
     )  # fmt: skip
     token, _secret = token_for(tenant.member(), expires_in=timedelta(days=2))
     ids = {"webhook": hook.pk, "delivery": delivery.pk, "bulk_run": run.pk, "bulk_item": item.pk, "drift": drift.pk}
+    ids["mail_queue"] = tenant.service.node.mail_queue.pk
     ids |= {"token": token.pk, "event": 1}
     if tenant.customer.reseller_id is not None:
         ids["reseller"] = tenant.customer.reseller_id

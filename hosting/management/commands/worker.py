@@ -19,7 +19,7 @@ from audit.keys import ensure_audit_key
 from hosting.choices import NodeState
 from hosting.errors import HostingError
 from hosting.models import Node, WorkerHeartbeat
-from hosting.operations import dispatcher, drift, recovery, webhook_sender
+from hosting.operations import blocklists, dispatcher, drift, mail_lookups, mail_queue, recovery, webhook_sender
 from hosting.operations.doorbell import Doorbell, ring
 from hosting.operations.locks import worker_name
 from hosting.services import bulk
@@ -43,6 +43,7 @@ ISSUE_SECONDS = 5.0
 WEBHOOK_SECONDS = 2.0
 FORGET_SECONDS = 900.0
 SAMPLE_SECONDS = 60.0
+BLOCKLIST_SECONDS = 60.0
 RETENTION_SECONDS = 3600.0
 SEAL_SECONDS = 2.0
 LOOK_SECONDS = 60.0
@@ -149,6 +150,11 @@ class Worker:
             (self._watch, WATCH_SECONDS),
             (history.check_and_remember, HEALTH_SECONDS),
             (self._scan, 5.0),
+            (mail_queue.look_due, 5.0),
+            (mail_queue.retry_due, POLL_SECONDS),
+            (mail_lookups.answer_due, POLL_SECONDS),
+            (mail_lookups.forget_old, FORGET_SECONDS),
+            (blocklists.look_due, BLOCKLIST_SECONDS),
             (self._govern, 5.0),
             (self._issue, ISSUE_SECONDS),
             (bulk.advance_all, POLL_SECONDS),

@@ -16,7 +16,8 @@ EMERGENCIES = (
 )  # fmt: skip
 ALERTS = (
     "node-down", "dns-failure", "hosting-daemon-down", "broken-vhost", "drift", "queue-stalled", "certificate-expiring",
-    "audit-broken", "backup-stale", "missing-logs-after-a-deletion",
+    "audit-broken", "backup-stale", "mail-queue", "address-blocklisted",
+    "missing-logs-after-a-deletion",
 )  # fmt: skip
 PAGES = sorted(path.name for path in FOLDER.glob("*.md"))
 
