@@ -23,6 +23,7 @@ from hosting.models import (
     MailDomain,
     Node,
     Operation,
+    Secondary,
     Webhook,
     WebhookDelivery,
 )
@@ -102,6 +103,12 @@ def plans(actor: Actor) -> QuerySet[HostingPlan]:
 def nodes(actor: Actor) -> QuerySet[Node]:
     """Nodes the actor may see: an operator's only; others see the name of the one their service is on."""
     return Node.objects.all() if sees_all(actor) else Node.objects.none()
+
+
+def secondaries(actor: Actor) -> QuerySet[Secondary]:
+    """Secondary name servers the actor may see: the operators' alone."""
+    found = Secondary.objects.select_related("node", "carrier")
+    return found if sees_all(actor) else found.none()
 
 
 def services(actor: Actor) -> QuerySet[HostingService]:

@@ -56,6 +56,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
             ("performance", _("Performance"), "activity", "", ""),
             ("observability_incident_changelist", _("Incidents"), "triangle-alert", "incidents", "bad"),
             ("hosting_node_changelist", _("Nodes"), "server", "", ""),
+            ("hosting_secondary_changelist", _("Secondary name servers"), "copy", "", ""),
             ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
             ("hosting_bulkrun_changelist", _("Bulk runs"), "list", "", ""),
             ("hosting_driftitem_changelist", _("Drift"), "git-compare", "drift", "warn"),

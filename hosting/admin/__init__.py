@@ -13,6 +13,7 @@ from hosting.admin import (
     operations,
     plans,
     records,
+    secondaries,
     services,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "operations",
     "plans",
     "records",
+    "secondaries",
     "services",
 ]

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from hosting.api import mail, reference
+from hosting.api import mail, reference, secondaries
 from hosting.api.problems import not_found
 from hosting.api.views import accounts, hosted, operated, own, zones
 
@@ -29,6 +29,7 @@ for name, view in {
     "bulk-runs": operated.BulkRuns,
     "bulk-items": operated.BulkItems,
     "nodes": operated.Nodes,
+    "secondaries": secondaries.Secondaries,
     "drift": operated.Drift,
     "activity": operated.Activity,
     "tokens": own.Tokens,

@@ -20,6 +20,7 @@ from hosting.models import (
     JournalEntry,
     Node,
     Operation,
+    Secondary,
 )
 from hosting.state import Change, DnsZone, DocumentRoot, PhpPool, Plan, SystemUser, VirtualHost
 from hosting.state import DnsRecord as Record
@@ -150,6 +151,12 @@ def _journal(operation: Operation, plan: Plan, begun: int | None) -> None:
         )  # fmt: skip
         began = operation.created_at + _STEP * (number + 2)
         JournalEntry.objects.filter(pk=entry.pk).update(started_at=began, finished_at=began + _TOOK)
+
+
+def secondary(node: Node, **fields: Any) -> Secondary:
+    """A name server elsewhere that is to fetch a node's zones."""
+    values = {"name": "ns2.example.net", "address": "192.0.2.53", "key_sealed": "{}"}
+    return Secondary.objects.create(node=node, **{**values, **fields})
 
 
 def drift(service: HostingService | None = None, node: Node | None = None, **fields: Any) -> DriftItem:

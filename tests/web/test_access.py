@@ -24,6 +24,7 @@ from hosting.models import (
     HostingService,
     Node,
     Operation,
+    Secondary,
 )
 from hosting.services.bulk import start_bulk
 from hosting.verbs import NODE_ADD
@@ -50,7 +51,7 @@ OPEN = {
 OWN = "/admin/account/"
 MODELS = (
     BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Incident, Node,
-    Operation,
+    Operation, Secondary,
 )  # fmt: skip
 
 
@@ -61,6 +62,7 @@ def addresses() -> list[str]:
     rows.database(service, "shop")
     operation = rows.operation(service, state=OperationState.PLANNED)
     rows.drift(service)
+    rows.secondary(service.node)
     shots_incident.incident()
     me = people.admin()
     start_bulk(actor=people.operator(), kind=OperationKind.DELETE, services=[service])

@@ -56,13 +56,14 @@ OWNERS_OF_IDS = {
     "plans": "plan",
     "records": "record",
     "resellers": "reseller",
+    "secondaries": "secondary",
     "services": "service",
     "tokens": "token",
     "webhook-deliveries": "delivery",
     "webhooks": "webhook",
     "zones": "domain",
 }
-OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes"})
+OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "nodes", "secondaries"})
 KEPT: tuple[Any, ...] = (
     ApiToken, BulkItem, BulkRun, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan,
     HostingService, Membership, Node, Operation, Reseller, User, Webhook, WebhookDelivery,

@@ -114,6 +114,7 @@ UNCHECKED: dict[tuple[str, str], str] = {
 #: JSON columns have no validators; who vouches for each.
 JSON: dict[tuple[str, str], str] = {
     ("Node", "secrets_sealed"): "hosting.sealing",
+    ("Node", "transfer_keys"): "made from checked names",
     ("Node", "public_addresses"): "add_node checks each address",
     ("Node", "nameservers"): "add_node checks each name",
     ("Node", "facts"): "adapters' discover(), parsed on the way in",
