@@ -27,7 +27,7 @@ class Secondary(models.Model):
     class Meta:
         verbose_name = _("secondary name server")
         verbose_name_plural = _("secondary name servers")
-        ordering = ("node__name", "name")
+        ordering = ("name", "id")
         constraints = (
             models.UniqueConstraint(fields=["node", "name"], name="secondary_once"),
             models.UniqueConstraint(fields=["node", "address"], name="secondary_address_once"),

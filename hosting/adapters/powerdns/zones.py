@@ -99,12 +99,8 @@ def differences(current: Json, zone: DnsZone) -> list[Json]:
     changes = [_named(key) | {"changetype": "DELETE"} for key in have if key not in want]
     changes += [_set(key, value) | {"changetype": "REPLACE"} for key, value in want.items() if have.get(key) != value]
     words = soa_words(current)
-    by_time = zone.signed and zone.transfers
-    if (
-        (changes and by_time)
-        or words is None
-        or words[:2] + words[3:] != _soa_words(zone, 0)[:2] + _soa_words(zone, 0)[3:]
-    ):
+    by_time, wanted = zone.signed and zone.transfers, _soa_words(zone, 0)
+    if (changes and by_time) or words is None or words[:2] + words[3:] != wanted[:2] + wanted[3:]:
         serial = int(words[2]) if words else 0
         serial = max(serial, int(time.time()) - 1) if by_time or not serial else serial
         changes.append(_soa(zone, serial) | {"changetype": "REPLACE"})

@@ -44,10 +44,8 @@ class Server:
             return connection.execute(statement, values).fetchall()
 
     def metadata(self, name: str) -> Rows:
-        query = (
-            "SELECT kind, content FROM domainmetadata m JOIN domains d ON d.id = domain_id WHERE name = ? ORDER BY 1, 2"
-        )
-        return self.run(query, name)
+        query = "SELECT kind, content FROM domainmetadata JOIN domains d ON d.id = domain_id WHERE name = ?"
+        return sorted(self.run(query, name))
 
     def everything(self) -> list[Rows]:
         tables = ("domains", "records", "domainmetadata", "tsigkeys")
@@ -79,6 +77,14 @@ def test_all_zones_are_shared_at_once_and_no_more(server: Server) -> None:
     assert server.everything() == before
 
 
+def test_signed_zones_tell_of_new_signatures(server: Server) -> None:
+    server.run("INSERT INTO cryptokeys (domain_id) SELECT id FROM domains WHERE name = 'a.test'")
+    server.start([KEY])
+    assert server.metadata("a.test") == [("SOA-EDIT", "INCEPTION-EPOCH"), ("TSIG-ALLOW-AXFR", KEY["name"])]
+    server.start()
+    assert server.metadata("a.test") == []
+
+
 def test_another_key_comes_and_one_goes(server: Server) -> None:
     other = {"name": f"ns3.example.net.{CATALOG}", "secret": "eA=="}
     server.start([KEY, other])
@@ -94,9 +100,7 @@ def test_a_catalog_is_followed_and_its_zones_have_its_key(server: Server) -> Non
     assert server.run("SELECT type, master FROM domains WHERE name = ?", OTHERS) == [("CONSUMER", "192.0.2.2")]
     server.run("INSERT INTO domains (name, type, master, account) VALUES ('theirs.test', 'SLAVE', '192.0.2.2', '')")
     server.run("UPDATE domains SET catalog = ? WHERE name = 'theirs.test'", OTHERS)
-    server.run(
-        "INSERT INTO records (domain_id, name, type) SELECT id, name, 'SOA' FROM domains WHERE name = 'theirs.test'"
-    )
+    server.run("INSERT INTO records (domain_id, name) SELECT id, name FROM domains WHERE name = 'theirs.test'")
     assert server.metadata("theirs.test") == [("AXFR-MASTER-TSIG", FOLLOW["name"])]
     server.start(follows=[FOLLOW | {"address": "192.0.2.3"}])
     assert server.metadata("theirs.test") == [("AXFR-MASTER-TSIG", FOLLOW["name"])]

@@ -19,6 +19,7 @@ from hosting.models import (
     HostingPlan,
     HostingService,
     Node,
+    Secondary,
 )
 from hosting.services.validation import check_texts, save_valid
 from tests.factories import make_customer, make_node, make_plan
@@ -53,6 +54,8 @@ BAD: dict[tuple[type[models.Model], str], tuple[Any, ...]] = {
     (DnsRecord, "type"): ("", "a", "SOA", "LUA", "ALIAS", "DNAME", "ANY", "AXFR", "TXT "),
     (DnsRecord, "content"): ("", " ", "x" * 8193),
     (DnsRecord, "ttl"): (-1, 0, 29, 2147483648, None),
+    (Secondary, "name"): ("", "com", "NS2.example.net", "ns2.example.net.", "ns_2.example.net", "*.example.net"),
+    (Secondary, "address"): ("", "x", "192.0.2.0/24", "192.0.2.53:53", "192.0.2.53 x", "fe80:::1"),
     (Database, "name"): ("", "shop", "alice-shop", "Alice_shop", "alice_", "_shop", "alice_shöp", f"alice_{'x' * 48}"),
     (Database, "charset"): ("", "utf8-mb4", "UTF8", "utf8 mb4"),
     (Database, "collation"): ("", "utf8-mb4", "UTF8", "utf8 mb4"),
@@ -101,6 +104,7 @@ UNCHECKED: dict[tuple[str, str], str] = {
     ("DriftItem", "closed_by"): "copied from an account; shown escaped",
     ("ActivationLock", "holder"): "the worker's own name",
     ("WorkerHeartbeat", "name"): "the worker's own name",
+    ("Secondary", "key_sealed"): "JSON that hosting.sealing makes and checks",
     ("Webhook", "url"): "hosting.operations.webhook_post.check_url, when saved and again when sent",
     ("Webhook", "secret_sealed"): "JSON that hosting.sealing makes and checks",
     ("Webhook", "disabled_reason"): "the worker, from an answer without control characters; shown escaped",
@@ -198,6 +202,7 @@ GOOD: dict[tuple[type[models.Model], str], str] = {
     (Database, "name"): "alice_shop",
     (Database, "charset"): "utf8mb4",
     (Database, "collation"): "utf8mb4_bin",
+    (Secondary, "name"): "ns2.example.net",
     (DatabaseUser, "name"): "alice_shop",
     (DatabaseUser, "host"): "10.0.%",
     (DatabaseUser, "password_hash"): f"*{'A1' * 20}",
