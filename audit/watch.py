@@ -111,10 +111,12 @@ def seal_here() -> None:
     """The worker's chore, where the worker is the sealer."""
     if settings.NPANEL_AUDIT_SEALER != "worker":
         return
+    whole = _is_time("whole pass", WHOLE_EVERY_S)
     try:
-        seal_pending(whole=_is_time("whole pass", WHOLE_EVERY_S), checkpoint_now=False)
+        seal_pending(whole=whole, checkpoint_now=False)
     except SealerBusy:
-        return
+        if whole:
+            del _looked["whole pass"]  # nobody made it
 
 
 def look() -> None:
