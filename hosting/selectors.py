@@ -23,6 +23,7 @@ from hosting.models import (
     MailDomain,
     Node,
     Operation,
+    RecordTemplate,
     Secondary,
     Webhook,
     WebhookDelivery,
@@ -131,6 +132,23 @@ def dns_records(actor: Actor) -> QuerySet[DnsRecord]:
     """DNS records the actor may see."""
     found = DnsRecord.objects.select_related("domain__service")
     return found.filter(_visible(actor, "domain__service__customer__"))
+
+
+def record_templates(actor: Actor) -> QuerySet[RecordTemplate]:
+    """Templates of records the actor may see: all, or the operators' own and those of their reseller."""
+    if sees_all(actor):
+        return RecordTemplate.objects.all()
+    if _sells(actor):
+        return RecordTemplate.objects.filter(Q(reseller=None) | Q(reseller__in=_reseller_of(actor)))
+    mine = customers(actor)
+    if not mine.exists():
+        return RecordTemplate.objects.none()
+    return RecordTemplate.objects.filter(Q(reseller=None) | Q(reseller__in=mine.values("reseller")))
+
+
+def templates_for(reseller: int | None) -> QuerySet[RecordTemplate]:
+    """Templates that zones of a reseller's customers (None: of the operators' own) can be given."""
+    return RecordTemplate.objects.filter(Q(reseller=None) | Q(reseller=reseller))
 
 
 def databases(actor: Actor) -> QuerySet[Database]:

@@ -40,6 +40,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         (
             ("hosting_domain_changelist", _("Domains"), "globe", "", ""),
             ("hosting_dnsrecord_changelist", _("DNS records"), "list", "", ""),
+            ("hosting_recordtemplate_changelist", _("Record templates"), "scroll-text", "", ""),
         ),
     ),
     (

@@ -19,6 +19,7 @@ from hosting.admin.filters import DomainScope, ServiceScope
 from hosting.admin.forms import AskForm, RecordChangeForm, RecordForm
 from hosting.admin.operations import TABS_OF_A_PART, operations_of
 from hosting.admin.pages import READS, Action, ObjectAdmin
+from hosting.admin.record_templates import USE as USE_TEMPLATE
 from hosting.models import DnsRecord, Domain, Operation
 from hosting.services import dns, dnssec, sites, zone_edits
 from hosting.validators import RECORD_TYPES
@@ -126,7 +127,7 @@ class DomainAdmin(ObjectAdmin):
     search_fields = ("name__startswith",)
     search_help_text = _("Host name, from the beginning")
     object_template = "admin/npanel/domain.html"
-    object_actions = (ADD_RECORD, EDIT_ZONE, IMPORT_ZONE, SIGN_ZONE, UNSIGN_ZONE, REMOVE_DOMAIN)
+    object_actions = (ADD_RECORD, EDIT_ZONE, IMPORT_ZONE, USE_TEMPLATE, SIGN_ZONE, UNSIGN_ZONE, REMOVE_DOMAIN)
 
     def get_urls(self) -> list[URLPattern]:
         """The zone as a file besides the pages."""
@@ -155,7 +156,7 @@ class DomainAdmin(ObjectAdmin):
     def facts(self, request: HttpRequest, obj: Domain, tab: str) -> dict[str, Any]:
         records = obj.records.order_by("name", "type", "id")
         signing = UNSIGN_ZONE if obj.dnssec else SIGN_ZONE
-        menu = [EDIT_ZONE, IMPORT_ZONE, signing] if obj.service.is_live and obj.has_zone else []
+        menu = [EDIT_ZONE, IMPORT_ZONE, USE_TEMPLATE, signing] if obj.service.is_live and obj.has_zone else []
         menu += [REMOVE_DOMAIN] if obj.service.is_live and not obj.is_primary else []
         shown: dict[str, Any] = {"menu": menu, "live": obj.service.is_live, "ds": dnssec.ds_records(obj)}
         if tab == "operations":

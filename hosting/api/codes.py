@@ -109,6 +109,7 @@ STATUSES: dict[str, int] = {
     "zone_file_invalid": 422,
     "zone_file_directive": 422,
     "zone_file_too_large": 422,
+    "template_invalid": 422,
     "zone_too_large": 422,
 }
 
@@ -154,6 +155,7 @@ MEANINGS = {
     "ds_published": _("The zone above has a DS record, so nobody would find the domain if it were not signed."),
     "ds_unknown": _("Whether there is a DS record could not be looked up."),
     "zone_file_invalid": _("A line of the zone file can't be read; the detail names it."),
+    "template_invalid": _("The template has no records, or a word that stands for nothing."),
     "zone_file_directive": _("The zone file holds a directive other than $ORIGIN, $TTL and $GENERATE."),
     "weak_password": _("The password is too short."),
     "bad_address": _("It is no mail address; or a webhook's address is not https on the internet."),

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from hosting.api import mail, reference, secondaries
+from hosting.api import mail, record_templates, reference, secondaries
 from hosting.api.problems import not_found
 from hosting.api.views import accounts, hosted, operated, own, zones
 
@@ -20,6 +20,7 @@ for name, view in {
     "domains": hosted.Domains,
     "records": hosted.Records,
     "zones": zones.Zones,
+    "record-templates": record_templates.RecordTemplates,
     "databases": hosted.Databases,
     "database-users": hosted.DatabaseUsers,
     "mail-domains": mail.MailDomains,

@@ -11,6 +11,7 @@ from hosting.models.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDoma
 from hosting.models.node import Node
 from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
 from hosting.models.plan import HostingPlan
+from hosting.models.record_template import RecordTemplate
 from hosting.models.secondary import Secondary
 from hosting.models.service import HostingService
 from hosting.models.webhook import Webhook, WebhookDelivery
@@ -39,6 +40,7 @@ __all__ = [
     "NameLock",
     "Node",
     "Operation",
+    "RecordTemplate",
     "Secondary",
     "Webhook",
     "WebhookDelivery",

@@ -13,6 +13,7 @@ from hosting.portal import (
     overview,
     people,
     preview,
+    record_templates,
     reseller,
     zone_files,
 )
@@ -43,6 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("domains/<int:pk>/dns/add/<slug:kind>/", dns.add, name="record_add_kind"),
     path("domains/<int:pk>/dns/text/", zone_files.edit, name="zone_text"),
     path("domains/<int:pk>/dns/import/", zone_files.load, name="zone_import"),
+    path("domains/<int:pk>/dns/template/", record_templates.use, name="zone_template"),
     path("domains/<int:pk>/dns/export/", zone_files.export, name="zone_export"),
     path("domains/<int:pk>/dns/dnssec/", dnssec.dnssec, name="dnssec"),
     path("records/<int:pk>/", dns.change, name="record_change"),

@@ -24,6 +24,7 @@ from hosting.models import (
     HostingService,
     Node,
     Operation,
+    RecordTemplate,
     Secondary,
 )
 from hosting.services.bulk import start_bulk
@@ -51,7 +52,7 @@ OPEN = {
 OWN = "/admin/account/"
 MODELS = (
     BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, HostingPlan, HostingService, Incident, Node,
-    Operation, Secondary,
+    Operation, RecordTemplate, Secondary,
 )  # fmt: skip
 
 
@@ -63,6 +64,7 @@ def addresses() -> list[str]:
     operation = rows.operation(service, state=OperationState.PLANNED)
     rows.drift(service)
     rows.secondary(service.node)
+    RecordTemplate.objects.create(name="mail", text="@ 60 IN A {ip}")
     shots_incident.incident()
     me = people.admin()
     start_bulk(actor=people.operator(), kind=OperationKind.DELETE, services=[service])

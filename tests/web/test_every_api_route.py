@@ -54,6 +54,7 @@ OWNERS_OF_IDS = {
     "operations": "operation",
     "people": "user",
     "plans": "plan",
+    "record-templates": "record_template",
     "records": "record",
     "resellers": "reseller",
     "secondaries": "secondary",

@@ -104,6 +104,8 @@ UNCHECKED: dict[tuple[str, str], str] = {
     ("DriftItem", "closed_by"): "copied from an account; shown escaped",
     ("ActivationLock", "holder"): "the worker's own name",
     ("WorkerHeartbeat", "name"): "the worker's own name",
+    ("RecordTemplate", "name"): "a label; save_valid refuses control characters in it",
+    ("RecordTemplate", "text"): "hosting.state.record_templates.check_template: it is tried as a zone file",
     ("Secondary", "key_sealed"): "JSON that hosting.sealing makes and checks",
     ("Webhook", "url"): "hosting.operations.webhook_post.check_url, when saved and again when sent",
     ("Webhook", "secret_sealed"): "JSON that hosting.sealing makes and checks",
