@@ -39,7 +39,9 @@ class TemplateForm(AskForm):
 class UseTemplateForm(AskForm):
     """Which template to put into a zone."""
 
-    template = forms.ModelChoiceField(RecordTemplate.objects.none(), label=_("Template"))
+    template = forms.ModelChoiceField(
+        RecordTemplate.objects.none(), label=_("Template"), empty_label=_("Choose a template")
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

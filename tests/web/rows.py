@@ -20,6 +20,7 @@ from hosting.models import (
     JournalEntry,
     Node,
     Operation,
+    RecordTemplate,
     Secondary,
 )
 from hosting.state import Change, DnsZone, DocumentRoot, PhpPool, Plan, SystemUser, VirtualHost
@@ -151,6 +152,12 @@ def _journal(operation: Operation, plan: Plan, begun: int | None) -> None:
         )  # fmt: skip
         began = operation.created_at + _STEP * (number + 2)
         JournalEntry.objects.filter(pk=entry.pk).update(started_at=began, finished_at=began + _TOOK)
+
+
+def template(**fields: Any) -> RecordTemplate:
+    """Records of a mail provider's, for any zone."""
+    text = "@ 3600 IN MX 10 mx.{domain}.\nmx 3600 IN A {ip}\nmx 3600 IN AAAA {ip6}\n"
+    return RecordTemplate.objects.create(**{"name": "Mail on the node", "text": text, **fields})
 
 
 def secondary(node: Node, **fields: Any) -> Secondary:

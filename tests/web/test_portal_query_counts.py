@@ -30,7 +30,7 @@ OWNER = {
     "people": 4,
     "service service": 18,
     "domain domain": 8,
-    "dns domain": 11,
+    "dns domain": 12,
     "operation operation": 10,
 }
 #: As somebody of the reseller.
