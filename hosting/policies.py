@@ -26,6 +26,7 @@ from hosting.models import (
     MailLookup,
     Operation,
     QueuedMessage,
+    RecordTemplate,
     SshKey,
     Webhook,
     WebhookDelivery,
@@ -141,7 +142,9 @@ class Policy:
             return False
         if isinstance(subject, WebhookDelivery):
             subject = subject.webhook
-        if isinstance(subject, HostingPlan) or (isinstance(subject, Webhook) and subject.customer is None):
+        if isinstance(subject, HostingPlan | RecordTemplate) or (
+            isinstance(subject, Webhook) and subject.customer is None
+        ):
             return subject.reseller_id == own.pk
         if isinstance(subject, HostingService) and _ended_by_operator(use.name, subject):
             return False

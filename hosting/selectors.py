@@ -29,6 +29,8 @@ from hosting.models import (
     Node,
     Operation,
     QueuedMessage,
+    RecordTemplate,
+    Secondary,
     SshKey,
     Webhook,
     WebhookDelivery,
@@ -111,6 +113,12 @@ def nodes(actor: Actor) -> QuerySet[Node]:
     return Node.objects.all() if sees_all(actor) else Node.objects.none()
 
 
+def secondaries(actor: Actor) -> QuerySet[Secondary]:
+    """Secondary name servers the actor may see: the operators' alone."""
+    found = Secondary.objects.select_related("node", "carrier")
+    return found if sees_all(actor) else found.none()
+
+
 def services(actor: Actor) -> QuerySet[HostingService]:
     """Hosting services the actor may see, with customer, plan and node."""
     found = HostingService.objects.select_related("customer", "plan", "node")
@@ -143,6 +151,23 @@ def certificates(actor: Actor) -> QuerySet[Certificate]:
     """Certificates the actor may see; their keys nobody sees."""
     found = Certificate.objects.select_related("service").defer("private_key_sealed")
     return found.filter(_visible(actor, "service__customer__"))
+
+
+def record_templates(actor: Actor) -> QuerySet[RecordTemplate]:
+    """Templates of records the actor may see: all, or the operators' own and those of their reseller."""
+    if sees_all(actor):
+        return RecordTemplate.objects.all()
+    if _sells(actor):
+        return RecordTemplate.objects.filter(Q(reseller=None) | Q(reseller__in=_reseller_of(actor)))
+    mine = customers(actor)
+    if not mine.exists():
+        return RecordTemplate.objects.none()
+    return RecordTemplate.objects.filter(Q(reseller=None) | Q(reseller__in=mine.values("reseller")))
+
+
+def templates_for(reseller: int | None) -> QuerySet[RecordTemplate]:
+    """Templates that zones of a reseller's customers (None: of the operators' own) can be given."""
+    return RecordTemplate.objects.filter(Q(reseller=None) | Q(reseller=reseller))
 
 
 def databases(actor: Actor) -> QuerySet[Database]:

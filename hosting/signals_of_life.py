@@ -20,7 +20,7 @@ from hosting.choices import (
     ServiceState,
 )
 from hosting.connections.base import Run, perform
-from hosting.desired import node_facts, setup_resources
+from hosting.desired import dns_address, node_facts, setup_resources
 from hosting.errors import (
     AuthenticationRefused,
     ConnectionRefused,
@@ -38,10 +38,12 @@ from hosting.models import (
     MailQueue,
     Node,
     Operation,
+    Secondary,
     WorkerHeartbeat,
 )
 from hosting.models.certificate import SOON
 from hosting.state import DaemonUnit
+from observability.health.secondaries import MOST
 from observability.health.targets import (
     Backlog,
     Daemon,
@@ -88,6 +90,7 @@ def register() -> None:
     register_targets("node", _nodes)
     register_targets("ready_node", _ready_nodes)
     register_targets("dns", _name_servers)
+    register_targets("secondary", _secondaries)
     register_ssh_probe(probe_node)
     register_daemon_probe(probe_daemons)
     register_heartbeat_provider(_heartbeats)
@@ -118,6 +121,22 @@ def _name_servers() -> Iterator[Target]:
             local = node.connection == ConnectionKind.LOCAL and not node.public_addresses
             address = "127.0.0.1" if local else (node.public_addresses or [node.address])[0]
             yield Target(node.name, address, 53, {"zone": zone.name})
+
+
+def _secondaries() -> Iterator[Target]:
+    for row in Secondary.objects.filter(node__state=NodeState.READY).select_related("node"):
+        if row.key_name in row.node.transfer_keys:
+            yield secondary_target(row)
+
+
+def secondary_target(row: Secondary) -> Target:
+    """A secondary, with the zones of its node that changed last."""
+    done = Operation.objects.filter(node=row.node, state=OperationState.SUCCEEDED, service__isnull=False)
+    latest = list(done.order_by("-created_at").values_list("service_id", flat=True)[: 2 * MOST])
+    served = Domain.objects.filter(service__state__in=_SERVED, service__out_of_sync=False, has_zone=True)
+    found = served.filter(service__in=latest, service__node=row.node).exclude(name_key=None).order_by("-pk")
+    zones = list(found.values_list("name", flat=True)[:MOST])
+    return Target(f"{row.node.name}/{row.name}", row.address, 53, {"primary": dns_address(row.node), "zones": zones})
 
 
 def probe_node(target: Target, timeout: float) -> None:

@@ -40,6 +40,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
         (
             ("hosting_domain_changelist", _("Domains"), "globe", "", ""),
             ("hosting_dnsrecord_changelist", _("DNS records"), "list", "", ""),
+            ("hosting_recordtemplate_changelist", _("Record templates"), "scroll-text", "", ""),
             ("hosting_certificate_changelist", _("Certificates"), "lock", "", ""),
         ),
     ),
@@ -72,6 +73,7 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
             ("performance", _("Performance"), "activity", "", ""),
             ("observability_incident_changelist", _("Incidents"), "triangle-alert", "incidents", "bad"),
             ("hosting_node_changelist", _("Nodes"), "server", "", ""),
+            ("hosting_secondary_changelist", _("Secondary name servers"), "copy", "", ""),
             ("hosting_operation_changelist", _("Operations"), "activity", "planned", "info"),
             ("hosting_bulkrun_changelist", _("Bulk runs"), "list", "", ""),
             ("hosting_driftitem_changelist", _("Drift"), "git-compare", "drift", "warn"),

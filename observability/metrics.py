@@ -63,6 +63,12 @@ db_replication_lag = Gauge(
 )
 ssh_failures = Counter("npanel_ssh_failures_total", "Failed attempts to reach a node by SSH.", ["error_type"])
 dns_failures = Counter("npanel_dns_failures_total", "DNS queries of the health check without a usable answer.")
+dns_secondary_behind = Gauge(
+    "npanel_dns_secondary_zones_behind",
+    "Zones that a secondary name server has not as its primary does, of those that changed last.",
+    ["node"],
+    multiprocess_mode="mostrecent",
+)
 audit_events = Counter("npanel_audit_events_total", "Audit events committed.", ["outcome"])
 
 cpu_used_ratio = Gauge(
@@ -175,7 +181,7 @@ _LIVE_GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
 #: Live gauges with one closed label start at 0 as well.
 _LIVE_LABELS: dict[str, tuple[str, ...]] = {"npanel_migration_accounts": MIGRATION_ACCOUNT_STATUSES}
 #: Gauges about something that may go away: a value that nobody renews is no value (see observability.exposition).
-PERISHABLE = frozenset({"npanel_health_status", "npanel_hosting_service_health"})
+PERISHABLE = frozenset({"npanel_health_status", "npanel_hosting_service_health", "npanel_dns_secondary_zones_behind"})
 #: Longer than two periods of the worker's health checks with their time limits.
 PERISHED_SECONDS = 120.0
 

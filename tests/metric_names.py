@@ -4,6 +4,7 @@ NAMES = {
     "npanel_hosting_operations_total": ["adapter", "operation", "status"],
     "npanel_hosting_operation_duration_seconds": ["adapter", "operation"],
     "npanel_hosting_service_health": ["adapter", "node"],
+    "npanel_dns_secondary_zones_behind": ["node"],
     "npanel_drift_resources": ["adapter", "node"],
     "npanel_certificate_renewals_failing": [],
     "npanel_operations_pending": [],

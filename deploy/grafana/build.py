@@ -114,6 +114,9 @@ SSH = lines("SSH failures", "Failed attempts to reach a node, by reason.",
             runbook="node-down")  # fmt: skip
 DNS = lines("DNS failures", "Queries of the health check without a usable answer.",
             (rate("npanel_dns_failures_total"), "failures"), unit=EVENTS, runbook="dns-failure")  # fmt: skip
+SECONDARIES = lines("Secondaries", "Zones that a secondary name server has not as its primary does.",
+                    ("max by (node) (npanel_dns_secondary_zones_behind)", "{{node}}"),
+                    runbook="dns-failure")  # fmt: skip
 DAEMONS = Panel("Daemons", "The hosting daemons of each node.",
                 (("min by (node, adapter) (npanel_hosting_service_health)", "{{node}} {{adapter}}"),),
                 kind="state-timeline", width=12, states=True, runbook="hosting-daemon-down")  # fmt: skip
@@ -234,7 +237,7 @@ HEALTH = (
         runbook="backup-stale"),
     one("Replica", "How far a replica of the database is behind.", "max(npanel_db_replication_lag_seconds)", SECONDS,
         limits=(10, 60), runbook="database-connection-failure"),
-    SSH, DNS, CPU,
+    SSH, DNS, SECONDARIES, CPU,
 )  # fmt: skip
 
 DASHBOARDS: dict[str, tuple[str, str, tuple[Panel, ...]]] = {

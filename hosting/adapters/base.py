@@ -18,6 +18,7 @@ class NodeFacts:
         nameservers: host names that zones are delegated to.
         memory_mb: main memory in MiB. cpus: number of processors.
         discovered: what the adapters' ``discover`` found, by adapter kind.
+        secondaries: addresses of name servers that fetch its zones. primaries: addresses it fetches others' zones from.
         secrets: plain secrets of the node by name, e.g. ``powerdns_api_key``; empty outside the worker.
     """
 
@@ -29,6 +30,8 @@ class NodeFacts:
     memory_mb: int = 1024
     cpus: int = 1
     discovered: Mapping[str, Any] = field(default_factory=dict)
+    secondaries: tuple[str, ...] = ()
+    primaries: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

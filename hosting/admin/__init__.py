@@ -16,7 +16,9 @@ from hosting.admin import (
     nodes,
     operations,
     plans,
+    record_templates,
     records,
+    secondaries,
     services,
     ssh,
 )
@@ -37,7 +39,9 @@ __all__ = [
     "nodes",
     "operations",
     "plans",
+    "record_templates",
     "records",
+    "secondaries",
     "services",
     "ssh",
 ]

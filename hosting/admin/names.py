@@ -21,10 +21,24 @@ from hosting.admin.filters import DomainScope, ServiceScope
 from hosting.admin.forms import AskForm, NoQuestion, RecordChangeForm, RecordForm
 from hosting.admin.operations import TABS_OF_A_PART, operations_of
 from hosting.admin.pages import READS, Action, ObjectAdmin
+from hosting.admin.record_templates import USE as USE_TEMPLATE
 from hosting.desired import kept_records
 from hosting.desired.mail_records import mail_of
-from hosting.models import DnsRecord, Domain, MailDomain, MailLookup, Operation
-from hosting.services import dns, dnssec, mail, mail_lookups, sites, zone_edits
+from hosting.models import (
+    DnsRecord,
+    Domain,
+    MailDomain,
+    MailLookup,
+    Operation,
+)
+from hosting.services import (
+    dns,
+    dnssec,
+    mail,
+    mail_lookups,
+    sites,
+    zone_edits,
+)
 from hosting.validators import RECORD_TYPES
 from hosting.zone_forms import ZoneFileFields, text_field, zone_download
 
@@ -152,6 +166,7 @@ class DomainAdmin(ObjectAdmin):
         ADD_RECORD,
         EDIT_ZONE,
         IMPORT_ZONE,
+        USE_TEMPLATE,
         SIGN_ZONE,
         UNSIGN_ZONE,
         UPLOAD_CERTIFICATE,
@@ -189,7 +204,7 @@ class DomainAdmin(ObjectAdmin):
     def facts(self, request: HttpRequest, obj: Domain, tab: str) -> dict[str, Any]:
         records = obj.records.order_by("name", "type", "id")
         signing = UNSIGN_ZONE if obj.dnssec else SIGN_ZONE
-        menu = [EDIT_ZONE, IMPORT_ZONE, signing] if obj.service.is_live and obj.has_zone else []
+        menu = [EDIT_ZONE, IMPORT_ZONE, USE_TEMPLATE, signing] if obj.service.is_live and obj.has_zone else []
         menu += [UPLOAD_CERTIFICATE] if obj.service.is_live else []
         menu += auto_menu(obj) if obj.service.is_live else []
         menu += [CHANGE_HTTPS] if obj.service.is_live and obj.certificate_id else []

@@ -134,6 +134,7 @@ STATUSES: dict[str, int] = {
     "zone_file_invalid": 422,
     "zone_file_directive": 422,
     "zone_file_too_large": 422,
+    "template_invalid": 422,
     "zone_too_large": 422,
 }
 
@@ -194,6 +195,7 @@ MEANINGS = {
     "redirect_off": _("HSTS needs the redirect to HTTPS."),
     "ds_unknown": _("Whether there is a DS record could not be looked up."),
     "zone_file_invalid": _("A line of the zone file can't be read; the detail names it."),
+    "template_invalid": _("The template has no records, or a word that stands for nothing."),
     "zone_file_directive": _("The zone file holds a directive other than $ORIGIN, $TTL and $GENERATE."),
     "bad_ssh_key": _("It is no public key that is taken; the detail says why."),
     "private_ssh_key": _("It is the private half of a key, which nobody but its owner should have."),

@@ -10,7 +10,9 @@ from hosting.api import (
     mail,
     mail_lookups,
     mail_queue,
+    record_templates,
     reference,
+    secondaries,
     ssh,
 )
 from hosting.api.problems import not_found
@@ -30,6 +32,7 @@ for name, view in {
     "certificates": certificates.Certificates,
     "records": hosted.Records,
     "zones": zones.Zones,
+    "record-templates": record_templates.RecordTemplates,
     "databases": hosted.Databases,
     "database-users": hosted.DatabaseUsers,
     "ftp-accounts": ftp.FtpAccounts,
@@ -45,6 +48,7 @@ for name, view in {
     "bulk-runs": operated.BulkRuns,
     "bulk-items": operated.BulkItems,
     "nodes": operated.Nodes,
+    "secondaries": secondaries.Secondaries,
     "drift": operated.Drift,
     "activity": operated.Activity,
     "tokens": own.Tokens,

@@ -31,6 +31,8 @@ class FakePowerDns:
     def __init__(self, node: "FakeNode") -> None:
         self._node = node
         self.zones: dict[str, Json] = {}
+        #: Zones whose secondaries were told of a change, in order.
+        self.notified: list[str] = []
         self.programs: dict[str, Callable[[list[str], Run], Reply]] = {
             "pdns_server": lambda words, run: Reply(),
             "pdns_control": lambda words, run: Reply(),
@@ -56,6 +58,9 @@ class FakePowerDns:
             return _reply(404, {"error": f"Could not find domain '{name}'"})
         if part.startswith("cryptokeys"):
             return self._keys(request.method, self.zones[name], part.partition("/")[2], body)
+        if part == "notify":
+            self.notified.append(name)
+            return _reply(200, {"result": "Notification queued"})
         if part == "rectify":
             return _reply(200, {"result": "Rectified"})
         return self._one(request.method, name, body)
@@ -106,6 +111,8 @@ class FakePowerDns:
             "dnssec": False,
             "nsec3param": "",
             "api_rectify": False,
+            "catalog": body.get("catalog", ""),
+            "master_tsig_key_ids": body.get("master_tsig_key_ids", []),
             "sets": sets,
             "keys": {},
         }

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from django.db.models import Q
+
 from hosting.adapters.base import NodeFacts, adapters
 from hosting.desired import certificates, databases, ftp, mail, sites, ssh, zones
 from hosting.desired.certificates import certificate_refs, keep_certificate
@@ -10,13 +12,15 @@ from hosting.desired.mail import mail_domain_refs, mail_refs
 from hosting.desired.zones import (
     absolute,
     addresses,
+    as_shared,
+    dns_address,
     kept_canonical,
     kept_records,
     nameservers,
     relative,
     zone_resource,
 )
-from hosting.models import HostingService, Node
+from hosting.models import HostingService, Node, Secondary
 from hosting.state import Change, Ref, Resource, state_of
 from hosting.texts import N_
 
@@ -25,7 +29,9 @@ __all__ = [
     "addresses",
     "adopt",
     "adopt_all",
+    "as_shared",
     "certificate_refs",
+    "dns_address",
     "keep_certificate",
     "kept_canonical",
     "kept_records",
@@ -48,6 +54,7 @@ _ADOPTERS = {kind: adopter for family in _FAMILIES for kind, adopter in family.a
 def node_facts(node: Node, secrets: Mapping[str, str] | None = None) -> NodeFacts:
     """What adapters may know of a node; ``secrets`` only inside the worker."""
     known = node.facts
+    pairs = Secondary.objects.filter(Q(node=node) | Q(carrier=node)).select_related("node").order_by("node_id", "pk")
     return NodeFacts(
         name=node.name,
         hostname=known.get("hostname", node.name),
@@ -57,6 +64,8 @@ def node_facts(node: Node, secrets: Mapping[str, str] | None = None) -> NodeFact
         memory_mb=known.get("memory_mb", 1024),
         cpus=known.get("cpus", 1),
         discovered=known.get("discovered", {}),
+        secondaries=tuple(pair.address for pair in pairs if pair.node_id == node.pk),
+        primaries=tuple(dns_address(pair.node) for pair in pairs if pair.carrier_id == node.pk),
         secrets=secrets or {},
     )
 

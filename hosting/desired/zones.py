@@ -2,6 +2,8 @@
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
 
 from hosting.desired.family import Family, not_adoptable
 from hosting.desired.mail_records import KEPT_TTL, Kept, mail_records
@@ -41,7 +43,18 @@ def zone_resource(
         hostmaster=f"hostmaster.{name}",
         records=tuple(sorted(records)),
         signed=domain.dnssec,
+        **_sharing(service.node),
     )
+
+
+def _sharing(node: Node) -> dict[str, Any]:
+    keys = tuple(sorted(node.transfer_keys))
+    return {"catalog": node.catalog if keys else "", "transfers": keys}
+
+
+def as_shared(node: Node, resource: Resource) -> Resource:
+    """A zone as it was once, for the secondaries that its node has today; anything else as it is."""
+    return replace(resource, **_sharing(node)) if isinstance(resource, DnsZone) else resource
 
 
 def kept_records(domain: Domain) -> list[Kept]:
@@ -73,6 +86,11 @@ def addresses(node: Node) -> list[tuple[str, str]]:
     return found
 
 
+def dns_address(node: Node) -> str:
+    """The first address that a node's name server answers on ("" while none is known)."""
+    return next((address for _type, address in addresses(node)), "")
+
+
 def absolute(name: str, zone: str) -> str:
     """A record's full name from its name relative to the zone."""
     return zone if name == "@" else f"{name}.{zone}"
@@ -95,6 +113,8 @@ def _adopt_zone(service: HostingService, found: Change) -> None:
         return
     if not isinstance(found.after, DnsZone):
         raise not_adoptable(found, N_("it is no zone"))
+    if as_shared(service.node, found.after) != found.after:
+        raise not_adoptable(found, N_("which name servers may fetch it comes from the node"))
     rows = _rows_that_make(service, domain, found.after)
     if rows is None:
         raise not_adoptable(found, N_("its name servers come from the node, and records for mail from its mail"))

@@ -8,7 +8,7 @@ import hosting.validators
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("hosting", "0014_ssh"),
+        ("hosting", "0015_zone_extras"),
     ]
 
     operations = [

@@ -16,6 +16,8 @@ from hosting.models.mail_queue import MailQueue, QueuedMessage
 from hosting.models.node import Node
 from hosting.models.operation import ActivationLock, ActivationTicket, JournalEntry, Operation, WorkerHeartbeat
 from hosting.models.plan import HostingPlan
+from hosting.models.record_template import RecordTemplate
+from hosting.models.secondary import Secondary
 from hosting.models.service import HostingService
 from hosting.models.ssh import SshKey
 from hosting.models.webhook import Webhook, WebhookDelivery
@@ -52,6 +54,8 @@ __all__ = [
     "Node",
     "Operation",
     "QueuedMessage",
+    "RecordTemplate",
+    "Secondary",
     "SshKey",
     "Webhook",
     "WebhookDelivery",

@@ -41,6 +41,8 @@ class Node(models.Model):
     nameservers = models.JSONField(
         _("name servers"), default=list, blank=True, help_text=_("Host names that zones are delegated to.")
     )
+    #: Names of the TSIG keys with which secondaries fetch its zones, as the latest bootstrap set them up.
+    transfer_keys = models.JSONField(default=list, editable=False, blank=True)
     facts = models.JSONField(_("facts"), default=dict, editable=False, blank=True)
     state = models.CharField(_("state"), max_length=12, choices=NodeState.choices, default=NodeState.NEW)
     note = models.CharField(_("note"), max_length=300, blank=True)
@@ -55,6 +57,11 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def catalog(self) -> str:
+        """The catalog zone (RFC 9432) that tells secondaries which zones there are; no resolver ever asks for it."""
+        return f"{self.name}.npanel.invalid"
 
     @property
     def php_versions(self) -> list[str]:

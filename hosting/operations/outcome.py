@@ -24,6 +24,7 @@ from hosting.operations.planner import wishes_of_others
 from hosting.operations.purging import removes_service
 from hosting.operations.requests import actor_of, audit_target
 from hosting.operations.signing import note_ds
+from hosting.operations.transfers import note_transfers
 from hosting.operations.webhooks import tell
 from hosting.state import FinalArchive, Ref, Resource, plan
 from hosting.texts import N_
@@ -143,8 +144,10 @@ def _settle_facts(operation: Operation, state: OperationState, observed: Mapping
 
 
 def _settle_node(operation: Operation, state: OperationState) -> None:
-    """A node whose bootstrap was taken back is no more ready than before it."""
+    """A bootstrapped node has the secondaries it was planned with; one whose bootstrap was taken back is not ready."""
     reverted = operation.reverts
+    if state == OperationState.SUCCEEDED:
+        note_transfers(operation)
     if state == OperationState.SUCCEEDED and reverted is not None and reverted.kind == OperationKind.BOOTSTRAP:
         Node.objects.filter(operations=operation).update(state=NodeState.NEW)
     if state == OperationState.SUCCEEDED and operation.kind in queued.KINDS:

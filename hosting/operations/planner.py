@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from hosting.adapters.base import NodeFacts, Scope, adapter_for, adapters
 from hosting.choices import OperationKind, OperationState
 from hosting.connections.base import Connection, Context, Steps, converse
-from hosting.desired import node_facts, service_resources, setup_resources
+from hosting.desired import as_shared, node_facts, service_resources, setup_resources
 from hosting.errors import HostingError
 from hosting.models import Node, Operation
 from hosting.operations import purging, queued
 from hosting.operations.journal import before_states
 from hosting.operations.nodes import node_secrets
 from hosting.operations.spans import traced
+from hosting.operations.transfers import transfer_secrets
 from hosting.state import Change, DaemonUnit, NodeFile, NodeLink, Package, Plan, Ref, Resource, plan, state_of
 from hosting.texts import N_, Text
 
@@ -49,7 +50,7 @@ def refs_of(operation: Operation) -> frozenset[Ref] | None:
 
 def facts_for(node: Node) -> NodeFacts:
     """The node's facts with its secrets (worker only)."""
-    return node_facts(node, node_secrets(node))
+    return node_facts(node, node_secrets(node) | transfer_secrets(node))
 
 
 def wishes_of_others(operation: Operation) -> frozenset[Ref]:
@@ -108,7 +109,8 @@ def goal_before(operation: Operation, begun: Sequence[Change]) -> Goal:
     """
     facts = facts_for(_node(operation))
     target = before_states(begun)
-    wanted = {ref: resource for ref, resource in target.items() if resource is not None}
+    node = _node(operation)
+    wanted = {ref: as_shared(node, resource) for ref, resource in target.items() if resource is not None}
     if _NODE_KINDS & {ref.kind for ref in target}:
         touched = {change.ref: change.resource for change in begun}
         _check_ours(facts, touched)

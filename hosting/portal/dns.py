@@ -52,6 +52,7 @@ def records(request: PortalRequest, pk: int) -> HttpResponse:
         "suspended": [row.service] if row.service.is_suspended else [],
         "deleted": deleted_among(request, [row.service]),
         "may": allowed(request, row, "record.add", "zone.import_file"),
+        "templates": selectors.templates_for(row.service.customer.reseller_id).exists(),
         "undo": _undoable(request, row),
     }
     return page(request, "portal/dns.html", context, section="domains")

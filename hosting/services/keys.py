@@ -1,13 +1,21 @@
 """Rotation of the worker's sealing key."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.db import transaction
 
 from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import Target, record
-from hosting.models import AcmeAccount, Certificate, DkimKey, Node, Webhook
+from hosting.models import (
+    AcmeAccount,
+    Certificate,
+    DkimKey,
+    Node,
+    Secondary,
+    Webhook,
+)
 from hosting.operations.nodes import secret_context, ssh_context
 from hosting.sealing import add_worker_key, seal, unseal
 from hosting.verbs import KEY_ROTATE
@@ -15,7 +23,7 @@ from hosting.verbs import KEY_ROTATE
 
 @transaction.atomic
 def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
-    """Add a key and re-seal the secrets of every node, webhook, DKIM key and certificate with it.
+    """Add a key and re-seal everything that is sealed with it: the secrets of nodes, and of all rows that hold one.
 
     Old keys are kept for what old journals hold.
 
@@ -27,26 +35,17 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
     """
     unseal(seal("", "rotation"), "rotation")
     opened = [(node, _opened(node)) for node in Node.objects.select_for_update()]
-    hooks = [(hook, unseal(hook.secret_sealed, hook.seal_context)) for hook in Webhook.objects.select_for_update()]
-    accounts = [(row, unseal(row.key_sealed, row.seal_context)) for row in AcmeAccount.objects.select_for_update()]
-    keys = [(row, unseal(row.private_key_sealed, row.seal_context)) for row in _locked_keys()]
-    key_id, count = add_worker_key(), 0
+    rows = [(row, field, unseal(getattr(row, field), row.seal_context)) for row, field in _sealed_rows()]
+    key_id, count = add_worker_key(), len(rows)
     for node, secrets in opened:
         sealed = {context: seal(value, context) for context, value in secrets.items()}
         node.private_key_sealed = sealed.get(ssh_context(node), "")
         node.secrets_sealed = {name: sealed[secret_context(node, name)] for name in node.secrets_sealed}
         node.save(update_fields=["private_key_sealed", "secrets_sealed"])
         count += len(sealed)
-    for hook, secret in hooks:
-        hook.secret_sealed = seal(secret, hook.seal_context)
-        hook.save(update_fields=["secret_sealed"])
-    for account, secret in accounts:
-        account.key_sealed = seal(secret, account.seal_context)
-        account.save(update_fields=["key_sealed"])
-    for row, secret in keys:
-        row.private_key_sealed = seal(secret, row.seal_context)
-        row.save(update_fields=["private_key_sealed"])
-    count += len(hooks) + len(keys) + len(accounts)
+    for row, field, secret in rows:
+        setattr(row, field, seal(secret, row.seal_context))
+        row.save(update_fields=[field])
     record(
         verb=KEY_ROTATE,
         actor=actor,
@@ -57,10 +56,14 @@ def rotate_worker_key(*, actor: Actor) -> tuple[str, int]:
     return key_id, count
 
 
-def _locked_keys() -> Iterator[DkimKey | Certificate]:
-    """Private keys of what services have."""
-    yield from DkimKey.objects.select_for_update().prefetch_related("mail__domain")
-    yield from Certificate.objects.select_for_update()
+def _sealed_rows() -> Iterator[tuple[Any, str]]:
+    """Rows that hold one sealed secret, locked, and the field that holds it."""
+    yield from ((row, "secret_sealed") for row in Webhook.objects.select_for_update())
+    yield from ((row, "key_sealed") for row in AcmeAccount.objects.select_for_update())
+    yield from ((row, "key_sealed") for row in Secondary.objects.select_for_update().prefetch_related("node"))
+    keys = DkimKey.objects.select_for_update().prefetch_related("mail__domain")
+    yield from ((row, "private_key_sealed") for row in keys)
+    yield from ((row, "private_key_sealed") for row in Certificate.objects.select_for_update())
 
 
 def _opened(node: Node) -> dict[str, str]:

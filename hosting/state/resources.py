@@ -206,6 +206,8 @@ class DnsZone(Resource):
         records: all records but the SOA, sorted, NS at the apex included.
         edited: what somebody changed of the zone beside its records, e.g. ``kind=Slave``; wanted is always "".
         signed: whether the name server signs it. Its keys belong to the name server too, and are no part of the value.
+        catalog: the catalog zone that tells secondaries of it, "" where there are none.
+        transfers: names of the TSIG keys with which secondaries may fetch it, sorted; with any, there is a catalog.
     """
 
     kind: ClassVar[str] = "dns_zone"
@@ -220,6 +222,8 @@ class DnsZone(Resource):
     minimum: int = 3600
     edited: str = ""
     signed: bool = False
+    catalog: str = ""
+    transfers: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

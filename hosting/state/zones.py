@@ -64,7 +64,7 @@ def check_zone(zone: DnsZone) -> None:
 
 
 def _check_start_of_authority(zone: DnsZone) -> None:
-    if UNSAFE.search(zone.name + zone.primary + zone.hostmaster):
+    if UNSAFE.search("".join((zone.name, zone.primary, zone.hostmaster, zone.catalog, *zone.transfers))):
         raise UnsafeValue(N_("The zone's name or SOA holds a control character."))
     if not all(map(HOST_LABEL.fullmatch, zone.name.split("."))) or not 1 <= len(zone.name) <= 253:
         raise ZoneInvalid(N_("%(name)s is not a zone name.", name=repr(zone.name)), code="name_invalid")

@@ -25,6 +25,7 @@ UNDRILLED = {
     "MemoryRising": _MILDER,
     "SshFailureSpike": "many nodes that fail now and then; a node that fails for good has a drill, with the same page",
     "DnsFailureSpike": "many servers that fail now and then; one that fails for good has a drill, with the same page",
+    "DnsSecondaryLagging": "the drills have one node; tests/live/test_secondaries.py stops a secondary and its primary",
     "OperationsFailing": "six failures of different services; the hung node drills its page with one",
     "AuditVolumeSpike": "thousands of events; its page is drilled by the other faults of the record",
     "LatencyHigh": "a symptom of busy processors and of a slow database, which have drills and alerts of their own",

@@ -221,6 +221,7 @@ def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
         "domain-add": reverse("portal:domain_add"),
         "domain-check": reverse("portal:domain_check") + f"?name=neu.example&www=on&service={service.pk}",
         "zone-text": reverse("portal:zone_text", args=(main.pk,)),
+        "zone-template": reverse("portal:zone_template", args=(main.pk,)),
         "zone-import": reverse("portal:zone_import", args=(main.pk,)),
         "certificates": reverse("portal:certificates"),
         "certificate": reverse("portal:domain_certificate", args=(main.pk,)),

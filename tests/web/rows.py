@@ -41,6 +41,8 @@ from hosting.models import (
     Node,
     Operation,
     QueuedMessage,
+    RecordTemplate,
+    Secondary,
     SshKey,
 )
 from hosting.sealing import seal
@@ -256,6 +258,18 @@ def _journal(operation: Operation, plan: Plan, begun: int | None) -> None:
         )  # fmt: skip
         began = operation.created_at + _STEP * (number + 2)
         JournalEntry.objects.filter(pk=entry.pk).update(started_at=began, finished_at=began + _TOOK)
+
+
+def template(**fields: Any) -> RecordTemplate:
+    """Records of a mail provider's, for any zone."""
+    text = "@ 3600 IN MX 10 mx.{domain}.\nmx 3600 IN A {ip}\nmx 3600 IN AAAA {ip6}\n"
+    return RecordTemplate.objects.create(**{"name": "Mail on the node", "text": text, **fields})
+
+
+def secondary(node: Node, **fields: Any) -> Secondary:
+    """A name server elsewhere that is to fetch a node's zones."""
+    values = {"name": "ns2.example.net", "address": "192.0.2.53", "key_sealed": "{}"}
+    return Secondary.objects.create(node=node, **{**values, **fields})
 
 
 def drift(service: HostingService | None = None, node: Node | None = None, **fields: Any) -> DriftItem:

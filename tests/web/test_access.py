@@ -25,6 +25,8 @@ from hosting.models import (
     HostingService,
     Node,
     Operation,
+    RecordTemplate,
+    Secondary,
     SshKey,
 )
 from hosting.services.bulk import start_bulk
@@ -52,7 +54,7 @@ OPEN = {
 OWN = "/admin/account/"
 MODELS = (
     BulkRun, Database, DatabaseUser, DnsRecord, Domain, DriftItem, FtpAccount, HostingPlan, HostingService, Incident,
-    Node, Operation, SshKey,
+    Node, Operation, RecordTemplate, Secondary, SshKey,
 )  # fmt: skip
 
 
@@ -65,6 +67,8 @@ def addresses() -> list[str]:
     rows.ssh_key(service)
     operation = rows.operation(service, state=OperationState.PLANNED)
     rows.drift(service)
+    rows.secondary(service.node)
+    RecordTemplate.objects.create(name="mail", text="@ 60 IN A {ip}")
     shots_incident.incident()
     me = people.admin()
     start_bulk(actor=people.operator(), kind=OperationKind.DELETE, services=[service])

@@ -69,8 +69,10 @@ OWNERS_OF_IDS = {
     "people": "user",
     "plans": "plan",
     "queued-messages": "queued_message",
+    "record-templates": "record_template",
     "records": "record",
     "resellers": "reseller",
+    "secondaries": "secondary",
     "services": "service",
     "ssh-keys": "ssh_key",
     "tokens": "token",
@@ -78,7 +80,7 @@ OWNERS_OF_IDS = {
     "webhooks": "webhook",
     "zones": "domain",
 }
-OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "mail-queues", "nodes"})
+OPERATORS_ONLY = frozenset({"bulk-items", "bulk-runs", "drift", "mail-queues", "nodes", "secondaries"})
 KEPT: tuple[Any, ...] = (
     ApiToken, BulkItem, BulkRun, Certificate, Customer, Database, DatabaseUser, DnsRecord, Domain, DriftItem,
     FtpAccount, HostingPlan, HostingService, MailAlias, Mailbox, MailDomain, Membership, Node, Operation, Reseller,

@@ -34,7 +34,7 @@ OWNER = {
     "domain domain": 9,
     "certificates": 3,
     "domain_certificate domain": 10,
-    "dns domain": 11,
+    "dns domain": 12,
     "dns second": 12,
     "mail": 7,
     "mail_domain mail": 7,

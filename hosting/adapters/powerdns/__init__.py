@@ -63,7 +63,7 @@ class PowerDns(Adapter):
         if change.before is not None or not (yield from _made(zone)):
             yield from _update(zone, kept)
         elif zone.signed:
-            yield from signing.sign(zone.name, kept)
+            yield from signing.sign(zone.name, kept, shared=bool(zone.transfers))
 
     def validate(self, changes: Sequence[Change]) -> Steps[None]:
         """Zones are checked by the API; a new configuration is checked by the server's own program."""
@@ -143,12 +143,16 @@ def _update(zone: DnsZone, kept: str) -> Steps[None]:
     path = f"/zones/{zone.name}."
     requests: list[Request] = []
     if zone.signed != zones.is_signed(current):
-        yield from signing.sign(zone.name, kept) if zone.signed else signing.unsign(zone.name, kept)
-    if zones.changed_settings(current):
-        requests.append(call("PUT", path, zones.settings(signed=zone.signed)))
+        shared = zones.is_shared(current)
+        yield from signing.sign(zone.name, kept, shared=shared) if zone.signed else signing.unsign(zone.name, kept)
+    if zones.changed_settings(current) or zones.is_shared_otherwise(current, zone):
+        wanted = zones.settings(signed=zone.signed, shared=bool(zone.transfers)) | zones.sharing(zone)
+        requests.append(call("PUT", path, wanted))
     if changes := zones.differences(current, zone):
         requests.append(call("PATCH", path, {"rrsets": changes}))
-    for reply in (yield requests) if requests else ():
+    # Secondaries are told at once. That they could not be is no failure: the server itself tells them again.
+    told = [call("PUT", f"{path}/notify")] if requests and zone.transfers else []
+    for reply in (yield [*requests, *told])[: len(requests)] if requests else ():
         expect(reply, 204)
 
 

@@ -18,6 +18,9 @@ CONFIGURATION_DIRECTORY = "/etc/powerdns/npanel"
 CONFIGURATION = f"{CONFIGURATION_DIRECTORY}/pdns.conf"
 #: Only root reads it; the agent sends its content as the API key, so that the key never crosses the wire again.
 KEY_FILE = f"{CONFIGURATION_DIRECTORY}/api.key"
+#: Who fetches whose zones with which TSIG key, as JSON; the script below brings it into the database at each start.
+TRANSFERS = f"{CONFIGURATION_DIRECTORY}/transfers.json"
+_NOBODY = '{"catalog": "", "follows": [], "keys": []}'
 UNIT = "pdns.service"
 UNIT_EXTENSION = f"/etc/systemd/system/{UNIT}.d/npanel.conf"
 SCRIPT = "/usr/local/lib/npanel/powerdns_database.py"
@@ -32,6 +35,7 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
     autoescape=False,  # noqa: S701
     keep_trailing_newline=True,
+    trim_blocks=True,
 )
 
 
@@ -55,10 +59,15 @@ def node_resources(facts: NodeFacts) -> tuple[Resource, ...]:
     key = Secret(facts.secrets.get("powerdns_api_key", ""))
     if key.value and not (key.value.isascii() and key.value.isalnum()):
         raise UnsafeValue(N_("The API key of PowerDNS may hold only letters and digits."))
+    transfers = Secret(facts.secrets.get("dns_transfers", _NOBODY))
+    configuration = _render(
+        "pdns.conf", database=DATABASE, addresses=listen_addresses(facts), port=PORT,
+        secondaries=_addresses(facts.secondaries), primaries=_addresses(facts.primaries),
+    )  # fmt: skip
     files = (
-        _file(CONFIGURATION, _render("pdns.conf", database=DATABASE, addresses=listen_addresses(facts), port=PORT),
-              mode=0o640, group="pdns", secret=key),
+        _file(CONFIGURATION, configuration, mode=0o640, group="pdns", secret=key),
         _file(KEY_FILE, "@SECRET@\n", mode=0o600, secret=key),
+        _file(TRANSFERS, "@SECRET@\n", mode=0o640, group="pdns", secret=transfers),
         _file(SCRIPT, (_FOLDER / "node_database.py").read_text(encoding="utf-8")),
         _file(UNIT_EXTENSION, _unit_extension()),
     )  # fmt: skip
@@ -66,10 +75,16 @@ def node_resources(facts: NodeFacts) -> tuple[Resource, ...]:
     return (*map(Package, PACKAGES), *files, unit)
 
 
+def _addresses(found: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses as the configuration may hold them: nothing but that."""
+    return tuple(str(ipaddress.ip_address(address)) for address in found)
+
+
 def _unit_extension() -> str:
     return _render(
-        "service.conf", script=SCRIPT, database=DATABASE, schema=SCHEMA, configuration_directory=CONFIGURATION_DIRECTORY
-    )
+        "service.conf", script=SCRIPT, database=DATABASE, schema=SCHEMA, transfers=TRANSFERS,
+        configuration_directory=CONFIGURATION_DIRECTORY,
+    )  # fmt: skip
 
 
 def _file(path: str, content: str, **more: Any) -> NodeFile:

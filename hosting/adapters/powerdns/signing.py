@@ -16,13 +16,14 @@ def kept_at(removed: str) -> str:
     return f"{removed}.keys" if removed else ""
 
 
-def sign(name: str, kept: str) -> Steps[None]:
+def sign(name: str, kept: str, *, shared: bool = False) -> Steps[None]:
     """Sign a zone: with the keys that this operation has kept of it, else with a new one."""
     if not (yield from _restored(name, kept)):
         replies = yield [call("POST", f"/zones/{name}./cryptokeys", _NEW_KEY)]
         expect(replies[0], 201)
     path = f"/zones/{name}."
-    replies = yield [call("PUT", path, settings(signed=True)), call("PUT", f"{path}/rectify"), purge(name)]
+    wanted = settings(signed=True, shared=shared)
+    replies = yield [call("PUT", path, wanted), call("PUT", f"{path}/rectify"), purge(name)]
     expect(replies[0], 204)
     expect(replies[1], 200)
 

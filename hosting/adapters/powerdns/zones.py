@@ -13,6 +13,9 @@ from hosting.state.zones import canonical_record
 SETTINGS = {"kind": "Native", "soa_edit_api": "INCREASE"}
 #: And while they are signed: hashed names without salt or rounds (RFC 9276), kept in order by the API.
 _SIGNED_SETTINGS = {"nsec3param": "1 0 0 -", "api_rectify": True}
+#: And while secondaries fetch what is signed: a serial that rises each week with the signatures, so that they fetch the
+#: new ones before the old run out.
+_SIGNED_FOR_OTHERS = {"soa_edit": "INCEPTION-EPOCH"}
 
 Json = dict[str, Any]
 _Sets = dict[tuple[str, str], tuple[int, frozenset[str]]]
@@ -36,6 +39,8 @@ def to_zone(data: Json) -> DnsZone:
         minimum=minimum,
         edited=", ".join([*changed_settings(data), *_disabled(data)]),
         signed=is_signed(data),
+        catalog=str(data.get("catalog") or "").removesuffix("."),
+        transfers=tuple(sorted(name.removesuffix(".") for name in data.get("master_tsig_key_ids") or ())),
     )
 
 
@@ -44,14 +49,34 @@ def is_signed(data: Json) -> bool:
     return bool(data.get("dnssec"))
 
 
-def settings(*, signed: bool) -> Json:
-    """What a zone is to be beside its records."""
-    return SETTINGS | (_SIGNED_SETTINGS if signed else {})
+def is_shared(data: Json) -> bool:
+    """Whether any secondary may fetch the zone."""
+    return bool(data.get("master_tsig_key_ids"))
+
+
+def settings(*, signed: bool, shared: bool = False) -> Json:
+    """What a zone is to be beside its records; ``shared`` with secondaries, which are told of changes."""
+    if not signed:
+        return SETTINGS | ({"kind": "Master"} if shared else {})
+    return SETTINGS | _SIGNED_SETTINGS | (_SIGNED_FOR_OTHERS | {"kind": "Master"} if shared else {})
+
+
+def sharing(zone: DnsZone) -> Json:
+    """Who may fetch a zone, and where it is listed for them."""
+    if not zone.transfers:
+        return {"catalog": "", "master_tsig_key_ids": []}
+    return {"catalog": f"{zone.catalog}.", "master_tsig_key_ids": [f"{name}." for name in zone.transfers]}
+
+
+def is_shared_otherwise(data: Json, zone: DnsZone) -> bool:
+    """Whether others may fetch the current zone than are to."""
+    current = to_zone(data)
+    return (current.catalog, current.transfers) != (zone.catalog, zone.transfers)
 
 
 def changed_settings(data: Json) -> list[str]:
     """What somebody set other than :func:`settings`, as ``name=value``."""
-    wanted = settings(signed=is_signed(data))
+    wanted = settings(signed=is_signed(data), shared=is_shared(data))
     return [f"{key}={data.get(key)}" for key, value in wanted.items() if data.get(key) != value]
 
 
@@ -59,20 +84,26 @@ def creation(zone: DnsZone) -> Json:
     """The body that makes a zone, with a serial above those of any earlier zone of this name: seconds since 1970."""
     sets = [_set(key, value) for key, value in _wanted(zone).items()]
     soa = _soa(zone, int(time.time()))
-    return {"name": f"{zone.name}.", "account": zone.owner, "nameservers": [], "rrsets": [soa, *sets], **SETTINGS}
+    named = {"name": f"{zone.name}.", "account": zone.owner, "nameservers": [], "rrsets": [soa, *sets]}
+    shared = sharing(zone) if zone.transfers else {}
+    return named | settings(signed=False, shared=bool(zone.transfers)) | shared
 
 
 def differences(current: Json, zone: DnsZone) -> list[Json]:
     """The record sets to delete or replace so that the current zone becomes the wanted one.
 
-    What goes comes first: the API works in order, and refuses an alias beside what is still there.
+    What goes comes first: the API works in order, and refuses an alias beside what is still there. The serial of a
+    signed zone with secondaries rises at least to the time of now: as they see it, it rises by itself with the time.
     """
     have, want = _present(current), _wanted(zone)
     changes = [_named(key) | {"changetype": "DELETE"} for key in have if key not in want]
     changes += [_set(key, value) | {"changetype": "REPLACE"} for key, value in want.items() if have.get(key) != value]
     words = soa_words(current)
-    if words is None or words[:2] + words[3:] != _soa_words(zone, 0)[:2] + _soa_words(zone, 0)[3:]:
-        changes.append(_soa(zone, int(words[2]) if words else int(time.time())) | {"changetype": "REPLACE"})
+    by_time, wanted = zone.signed and zone.transfers, _soa_words(zone, 0)
+    if (changes and by_time) or words is None or words[:2] + words[3:] != wanted[:2] + wanted[3:]:
+        serial = int(words[2]) if words else 0
+        serial = max(serial, int(time.time()) - 1) if by_time or not serial else serial
+        changes.append(_soa(zone, serial) | {"changetype": "REPLACE"})
     return changes
 
 

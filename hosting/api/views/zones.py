@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from hosting import selectors
 from hosting.api import filters, inputs_zones, outputs_zones
+from hosting.api.record_templates import ApplyTemplate
 from hosting.api.views.base import Readable, act
 from hosting.policies import Policy
 from hosting.services.zone_edits import look_at_import
@@ -24,6 +25,7 @@ class Zones(Readable):
     edit = act("zone.edit", inputs_zones.ZoneEdit)
     sign = act("zone.sign", inputs_zones.Reason)
     unsign = act("zone.unsign", inputs_zones.UnsignInput)
+    apply_template = act("zone.apply_template", ApplyTemplate)
     import_file = act("zone.import_file", inputs_zones.ZoneFileInput)
 
     def get_serializer_class(self) -> Any:

@@ -26,6 +26,7 @@ from hosting.models import (
     Mailbox,
     MailDomain,
     Node,
+    Secondary,
     SshKey,
 )
 from hosting.models.mail import MAX_QUOTA_MB, MAX_SENDS
@@ -86,6 +87,8 @@ BAD: dict[tuple[type[models.Model], str], tuple[Any, ...]] = {
     (DnsRecord, "type"): ("", "a", "SOA", "LUA", "ALIAS", "DNAME", "ANY", "AXFR", "TXT "),
     (DnsRecord, "content"): ("", " ", "x" * 8193),
     (DnsRecord, "ttl"): (-1, 0, 29, 2147483648, None),
+    (Secondary, "name"): ("", "com", "NS2.example.net", "ns2.example.net.", "ns_2.example.net", "*.example.net"),
+    (Secondary, "address"): ("", "x", "192.0.2.0/24", "192.0.2.53:53", "192.0.2.53 x", "fe80:::1"),
     (Database, "name"): ("", "shop", "alice-shop", "Alice_shop", "alice_", "_shop", "alice_shöp", f"alice_{'x' * 48}"),
     (Database, "charset"): ("", "utf8-mb4", "UTF8", "utf8 mb4"),
     (Database, "collation"): ("", "utf8-mb4", "UTF8", "utf8 mb4"),
@@ -182,6 +185,9 @@ UNCHECKED: dict[tuple[str, str], str] = {
     ("QueuedMessage", "sender"): "hosting.adapters.mail_queue.answers: one line, without control signs; shown escaped",
     ("QueuedMessage", "said"): "likewise",
     ("WorkerHeartbeat", "name"): "the worker's own name",
+    ("RecordTemplate", "name"): "a label; save_valid refuses control characters in it",
+    ("RecordTemplate", "text"): "hosting.state.record_templates.check_template: it is tried as a zone file",
+    ("Secondary", "key_sealed"): "JSON that hosting.sealing makes and checks",
     ("Webhook", "url"): "hosting.operations.webhook_post.check_url, when saved and again when sent",
     ("Webhook", "secret_sealed"): "JSON that hosting.sealing makes and checks",
     ("Webhook", "disabled_reason"): "the worker, from an answer without control characters; shown escaped",
@@ -195,6 +201,7 @@ UNCHECKED: dict[tuple[str, str], str] = {
 #: JSON columns have no validators; who vouches for each.
 JSON: dict[tuple[str, str], str] = {
     ("Node", "secrets_sealed"): "hosting.sealing",
+    ("Node", "transfer_keys"): "made from checked names",
     ("Node", "public_addresses"): "add_node checks each address",
     ("Node", "nameservers"): "add_node checks each name",
     ("Node", "facts"): "adapters' discover(), parsed on the way in",
@@ -291,6 +298,7 @@ GOOD: dict[tuple[type[models.Model], str], str] = {
     (Database, "name"): "alice_shop",
     (Database, "charset"): "utf8mb4",
     (Database, "collation"): "utf8mb4_bin",
+    (Secondary, "name"): "ns2.example.net",
     (DatabaseUser, "name"): "alice_shop",
     (DatabaseUser, "host"): "10.0.%",
     (DatabaseUser, "password_hash"): f"*{'A1' * 20}",
