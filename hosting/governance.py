@@ -39,7 +39,6 @@ _SUBSYSTEM_OF = {
     "mailbox": "mail",
     "mail_alias": "mail",
     "ftp_account": "ftp",
-    "mail_certificate": "mail",
     "queued_message": "mail",
     "document_root": "files",
     "system_user": "accounts",

@@ -29,7 +29,6 @@ POOLS: dict[str, st.SearchStrategy[Any]] = {
     "MailAlias.domain": st.sampled_from(("a.test", "b.test")),
     "FtpAccount.name": st.sampled_from(DATABASES),
     "FtpAccount.home": st.builds("/home/{}/{}".format, st.sampled_from(OWNERS), st.sampled_from(SITES)),
-    "MailCertificate.domain": st.sampled_from(("a.test", "b.test")),
     "DatabaseUser.host": st.sampled_from(("localhost", "%")),
     "SshAccess.mode": st.sampled_from(("none", "sftp", "shell")),
     "Package.name": st.sampled_from(PACKAGES),
