@@ -23,7 +23,7 @@ from hosting.state.resources import (
     SystemUser,
     VirtualHost,
 )
-from hosting.state.tls import TlsCertificate
+from hosting.state.tls import MailCertificate, TlsCertificate
 
 __all__ = [
     "Action",
@@ -41,6 +41,7 @@ __all__ = [
     "Grant",
     "KeptData",
     "MailAlias",
+    "MailCertificate",
     "MailDomain",
     "Mailbox",
     "NodeFile",

@@ -29,6 +29,10 @@ TARGETS = {
     "hosting.database_s": 0.15,
     "hosting.observe_500_s": 5.0,
     "hosting.observe_60_s": 5.0,
+    "certificate.install_10_s": 0.5,
+    "certificate.install_100_s": 0.5,
+    "certificate.install_1000_s": 0.5,
+    "certificate.reloads_each": 1.0,
     "failpoints.unrecovered": 0,
     "api.list_p95_ms": 100,
     "admin.list_100k_p95_ms": 200,
@@ -73,6 +77,12 @@ def _api() -> Iterator[tuple[str, float]]:
     yield from api.figures()
 
 
+def _certificate() -> Iterator[tuple[str, float]]:
+    from tests.bench import certificates
+
+    yield from certificates.figures()
+
+
 def _panel100k() -> Iterator[tuple[str, float]]:
     from tests.bench import panel100k
 
@@ -111,6 +121,7 @@ def _history() -> Iterator[tuple[str, float]]:
 
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
+    "certificate": _certificate,
     "panel100k": _panel100k,
     "api": _api,
     "portal": _portal,
