@@ -36,7 +36,7 @@ def _held_apart(service: HostingService, hosts: dict[str, Certificate]) -> set[s
     """Names among them that are domains of their own: the certificate for those is the domain's, or none."""
     own = {domain.name for domain in service.domains.all() if mail_of(domain) and domain.certificate_id}
     asked = hosts.keys() - own
-    return set(Domain.objects.filter(name_key__in=asked).values_list("name_key", flat=True)) if asked else set()
+    return set(Domain.objects.filter(name_key__in=asked).values_list("name", flat=True)) if asked else set()
 
 
 def _adopt(service: HostingService, found: Change) -> None:
