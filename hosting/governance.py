@@ -40,6 +40,7 @@ _SUBSYSTEM_OF = {
     "mail_alias": "mail",
     "ftp_account": "ftp",
     "queued_message": "mail",
+    "mail_certificate": "mail",
     "document_root": "files",
     "system_user": "accounts",
     "ssh_access": "accounts",

@@ -1,5 +1,6 @@
 """One conversation with a certificate authority: account, order, proofs, certificate, revocation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -39,13 +40,14 @@ class Challenge:
     """What one name has to show.
 
     Args:
-        name: the host name, a wildcard without its ``*.``.
+        name: the host name, a wildcard without its ``*.``. kind: how it is proven.
         token: the file's name, for http-01.
         answer: the file's content (http-01), or the TXT record's text (dns-01).
         body: the library's own form.
     """
 
     name: str
+    kind: ChallengeKind
     token: str
     answer: str
     body: Any = field(repr=False, compare=False)
@@ -126,8 +128,8 @@ class Session:
                 self._network.account = messages.RegistrationResource(uri=known.location, body=messages.Registration())
                 return str(known.location)
 
-    def order(self, csr: bytes, kind: ChallengeKind) -> Order:
-        """Ask for the names of a signing request, to be proven in one way.
+    def order(self, csr: bytes, kinds: Mapping[str, ChallengeKind]) -> Order:
+        """Ask for the names of a signing request, each to be proven in its way.
 
         Raises:
             AcmeError: also ``acme_no_challenge``: the authority does not offer this way.
@@ -135,7 +137,7 @@ class Session:
         with told():
             resource = self._client.new_order(csr)
             found = tuple(
-                self._challenge(authorization, kind)
+                self._challenge(authorization, kinds)
                 for authorization in resource.authorizations
                 if authorization.body.status != messages.STATUS_VALID
             )
@@ -173,12 +175,15 @@ class Session:
             return None
         return when if when.tzinfo else when.replace(tzinfo=UTC)
 
-    def _challenge(self, authorization: messages.AuthorizationResource, kind: ChallengeKind) -> Challenge:
+    def _challenge(
+        self, authorization: messages.AuthorizationResource, kinds: Mapping[str, ChallengeKind]
+    ) -> Challenge:
         name = str(authorization.body.identifier.value)
+        kind = kinds[name]
         for body in authorization.body.challenges:
             if isinstance(body.chall, _KINDS[kind]):
                 token = body.chall.encode("token")
-                return Challenge(name, str(token), str(body.chall.validation(self._key)), body)
+                return Challenge(name, kind, str(token), str(body.chall.validation(self._key)), body)
         raise AcmeError(
             N_("The certificate authority does not prove %(name)s by %(kind)s.", name=name, kind=kind.value),
             code="acme_no_challenge",

@@ -10,6 +10,7 @@ from hosting import selectors
 from hosting.api.fields import Mine
 from hosting.api.filters import Number
 from hosting.api.inputs import Reason, _example
+from hosting.api.outputs_operations import ErrorOutput
 from hosting.api.views.base import Readable, act, adds
 from hosting.errors import facts_of
 from hosting.models import AutoCertificate
@@ -21,15 +22,6 @@ class IssueInput(Reason):
 
     domain = Mine(selectors.domains)
     wildcard = serializers.BooleanField(required=False)
-
-
-class ErrorOutput(serializers.Serializer):
-    """Why it waits or failed."""
-
-    code = serializers.CharField()
-    detail = serializers.CharField()
-    hint = serializers.CharField()
-    permanent = serializers.BooleanField()
 
 
 class AutoCertificateOutput(serializers.ModelSerializer):

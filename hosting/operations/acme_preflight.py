@@ -1,7 +1,7 @@
 """What has to be true before a certificate authority is asked: names point here, and it was not asked too often."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,8 @@ import dns.nameserver
 import dns.resolver
 from django.utils import timezone
 
+from hosting.acme import ChallengeKind
+from hosting.desired.mail_records import mail_of
 from hosting.desired.zones import addresses, nameservers
 from hosting.errors import HostingError
 from hosting.models import AcmeRequest, Domain
@@ -25,19 +27,35 @@ _WEEK, _HOUR = timedelta(days=7), timedelta(hours=1)
 _REMEMBERED = timedelta(days=8)
 
 
-def names_to_ask_for(domain: Domain, wildcard: bool) -> tuple[str, ...]:
-    """The names that a certificate of a domain is to have now.
+def names_to_ask_for(domain: Domain, wildcard: bool) -> dict[str, ChallengeKind]:
+    """The names that a certificate of a domain is to have now, and how each is proven.
+
+    Besides the main name: its ``www`` name, and where mail is on and the zone is here the name of its mail server,
+    as far as they point here. A wildcard stands for both.
 
     Raises:
         HostingError: ``acme_dns``: its main name does not point here. ``acme_delegation``: for a wildcard the zone has
             to be answered here.
     """
+    name = domain.name
     if wildcard:
         _check_delegated(domain)
-        return (domain.name, f"*.{domain.name}")
-    _check_points_here(domain, domain.name)
-    www = f"www.{domain.name}"
-    return (domain.name, www) if domain.www and _points_here(domain, www) else (domain.name,)
+        return dict.fromkeys((name, f"*.{name}"), ChallengeKind.DNS)
+    _check_points_here(domain, name)
+    found = {name: ChallengeKind.HTTP}
+    if domain.www and _is_fine(_check_points_here, domain, f"www.{name}"):
+        found[f"www.{name}"] = ChallengeKind.HTTP
+    mail = f"mail.{name}"
+    if proves_mail(domain) and _is_fine(_check_delegated, domain) and _is_fine(_check_points_here, domain, mail):
+        found[mail] = ChallengeKind.DNS  # no site answers for it
+    return found
+
+
+def proves_mail(domain: Domain) -> bool:
+    """Whether the name of a domain's mail server may be proven: in its zone here, unless it is a domain of its own."""
+    if not domain.has_zone or mail_of(domain) is None:
+        return False
+    return not Domain.objects.filter(name_key=f"mail.{domain.name}").exists()
 
 
 def check_budget(names: Iterable[str]) -> None:
@@ -74,9 +92,9 @@ def _check_points_here(domain: Domain, name: str) -> None:
     raise _dns(N_("%(name)s points to %(addresses)s, which is not this server.", name=name, addresses=other), hint)
 
 
-def _points_here(domain: Domain, name: str) -> bool:
+def _is_fine(check: Callable[..., None], *given: object) -> bool:
     try:
-        _check_points_here(domain, name)
+        check(*given)
     except HostingError:
         return False
     return True

@@ -5,26 +5,27 @@ each step yields the Goal that the node is brought to, so a failure takes them b
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from django.utils import timezone
 
-from hosting.acme import AcmeError, ChallengeKind, Order, Session, new_certificate_key, request_for
+from hosting.acme import AcmeError, Challenge, ChallengeKind, Order, Session, new_certificate_key, request_for
 from hosting.adapters.base import Scope
 from hosting.certificate_reader import Pair, read_pair
 from hosting.choices import AutoCertificateState, CertificateSource, OperationKind
 from hosting.desired.certificates import forget_unused, keep_certificate
+from hosting.desired.mail_certificates import mail_certificate_refs
 from hosting.desired.zones import zone_resource
 from hosting.errors import HostingError
 from hosting.models import AutoCertificate, Domain, Operation
 from hosting.operations.acme_account import is_forgotten, open_session, open_session_again
-from hosting.operations.acme_preflight import check_budget, names_to_ask_for, note_request
+from hosting.operations.acme_preflight import check_budget, names_to_ask_for, note_request, proves_mail
 from hosting.operations.journal import journalled
 from hosting.operations.locks import guarded_update, renew
 from hosting.operations.planner import Goal, facts_for
-from hosting.state import ChallengeFile, DnsZone, Ref, Resource, TlsCertificate, state_of
+from hosting.state import ChallengeFile, DnsZone, Ref, Resource, TlsCertificate, VirtualHost, state_of
 from hosting.state.records import canonical_record, text_content
 from hosting.texts import N_
 from hosting.transactions import retried
@@ -53,31 +54,31 @@ def steps(operation: Operation) -> Iterator[Goal]:
 
 def _issue(operation: Operation) -> Iterator[Goal]:
     domain = _domain(operation)
-    wildcard = _is_wildcard(domain)
     if _has_it_already(operation, domain):
         _note_issued(operation, domain, domain.certificate.fingerprint)  # type: ignore[union-attr]
         return
+    wildcard = AutoCertificate.objects.filter(domain=domain, wildcard=True).exists()
     names = names_to_ask_for(domain, wildcard)
     check_budget(names)
     key = new_certificate_key()
     renew(operation, _LONGEST)
-    session, order = _order(request_for(names, key), ChallengeKind.DNS if wildcard else ChallengeKind.HTTP)
+    session, order = _order(request_for(tuple(names), key), names)
     if order.challenges:
-        yield _proofs(operation, domain, order, wildcard)
+        yield _proofs(operation, domain, order)
     renew(operation, _LONGEST)
-    pair = _finished(session, order, names, key)
+    pair = _finished(session, order, tuple(names), key)
     _keep(operation, domain, pair, _renewal(session, pair))
 
 
-def _order(csr: bytes, kind: ChallengeKind) -> tuple[Session, Order]:
+def _order(csr: bytes, kinds: Mapping[str, ChallengeKind]) -> tuple[Session, Order]:
     session = open_session()
     try:
-        return session, session.order(csr, kind)
+        return session, session.order(csr, kinds)
     except AcmeError as error:
         if not is_forgotten(error):
             raise
     session = open_session_again()
-    return session, session.order(csr, kind)
+    return session, session.order(csr, kinds)
 
 
 def _finished(session: Session, order: Order, names: tuple[str, ...], key: str) -> Pair:
@@ -93,31 +94,32 @@ def _finished(session: Session, order: Order, names: tuple[str, ...], key: str) 
     return read_pair(chain, key)
 
 
-def _proofs(operation: Operation, domain: Domain, order: Order, wildcard: bool) -> Goal:
+def _proofs(operation: Operation, domain: Domain, order: Order) -> Goal:
     """The node as it has to be while the authority looks."""
-    if not wildcard:
-        owner = _owner(operation)
-        files = [ChallengeFile(owner, domain.name, one.token, one.answer) for one in order.challenges]
-        return _goal(operation, files, {file.ref for file in files})
-    zone = zone_resource(domain.service, domain)
+    owner, shown = _owner(operation), order.challenges
+    wanted: list[Resource] = [
+        ChallengeFile(owner, domain.name, one.token, one.answer) for one in shown if one.kind == ChallengeKind.HTTP
+    ]
+    texts = [one for one in shown if one.kind == ChallengeKind.DNS]
+    if texts:
+        wanted.append(_with_texts(zone_resource(domain.service, domain), texts))
+    return _goal(operation, wanted, {resource.ref for resource in wanted})
+
+
+def _with_texts(zone: DnsZone, challenges: Sequence[Challenge]) -> DnsZone:
     texts = {
         canonical_record(f"_acme-challenge.{one.name}", "TXT", text_content(one.answer), _PROOF_TTL, zone.name)
-        for one in order.challenges
+        for one in challenges
     }
-    shown = replace(zone, records=tuple(sorted({*zone.records, *texts})))
-    return _goal(operation, [shown], {shown.ref})
+    return replace(zone, records=tuple(sorted({*zone.records, *texts})))
 
 
 def _without_proofs(operation: Operation) -> Goal:
     """The node without any proof that this operation showed, in an earlier attempt as well."""
     domain = _domain(operation)
-    shown = {change.ref for change in journalled(operation) if change.kind == ChallengeFile.kind}
-    zone = [zone_resource(domain.service, domain)] if _is_wildcard(domain) else []
-    return _goal(operation, zone, shown | {resource.ref for resource in zone})
-
-
-def _is_wildcard(domain: Domain) -> bool:
-    return AutoCertificate.objects.filter(domain=domain, wildcard=True).exists()
+    shown = {change.ref for change in journalled(operation) if change.kind in (ChallengeFile.kind, DnsZone.kind)}
+    zone = zone_resource(domain.service, domain) if domain.has_zone else None
+    return _goal(operation, [zone] if zone is not None and zone.ref in shown else [], shown)
 
 
 def _goal(operation: Operation, wanted: Sequence[Resource], refs: set[Ref]) -> Goal:
@@ -212,5 +214,7 @@ def _owner(operation: Operation) -> str:
 
 def refs_of_certificate(domain: Domain, wildcard: bool) -> list[Ref]:
     """What an operation that issues or revokes a domain's certificate is limited to."""
-    zone = [Ref(DnsZone.kind, domain.name)] if wildcard and domain.has_zone else []
-    return [Ref(TlsCertificate.kind, domain.name), Ref("virtual_host", domain.name), *zone]
+    proven_there = domain.has_zone and (wildcard or proves_mail(domain))
+    zone = [Ref(DnsZone.kind, domain.name)] if proven_there else []
+    own = [Ref(TlsCertificate.kind, domain.name), Ref(VirtualHost.kind, domain.name)]
+    return [*own, *mail_certificate_refs(domain), *zone]

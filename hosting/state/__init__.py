@@ -26,7 +26,7 @@ from hosting.state.resources import (
     VirtualHost,
 )
 from hosting.state.ssh import SshAccess, SshKey
-from hosting.state.tls import TlsCertificate
+from hosting.state.tls import MailCertificate, TlsCertificate
 
 __all__ = [
     "Action",
@@ -45,6 +45,7 @@ __all__ = [
     "Grant",
     "KeptData",
     "MailAlias",
+    "MailCertificate",
     "MailDomain",
     "Mailbox",
     "NodeFile",

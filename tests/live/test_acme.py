@@ -37,7 +37,7 @@ def settings(panel: Panel, authority: Pebble) -> dict[str, str]:
     }
 
 
-def shown(panel: Panel, authority: Pebble, name: str, folder: Path) -> x509.Certificate:
+def shown(panel: Panel, authority: Pebble, name: str, folder: Path, port: int = 443) -> x509.Certificate:
     """What a browser that trusts the authority is shown for a name; it would refuse another name's, or an old one.
 
     Raises:
@@ -47,7 +47,7 @@ def shown(panel: Panel, authority: Pebble, name: str, folder: Path) -> x509.Cert
     roots.write_bytes(authority.root())
     context = ssl.create_default_context(cafile=str(roots))
     with (
-        socket.create_connection((panel.node.address, 443), timeout=10) as plain,
+        socket.create_connection((panel.node.address, port), timeout=10) as plain,
         context.wrap_socket(plain, server_hostname=name) as secured,
     ):
         return x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
@@ -103,6 +103,20 @@ def test_a_wildcard_by_dns_01(panel: Panel, authority: Pebble, tmp_path: Path) -
     assert set(names.get_values_for_type(x509.DNSName)) == {account.domain, f"*.{account.domain}"}
     assert proofs(panel, account.domain) == [] and panel.visitor.dig(account.domain, "SOA") != serial
     assert panel.manage("service_plan", "wild").json["plan"]["counts"] == {"create": 0, "update": 0, "delete": 0}
+
+
+def test_the_same_certificate_for_web_and_mail(panel: Panel, authority: Pebble, tmp_path: Path) -> None:
+    """Mail programs ask for the mail server's name, which no site answers for: it is proven in the zone."""
+    account = Account("post", "post.example.test")
+    panel.create(account)
+    panel.manage("mail_domain", account.domain, "--yes")
+    done = ask(panel, authority, "cert_issue", account.domain)
+    assert done["state"] == "succeeded"
+    web = shown(panel, authority, account.domain, tmp_path)
+    assert shown(panel, authority, f"mail.{account.domain}", tmp_path, 993) == web
+    assert shown(panel, authority, f"mail.{account.domain}", tmp_path, 465) == web
+    assert proofs(panel, f"mail.{account.domain}") == []
+    assert panel.manage("service_plan", "post").json["plan"]["counts"] == {"create": 0, "update": 0, "delete": 0}
 
 
 def test_a_new_domain_gets_one_by_itself(panel: Panel, authority: Pebble, tmp_path: Path) -> None:

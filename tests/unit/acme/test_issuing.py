@@ -16,6 +16,7 @@ from hosting.operations import acme_preflight, issuing, runner
 from hosting.operations.locks import release_orphan
 from hosting.services.auto_certificates import issue_certificate, issue_due, renew_certificate, revoke_certificate
 from hosting.services.drift import scan_node
+from hosting.services.mail import enable_mail
 from hosting.services.operations import retry_operation
 from hosting.services.sites import apply_service, suspend_service
 from hosting.state import DnsZone, Ref
@@ -67,6 +68,20 @@ def test_a_wildcard_is_proven_in_the_zone(world: World, domain: Domain, internet
     assert service_resources(domain.service)[zone] == before
     texts = [entry.change for entry in operation.journal.filter(kind=DnsZone.kind)]
     assert len(texts) == 2 and "_acme-challenge" in json.dumps(texts)
+
+
+def test_the_same_certificate_is_for_mail(world: World, domain: Domain, internet: Internet) -> None:
+    world.run(enable_mail(actor=world.actor, domain=domain))
+    internet.records[(f"mail.{NAME}", "A")] = [ADDRESS]
+    operation = issue(world, Domain.objects.get(pk=domain.pk))
+    assert operation.state == "succeeded", operation.error
+    assert set(Certificate.objects.get().names) == {NAME, f"www.{NAME}", f"mail.{NAME}"}
+    kinds = {str(ref) for ref in service_resources(domain.service) if ref.kind == "mail_certificate"}
+    assert kinds == {f"mail_certificate:{NAME}", f"mail_certificate:mail.{NAME}"}
+    assert {host for host, _path in internet.visits} == {NAME, f"www.{NAME}"} and proofs(world) == []
+    assert world.server.resolve(f"_acme-challenge.mail.{NAME}", "TXT") == set()
+    again = world.run(apply_service(actor=world.actor, service=domain.service))
+    assert (again.state, (again.plan or {}).get("changes")) == ("succeeded", [])
 
 
 def test_a_second_plan_is_empty_and_nothing_drifts(world: World, domain: Domain) -> None:
