@@ -199,8 +199,8 @@ def _tab(request: PortalRequest, row: MailDomain, tab: str, context: dict[str, A
 def _named(rows: QuerySet[Any], request: PortalRequest) -> tuple[Any, str]:
     """A page of addresses, those with a part of a name where one is looked for; and that part."""
     part = request.GET.get("q", "").strip()[:100]
-    name = part.partition("@")[0]
-    return rows_by_name(rows.filter(local_part__icontains=name) if name else rows, request, "local_part"), part
+    name = part.partition("@")[0].lower()  # as it is stored: not every database ignores case
+    return rows_by_name(rows.filter(local_part__contains=name) if name else rows, request, "local_part"), part
 
 
 def _items(rows: Iterable[Domain], able: set[int]) -> list[dict[str, Any]]:
