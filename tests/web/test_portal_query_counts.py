@@ -23,27 +23,29 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer_interface
 
 #: Page -> queries, as the customer's owner; a name with a thing behind it is about the account's first one.
 OWNER = {
-    "home": 14,
+    "home": 15,
     "domains": 6,
     "databases": 10,
+    "ftp_accounts": 7,
     "activity": 9,
     "people": 4,
-    "service service": 18,
+    "service service": 19,
     "domain domain": 8,
     "dns domain": 11,
     "operation operation": 10,
 }
 #: As somebody of the reseller.
 RESELLER = {
-    "home": 19,
+    "home": 20,
     "customers": 5,
     "customer customer": 10,
     "services": 5,
     "plans": 5,
     "domains": 7,
     "databases": 11,
+    "ftp_accounts": 8,
     "activity": 10,
-    "service service": 23,
+    "service service": 24,
 }
 
 
@@ -78,6 +80,7 @@ def crowd(own: Account) -> None:
         rows.database(other, "shop")
         rows.domain(own.service, f"other{number}.example")
         rows.database(own.service, f"d{number}")
+        rows.ftp_account(own.service, f"f{number}")
         rows.record(own.domain, f"n{number}", "TXT", '"x"')
         happened(own)
         factories.make_customer(name=f"Other {number}", reseller=own.reseller)
