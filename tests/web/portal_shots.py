@@ -131,6 +131,8 @@ def _furnish(service: HostingService) -> None:
     _mail(service)
     for name in ("shop", "blog", "statistik", "wiki"):
         rows.database(service, name)
+    rows.ftp_account(service, "web", folder=main.root, quota_mb=2048)
+    rows.ftp_account(service, "agency", suspended=True)
 
 
 def _mail(service: HostingService) -> None:
@@ -197,9 +199,8 @@ def _record(service: HostingService, operations: dict[str, Operation], owner: Us
 
 def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
     main, second = service.domains.get(is_primary=True), service.domains.exclude(is_primary=True).order_by("pk")[0]
-    named = {name: reverse(f"portal:{name}") for name in ("home", "domains", "databases", "activity", "people")}
-    main = service.domains.get(is_primary=True)
-    named = {name: reverse(f"portal:{name}") for name in ("home", "domains", "mail", "databases", "activity", "people")}
+    lists = ("home", "domains", "mail", "databases", "ftp_accounts", "activity", "people")
+    named = {name: reverse(f"portal:{name}") for name in lists}
     of_main = {name: reverse(f"portal:{name}", args=(main.pk,)) for name in ("domain", "dns", "record_add", "preview")}
     database, user = service.databases.first(), service.database_users.first()
     assert database is not None and user is not None
@@ -234,6 +235,8 @@ def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
         "record-txt": reverse("portal:record_change", args=(main.records.filter(type="TXT").first().pk,)),  # type: ignore[union-attr]
         "record-delete": reverse("portal:record_delete", args=(main.records.filter(type="MX").first().pk,)),  # type: ignore[union-attr]
         "database-add": reverse("portal:database_add"),
+        "ftp-add": reverse("portal:ftp_account_add"),
+        "ftp-change": reverse("portal:ftp_account_change", args=(service.ftp_accounts.first().pk,)),  # type: ignore[union-attr]
         "database-delete": reverse("portal:database_delete", args=(database.pk,)),
         "password": reverse("portal:database_user_password", args=(user.pk,)),
         **{f"operation-{name}": reverse("portal:operation", args=(row.pk,)) for name, row in operations.items()},

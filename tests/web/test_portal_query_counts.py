@@ -27,6 +27,7 @@ OWNER = {
     "home": 15,
     "domains": 6,
     "databases": 10,
+    "ftp_accounts": 7,
     "activity": 9,
     "people": 4,
     "service service": 19,
@@ -53,6 +54,7 @@ RESELLER = {
     "plans": 5,
     "domains": 7,
     "databases": 11,
+    "ftp_accounts": 8,
     "activity": 10,
     "service service": 24,
 }
@@ -91,6 +93,7 @@ def crowd(own: Account) -> None:
         rows.database(own.service, f"d{number}")
         rows.mail(rows.domain(own.service, f"mail{number}.example"))
         Mailbox.objects.create(mail=own.mail, local_part=f"b{number}", password_hash=rows.MAIL_HASH)
+        rows.ftp_account(own.service, f"f{number}")
         rows.record(own.domain, f"n{number}", "TXT", '"x"')
         happened(own)
         factories.make_customer(name=f"Other {number}", reseller=own.reseller)

@@ -53,8 +53,8 @@ class PureFtpdAdapter(Adapter):
             return ()
         names = scope.keys(FtpAccount.kind)
         if names is None:
-            pattern = f"{checked(scope.owner, OWNER, N_('user name'))}*" if scope.owner else "*"
-            passwd, listing = yield [_PASSWD, ReadAll(setup.ACCOUNTS, pattern)]
+            owner = checked(scope.owner, OWNER, N_("user name")) if scope.owner else ""
+            passwd, listing = yield [_PASSWD, ReadAll(setup.ACCOUNTS, f"{owner}*")]
             texts = {name: entry.text for name, entry in listing.entries.items()}
         else:
             known = [name for name in names if account.NAME.fullmatch(name)]
