@@ -15,6 +15,7 @@ from tests.ssh_keys import ed25519_pair
 
 pytestmark = pytest.mark.lab
 LAPTOP = ed25519_pair("kim@laptop")
+KILLED = ("runner.intended", "runner.applied", "runner.verified", "agent.after_rename", "agent.before_reply")
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +91,21 @@ def test_a_deleted_service_leaves_the_node_as_it_was(panel: Panel, tmp_path: Pat
     assert not refused(panel, "shortlived")
     assert panel.delete("shortlived")["state"] == "succeeded"
     assert refused(panel, "shortlived") and kept() == before
+
+
+@pytest.mark.parametrize("name", KILLED)
+def test_a_death_on_the_way_is_recovered_from(panel: Panel, files: Account, tmp_path: Path, name: str) -> None:
+    """The worker or the agent dies while a key comes or goes: in the end it is there, or gone, and nothing between."""
+    struck, key = {"NPANEL_FAILPOINTS": "1", "NPANEL_FAILPOINT": f"{name}=kill"}, tmp_path / "id.pub"
+    key.write_text(LAPTOP.public)
+    for wish, opens in (("add", True), ("remove", False)):
+        fingerprints = [one["fingerprint"] for one in panel.manage("ssh_access", "files").json["keys"]]
+        which = str(key) if opens else fingerprints[0]
+        argv = (f"ssh_key_{wish}", "files", which, "--yes", "--timeout", "0")
+        unhurt = not opens and name == "agent.after_rename"  # the last key goes without a file being written
+        assert (panel.manage(*argv, expect=None, environment=struck).status == 0) == unhurt
+        with panel.worker():
+            operation = panel.ended("files")
+        assert operation["state"] == "succeeded", operation["error"]
+        assert refused(panel, "files") != opens
+        assert panel.is_as_wanted("files") and panel.drift() == [] and panel.left_open() == []

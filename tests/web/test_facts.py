@@ -51,7 +51,15 @@ def test_a_taken_customer_name_is_said_at_the_field(admin_client: Client) -> Non
 def test_plans_are_recorded(admin_client: Client, service: HostingService) -> None:
     """Limits are facts that are edited directly: before and after are in the audit log."""
     plan = service.plan
-    data = {"name": "Starter", "disk_mb": 2048, "domains": 3, "databases": "", "php_processes": 4, "memory_mb": 128}
+    data = {
+        "name": "Starter",
+        "disk_mb": 2048,
+        "domains": 3,
+        "databases": "",
+        "php_processes": 4,
+        "memory_mb": 128,
+        "ssh": "sftp",
+    }
     answer = admin_client.post(f"/admin/hosting/hostingplan/{plan.pk}/change/", data, follow=True)
     assert "1 service has this plan." in words(answer)
     event = Event.objects.get(verb="plan.change")

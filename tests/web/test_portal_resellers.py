@@ -37,7 +37,7 @@ def url(name: str, *args: object) -> str:
 
 def test_from_nothing_to_a_site(world: World, seller: Reseller, sales: Client) -> None:
     """A plan, a customer and a service; then it is suspended, and resumed; and visitors see each."""
-    limits = {"domains": 3, "databases": 1, "php_processes": 5, "memory_mb": 256}
+    limits = {"domains": 3, "databases": 1, "php_processes": 5, "memory_mb": 256, "ssh": "shell"}
     sales.post(url("plan_add"), {"name": "Small", **limits})
     plan = HostingPlan.objects.get(name="Small")
     assert (plan.reseller, plan.domains, plan.disk_mb) == (seller, 3, None)

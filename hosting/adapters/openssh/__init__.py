@@ -97,7 +97,8 @@ class OpenSshAdapter(Adapter):
         if not _configures(changes):
             return
         try:
-            yield [Run(("/usr/sbin/sshd", "-t"))]
+            # Where a socket starts sshd, the folder that it insists on may not be there yet.
+            yield [MakeDirectory("/run/sshd"), Run(("/usr/sbin/sshd", "-t"))]
             said = yield from _configuration("root")
         except CommandFailed as error:
             raise ConfigurationInvalid(plain(error.detail), path=setup.CONFIGURATION) from error
