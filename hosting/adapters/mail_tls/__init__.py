@@ -100,6 +100,7 @@ class MailTlsAdapter(Adapter):
         one = of_type(MailCertificate, resource)
         wanted = fingerprint(one.chain)
         asked = [(port, name) for port in _DOORS for name in one.names]
+        wrong: list[str] = []
         for attempt in range(_ATTEMPTS):
             replies = list((yield [*([_PAUSE] if attempt else []), *(_ask(port, name) for port, name in asked)]))
             shown = [_shown(reply) for reply in replies[-len(asked) :]]
