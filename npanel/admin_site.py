@@ -63,8 +63,10 @@ RAIL: tuple[tuple[Any, tuple[tuple[str, Any, str, str, str], ...]], ...] = (
     ),
     (
         _("Files"),
-        (("hosting_ftpaccount_changelist", _("FTP accounts"), "hard-drive", "", ""),),
-        (("hosting_sshkey_changelist", _("SSH keys"), "terminal", "", ""),),
+        (
+            ("hosting_ftpaccount_changelist", _("FTP accounts"), "hard-drive", "", ""),
+            ("hosting_sshkey_changelist", _("SSH keys"), "terminal", "", ""),
+        ),
     ),
     (
         _("Nodes and operations"),

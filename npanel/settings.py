@@ -301,6 +301,7 @@ SPECTACULAR_SETTINGS = {
         "OperationKind": "hosting.choices.OperationKind",
         "ServiceState": "hosting.choices.ServiceState",
         "NodeState": "hosting.choices.NodeState",
+        "SshMode": "hosting.choices.SshMode",
         "DriftState": "hosting.choices.DriftState",
         "DeliveryState": "hosting.choices.DeliveryState",
         "WebhookEvent": "hosting.choices.WebhookEvent",

@@ -109,6 +109,7 @@ class FakeMail:
             del self.queue[name]
         else:
             self.queue[name]["held"] = act == "-Mf"
+        return Reply()
 
     def certificate_of(self, name: str) -> str:
         """SHA-256 of the certificate that mail programs are shown for a name, as of Dovecot's last reload."""

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 _BASE = ("passwd", "procps", "util-linux", "logrotate", "openssh-server")
 _DOVECOT = ("dovecot-imapd", "dovecot-lmtpd", "dovecot-managesieved", "dovecot-pop3d", "dovecot-sieve")
-_MAIL_AND_FTP = ("exim4-daemon-heavy", *_DOVECOT, "pure-ftpd-mysql")
-_DAEMONS = ("nginx", "mariadb-server", "pdns-server", "pdns-backend-sqlite3", *_MAIL_AND_FTP)
-_DAEMONS += ("redis-server", "rspamd")
+_MAIL = ("exim4-daemon-heavy", *_DOVECOT, "redis-server", "rspamd")
+_DAEMONS = ("nginx", "mariadb-server", "pdns-server", "pdns-backend-sqlite3", "pure-ftpd-mysql", *_MAIL)
 #: What a package brings that adapters look at: its unit.
 _UNITS = {
     "nginx": "nginx.service",
