@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from hosting import selectors
-from hosting.desired import nameservers
+from hosting.desired import nameservers_of
 from hosting.models import DnsRecord, Domain, Operation
 from hosting.policies import Policy
 from hosting.portal.access import PortalRequest, allowed, find, portal
@@ -44,7 +44,7 @@ def records(request: PortalRequest, pk: int) -> HttpResponse:
         "types": list(row.records.order_by("type").values_list("type", flat=True).distinct()),
         "kind": kind,
         "part": part,
-        "nameservers": nameservers(row.service.node, row.name),
+        "nameservers": nameservers_of(row, row.service.node),
         "current": waiting(selectors.operations(request.actor), row.service),
         "suspended": [row.service] if row.service.is_suspended else [],
         "deleted": deleted_among(request, [row.service]),

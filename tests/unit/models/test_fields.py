@@ -71,6 +71,7 @@ UNCHECKED: dict[tuple[str, str], str] = {
     ("Node", "note"): "written by the worker from an error's text; shown escaped, never rendered into a file",
     ("HostingPlan", "name"): "a label; save_valid refuses control characters in it",
     ("HostingService", "username_key"): "a copy of username, or NULL",
+    ("Domain", "name_servers"): "a copy of the reseller's, which accounts.name_servers checks",
     ("Domain", "ds"): "what the name server said of its key",
     ("Domain", "name_key"): "a copy of name, or NULL",
     ("Domain", "reversed_key"): "made from name, or NULL",
