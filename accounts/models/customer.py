@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import MemberAccess
+from accounts.name_servers import validate_name_servers, words_of
 from accounts.one_line import check_lines
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ class Reseller(models.Model):
     max_disk_mb = models.PositiveIntegerField(
         _("disk space sold in all (MiB)"), null=True, blank=True, help_text=_("The sum over the plans of its services.")
     )
+    name_servers = models.CharField(
+        _("name servers of its own"),
+        max_length=600,
+        blank=True,
+        validators=[validate_name_servers],
+        help_text=_(
+            "Host names, with blanks between them, that new domains are delegated to; empty for the nodes' own."
+        ),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -36,9 +46,10 @@ class Reseller(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """The name is one line."""
+        """The name is one line; name servers have one spelling."""
         super().clean()
         check_lines(self)
+        self.name_servers = " ".join(words_of(self.name_servers))
 
 
 class Customer(models.Model):

@@ -16,7 +16,7 @@ from audit.actor import Actor
 from audit.choices import Outcome
 from audit.record import record
 
-FIELDS = ("name", "email", "is_active", "max_customers", "max_services", "max_disk_mb")
+FIELDS = ("name", "email", "is_active", "max_customers", "max_services", "max_disk_mb", "name_servers")
 
 
 @transaction.atomic

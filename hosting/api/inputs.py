@@ -251,7 +251,7 @@ class ResellerInput(serializers.ModelSerializer):
 
     class Meta:
         model = Reseller
-        fields = ("name", "email", "is_active", "max_customers", "max_services", "max_disk_mb")
+        fields = ("name", "email", "is_active", "max_customers", "max_services", "max_disk_mb", "name_servers")
         extra_kwargs: ClassVar[dict[str, Any]] = {
             "name": {"validators": []},  # the service says that it is taken
             **{limit: {"max_value": _LARGEST} for limit in ("max_customers", "max_services", "max_disk_mb")},

@@ -13,7 +13,10 @@ class ResellerOutput(serializers.ModelSerializer):
 
     class Meta:
         model = Reseller
-        fields = ("id", "name", "email", "is_active", "max_customers", "max_services", "max_disk_mb", "created_at")
+        fields = (
+            "id", "name", "email", "is_active", "max_customers", "max_services", "max_disk_mb", "name_servers",
+            "created_at",
+        )  # fmt: skip
         read_only_fields = fields
 
 

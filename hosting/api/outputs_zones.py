@@ -4,7 +4,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from hosting.desired import nameservers
+from hosting.desired import nameservers_of
 from hosting.models import Domain
 from hosting.services.dnssec import ds_records
 from hosting.services.zone_edits import last_change, zone_file
@@ -34,7 +34,7 @@ class ZoneOutput(ZoneRow):
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_name_servers(self, row: Domain) -> list[str]:
         """Where the domain has to be delegated to."""
-        return nameservers(row.service.node, row.name)
+        return nameservers_of(row, row.service.node)
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_ds(self, row: Domain) -> list[str]:

@@ -27,7 +27,9 @@ from hosting.desired.zones import (
     kept_canonical,
     kept_records,
     nameservers,
+    nameservers_of,
     relative,
+    sellers_nameservers,
     zone_resource,
 )
 from hosting.models import HostingService, Node, Secondary
@@ -49,9 +51,11 @@ __all__ = [
     "mail_domain_refs",
     "mail_refs",
     "nameservers",
+    "nameservers_of",
     "node_facts",
     "node_resources",
     "relative",
+    "sellers_nameservers",
     "service_resources",
     "setup_resources",
     "zone_resource",

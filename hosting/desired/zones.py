@@ -29,13 +29,16 @@ def zone_resource(
     name = domain.name
     rows = list(domain.records.all() if rows is None else rows)
     records = {canonical_record(absolute(row.name, name), row.type, row.content, row.ttl, name) for row in rows}
-    servers = nameservers(service.node, name)
+    servers = nameservers_of(domain, service.node)
     records |= kept_canonical(domain, rows) if with_kept else set()
     records |= {canonical_record(name, "NS", f"{server}.", 86400, name) for server in servers}
-    if not service.node.nameservers:
-        records |= {
-            canonical_record(server, *address, 86400, name) for server in servers for address in addresses(service.node)
-        }
+    there = {record.name for record in records if record.type in ("A", "AAAA", "CNAME")}
+    records |= {
+        canonical_record(server, *address, 86400, name)
+        for server in servers
+        if server.endswith(f".{name}") and server not in there
+        for address in addresses(service.node)
+    }
     return DnsZone(
         owner=service.username,
         name=name,
@@ -67,6 +70,17 @@ def kept_canonical(domain: Domain, rows: Iterable[DnsRecord]) -> set[Record]:
     found = mail_records(domain, rows, addresses(domain.service.node))
     name = domain.name
     return {canonical_record(absolute(kept.name, name), kept.type, kept.content, KEPT_TTL, name) for kept in found}
+
+
+def nameservers_of(domain: Domain, node: Node) -> list[str]:
+    """Where a domain is delegated to: its reseller's own name servers of the time it was added, or the node's."""
+    return domain.name_servers.split() or nameservers(node, domain.name)
+
+
+def sellers_nameservers(service: HostingService) -> str:
+    """The name servers that new domains of a service are delegated to, "" for the node's."""
+    reseller = service.customer.reseller
+    return reseller.name_servers if reseller is not None else ""
 
 
 def nameservers(node: Node, zone: str) -> list[str]:

@@ -26,6 +26,8 @@ class Domain(models.Model):
     php = models.BooleanField(_("runs PHP"), default=True)
     has_zone = models.BooleanField(_("has its own DNS zone"), default=True)
     dnssec = models.BooleanField(_("signed (DNSSEC)"), default=False)
+    #: Host names that it is delegated to, with blanks between, where its reseller had some of its own; "": the node's.
+    name_servers = models.CharField(max_length=600, blank=True, default="", editable=False)
     #: DS records of the zone's keys as the node's name server was seen to have them, a line each.
     ds = models.TextField(_("DS records"), max_length=2000, blank=True, default="", editable=False)
     certificate = models.ForeignKey(

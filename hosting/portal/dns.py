@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from hosting import selectors
-from hosting.desired import kept_records, nameservers
+from hosting.desired import kept_records, nameservers_of
 from hosting.desired.mail_records import KEPT_TTL, Kept
 from hosting.models import DnsRecord, Domain, Operation
 from hosting.policies import Policy
@@ -47,7 +47,7 @@ def records(request: PortalRequest, pk: int) -> HttpResponse:
         "part": part,
         "kept": _kept(row, kind, part),
         "kept_ttl": KEPT_TTL,
-        "nameservers": nameservers(row.service.node, row.name),
+        "nameservers": nameservers_of(row, row.service.node),
         "current": waiting(selectors.operations(request.actor), row.service),
         "suspended": [row.service] if row.service.is_suspended else [],
         "deleted": deleted_among(request, [row.service]),

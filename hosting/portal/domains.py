@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from hosting import selectors
+from hosting.desired import nameservers_of, sellers_nameservers
 from hosting.desired.mail_records import mail_of
 from hosting.errors import HostingError
 from hosting.models import Domain, HostingService
@@ -67,8 +68,10 @@ def status(request: PortalRequest, pk: int) -> HttpResponse:
     """Where a domain points, looked up now; a part of its page."""
     row = _held(request, pk)
     parent = _parent(row)
+    servers = nameservers_of(parent or row, row.service.node)
+    found = check_delegation(row.name, row.service.node, parent=parent.name if parent else "", servers=servers)
     context = {
-        "delegation": check_delegation(row.name, row.service.node, parent=parent.name if parent else ""),
+        "delegation": found,
         "parent": parent,
         "check_url": request.path,
     }
@@ -183,7 +186,8 @@ def _checked(request: PortalRequest, name: str, service: HostingService, parent:
 
 
 def _looked_up(name: str, service: HostingService, parent: Domain | None) -> dict[str, Any]:
-    found = check_delegation(name, service.node, parent=parent.name if parent else "")
+    servers = nameservers_of(parent, service.node) if parent else sellers_nameservers(service).split()
+    found = check_delegation(name, service.node, parent=parent.name if parent else "", servers=servers)
     return {"delegation": found, "parent": parent}
 
 

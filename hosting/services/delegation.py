@@ -5,6 +5,7 @@ answers name is shown and never asked or visited itself.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -70,24 +71,30 @@ class Delegation:
         return tuple(server for server in self.wanted if server not in self.found)
 
     @property
+    def inside(self) -> tuple[str, ...]:
+        """Name servers within the domain itself: only glue in the zone above says where they are (RFC 1034 §4.2.1)."""
+        return tuple(server for server in self.wanted if server.endswith(f".{self.name}"))
+
+    @property
     def stray(self) -> tuple[str, ...]:
         """Name servers that have to be taken away at the registrar."""
         return tuple(server for server in self.found if server not in self.wanted)
 
 
-def check_delegation(name: str, node: Node, *, parent: str = "") -> Delegation:
+def check_delegation(name: str, node: Node, *, parent: str = "", servers: Sequence[str] = ()) -> Delegation:
     """Look where a domain points now.
 
     Args:
         name: a host name in its one spelling (:func:`hosting.names.host_name`).
         node: where it is to be served. parent: the domain whose zone carries its records, if it has none of its own.
+        servers: what it is to be delegated to, where that is not the node's own.
     """
     questions = _Questions()
     visitors = questions.addresses(name)
     ours = tuple(address for _type, address in addresses(node))
     mail = questions.mail(name)
     zone = parent or name
-    wanted = tuple(nameservers(node, zone))
+    wanted = tuple(servers or nameservers(node, zone))
     try:
         found, seconds = questions.servers(zone)
     except _Silence:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from accounts.models import Customer
 from audit.actor import Actor
 from hosting.choices import NodeState, OperationKind, ServiceState
-from hosting.desired import certificate_refs, mail_refs
+from hosting.desired import certificate_refs, mail_refs, sellers_nameservers
 from hosting.desired.certificates import forget_unused
 from hosting.errors import HostingError
 from hosting.models import Domain, HostingPlan, HostingService, NameLock, Node, Operation
@@ -144,6 +144,7 @@ def _attach(service: HostingService, name: str, *, is_primary: bool, www: bool, 
     Records in another service's zone are published once the site is really there (operations/carried.py).
     """
     domain = Domain(service=service, name=name, is_primary=is_primary, www=www, php=php)
+    domain.name_servers = sellers_nameservers(service)
     domain.claim()
     parent = parent_zone(domain)
     domain.has_zone = parent is None

@@ -142,6 +142,7 @@ UNCHECKED: dict[tuple[str, str], str] = {
     ("Certificate", "private_key_sealed"): "JSON that hosting.sealing makes and checks",
     ("Certificate", "key_type"): "made by hosting.certificate_reader from the key",
     ("Certificate", "issuer"): "printable characters of the certificate; shown escaped, rendered into no file",
+    ("Domain", "name_servers"): "a copy of the reseller's, which accounts.name_servers checks",
     ("Domain", "ds"): "what the name server said of its key",
     ("Domain", "name_key"): "a copy of name, or NULL",
     ("Domain", "reversed_key"): "made from name, or NULL",
