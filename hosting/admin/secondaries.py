@@ -79,7 +79,8 @@ class SecondaryAdmin(ObjectAdmin):
 
     def facts(self, request: HttpRequest, obj: Secondary, tab: str) -> dict[str, Any]:
         menu = [REMOVE] if OperatorPolicy(request.user).may_act else []
-        return {"menu": menu, "set_up": secondaries.is_set_up(obj), "primary": dns_address(obj.node)}
+        shown = {"set_up": secondaries.is_set_up(obj), "algorithm": secondaries.ALGORITHM}
+        return {"menu": menu, "primary": dns_address(obj.node), **shown}
 
     @admin.display(description=_("name"), ordering="name")
     def label(self, row: Secondary) -> str:

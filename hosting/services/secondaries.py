@@ -18,6 +18,7 @@ from hosting.sealing import seal, unseal
 from hosting.services.validation import save_valid
 from hosting.texts import N_
 
+ALGORITHM = "hmac-sha256"
 #: Bytes of a TSIG key: as long as HMAC-SHA256's digest, or what an operator brings (RFC 8945 §6).
 KEY_BYTES, SHORTEST, LONGEST = 32, 16, 128
 
@@ -83,7 +84,7 @@ def settings_of(row: Secondary) -> dict[str, str]:
         "primary": dns_address(row.node),
         "catalog": row.node.catalog,
         "key_name": row.key_name,
-        "algorithm": "hmac-sha256",
+        "algorithm": ALGORITHM,
         "key": unseal(row.key_sealed, row.seal_context),
     }
 
