@@ -2,7 +2,8 @@
 
 What it finds: ``shell=True`` in all its spellings, the standard library's functions that hand a string to a shell,
 an argument list that is itself ``sh -c …``, and paramiko's ``exec_command`` outside the one module that starts the
-agent and the test of who may run commands. It reads the syntax tree, so comments and strings that mention these names are no findings.
+agent and the test of who may run commands. It reads the syntax tree, so comments and strings that mention these names
+are no findings.
 """
 
 import ast
@@ -33,6 +34,8 @@ POPEN_SHELL_POSITION = 8  # the ninth parameter of subprocess.Popen
 SHELL_PROGRAMS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "busybox", "su", "runuser"})
 COMMAND_OPTION = re.compile(r"-[A-Za-z]{0,3}c[A-Za-z]{0,3}")
 AGENT_STARTER = "hosting/connections/ssh.py"
+#: Tries whom sshd gives a command to, and whom not.
+SSHD_TRIER = "tests/contract/test_openssh.py"
 SKIPPED_DIRECTORIES = frozenset({".git", ".venv", "var", "build", "staticfiles", "node_modules", "__pycache__"})
 
 
