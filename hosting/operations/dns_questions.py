@@ -2,6 +2,7 @@
 
 import ipaddress
 import time
+from typing import Any
 
 import dns.exception
 import dns.nameserver
@@ -54,7 +55,8 @@ class Questions:
         digits = reverse.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
         return tuple(str(row.address) for row in self._ask(f"{digits}.{zone}", "A"))
 
-    def _ask(self, name: str, kind: str) -> tuple[dns.rdata.Rdata, ...]:
+    def _ask(self, name: str, kind: str) -> tuple[Any, ...]:
+        """Records, whose attributes differ with their type."""
         left = min(self._until - time.monotonic(), self._each)
         if left <= 0 or not self._resolver.nameservers:
             raise Silence
