@@ -55,6 +55,14 @@ _TABS = (
     ("mail_delivery", _("Delivery and DNS"), "list"),
     ("mail_programs", _("Mail programs"), "monitor"),
 )
+#: What mail programs ask for: purpose, protocol, port and encryption.
+_PORTS = (
+    (_("Reading"), "IMAP", "993", "TLS (SSL/TLS)"),
+    (_("Reading, older programs"), "POP3", "995", "TLS (SSL/TLS)"),
+    (_("Sending"), "SMTP", "465", "TLS (SSL/TLS)"),
+    (_("Sending, if 465 is not offered"), "SMTP", "587", "STARTTLS"),
+    (_("Filters"), "ManageSieve", "4190", "STARTTLS"),
+)
 
 
 class CatchAllForm(CatchAllFields, PortalForm):
@@ -118,7 +126,7 @@ def programs(request: PortalRequest, pk: int) -> HttpResponse:
     """What a mail program asks for."""
     row = mail_domain(request, pk)
     example = row.mailboxes.order_by("local_part").first()
-    return _tab(request, row, "mail_programs", {"server": server_name(row), "example": example})
+    return _tab(request, row, "mail_programs", {"server": server_name(row), "example": example, "ports": _PORTS})
 
 
 @portal
@@ -191,8 +199,8 @@ def _tab(request: PortalRequest, row: MailDomain, tab: str, context: dict[str, A
 def _named(rows: QuerySet[Any], request: PortalRequest) -> tuple[Any, str]:
     """A page of addresses, those with a part of a name where one is looked for; and that part."""
     part = request.GET.get("q", "").strip()[:100]
-    name = part.partition("@")[0]
-    return rows_by_name(rows.filter(local_part__icontains=name) if name else rows, request, "local_part"), part
+    name = part.partition("@")[0].lower()  # as it is stored: not every database ignores case
+    return rows_by_name(rows.filter(local_part__contains=name) if name else rows, request, "local_part"), part
 
 
 def _items(rows: Iterable[Domain], able: set[int]) -> list[dict[str, Any]]:
