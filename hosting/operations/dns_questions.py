@@ -56,6 +56,7 @@ class Questions:
         return tuple(str(row.address) for row in self._ask(f"{digits}.{zone}", "A"))
 
     def _ask(self, name: str, kind: str) -> tuple[Any, ...]:
+        """Records, whose attributes differ with their type."""
         left = min(self._until - time.monotonic(), self._each)
         if left <= 0 or not self._resolver.nameservers:
             raise Silence

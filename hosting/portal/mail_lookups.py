@@ -53,7 +53,12 @@ def search(request: PortalRequest) -> HttpResponse:
         if answer is not None:
             return answer
     recent = selectors.mail_lookups(request.actor).filter(service=choice.service).defer("answer")
-    context = {"form": form, "recent": recent.order_by("-pk")[:10], "about": choice.service.username}
+    context = {
+        "form": form,
+        "recent": recent.order_by("-pk")[:10],
+        "about": choice.service.username,
+        "trail": _("Email"),
+    }
     return _page(request, SEARCH, back, context)
 
 

@@ -247,6 +247,13 @@ def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
     }
 
 
+def _waiting(service: HostingService) -> str:
+    """The page of mail that waits, one of it held."""
+    rows.queued_message(service)
+    rows.queued_message(service, held=True, sender="", said="")
+    return reverse("portal:mail_waiting")
+
+
 def _mails(service: HostingService) -> Pages:
     brezel, main = (MailDomain.objects.get(domain=row) for row in (
         service.domains.get(name="brezel.example"), service.domains.get(is_primary=True)))  # fmt: skip
@@ -259,6 +266,9 @@ def _mails(service: HostingService) -> Pages:
         "mail-elsewhere": reverse("portal:mail_delivery", args=(main.pk,)),
         "mail-deliver": reverse("portal:mail_deliver", args=(main.pk,)),
         "mail-on": reverse("portal:mail_enable", args=(service.domains.get(name="shop.brezel.example").pk,)),
+        "mail-waiting": _waiting(service),
+        "mail-told": reverse("portal:mail_lookup", args=(rows.mail_lookup(service).pk,)),
+        "mail-search": reverse("portal:mail_search"),
         "mail-dns": reverse("portal:dns", args=(brezel.domain_id,)),
     }
 

@@ -47,7 +47,7 @@ def answered(command: HostingCommand, row: MailLookup) -> dict[str, Any]:
     row = answer_lookup(actor=command.actor, lookup=row)
     if row.error:
         raise HostingError.from_stored(row.error)
-    return row.answer or {}
+    return dict(row.answer or {})
 
 
 def _story(story: dict[str, Any]) -> str:
