@@ -36,7 +36,6 @@ _SUBSYSTEM_OF = {
     "mail_domain": "mail",
     "mailbox": "mail",
     "mail_alias": "mail",
-    "mail_certificate": "mail",
     "document_root": "files",
     "system_user": "accounts",
     "package": "node",

@@ -22,7 +22,6 @@ class FakeMail:
             "exim4": self._exim,
             "doveadm": self._doveadm,
             "doveconf": self._quiet,
-            "openssl": self._openssl,
             "rspamadm": self._quiet,
             "sievec": self._quiet,
         }
@@ -65,15 +64,7 @@ class FakeMail:
         lines += [] if lines else [address if verdict.startswith("250") else f"{address} is undeliverable: {verdict}"]
         return Reply(stdout="\n".join(lines).encode())
 
-    def _openssl(self, words: list[str], run: Run) -> Reply:
-        """What a mail server shows to one who asks for a name."""
-        path = f"/etc/npanel/tls/{words[words.index('-servername') + 1]}.pem"
-        shown = self._node.tree.at(path).target if self._node.exists(path) else ""
-        return Reply(stdout=self._node.content(shown) if shown else b"no peer certificate available")
-
     def _doveadm(self, words: list[str], run: Run) -> Reply:
-        if words[0] == "reload":
-            return Reply()
         name, _, domain = words[-1].partition("@")
         path = f"{_ROOT}/passwd/{domain}/{name}"
         if not self._node.exists(path):

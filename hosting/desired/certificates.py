@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from hosting.certificate_reader import Pair, read_pair
 from hosting.choices import CertificateSource
 from hosting.desired.family import Family, not_adoptable
-from hosting.desired.mail_records import MAIL_HOSTS, mail_of
 from hosting.errors import HostingError
 from hosting.models import Certificate, Domain, HostingService
 from hosting.sealing import seal, unseal
-from hosting.state import Change, MailCertificate, Ref, Resource, Secret, TlsCertificate
+from hosting.state import Change, Ref, Resource, Secret, TlsCertificate
 from hosting.texts import N_
 
 
@@ -20,21 +19,11 @@ def _resources(service: HostingService) -> Iterator[Resource]:
         if row is not None:
             key = Secret(unseal(row.private_key_sealed, row.seal_context))
             yield TlsCertificate(owner=service.username, name=domain.name, chain=row.chain_pem, key_pem=key)
-            names = _mail_names(domain, row)
-            if names:
-                yield MailCertificate(service.username, domain.name, names, row.chain_pem, key)
-
-
-def _mail_names(domain: Domain, row: Certificate) -> tuple[str, ...]:
-    """The names that mail programs ask for and that the certificate is for; none while mail is off."""
-    hosts = (domain.name, *(f"{host}.{domain.name}" for host in MAIL_HOSTS))
-    return tuple(sorted(filter(row.covers, hosts))) if mail_of(domain) is not None else ()
 
 
 def certificate_refs(domain: Domain) -> list[Ref]:
-    """The Resources of a domain's certificate, if it has one: for its site, and for its mail."""
-    kinds = (TlsCertificate.kind, MailCertificate.kind)
-    return [Ref(kind, domain.name) for kind in kinds] if domain.certificate_id is not None else []
+    """The Resource of a domain's certificate, if it has one."""
+    return [Ref(TlsCertificate.kind, domain.name)] if domain.certificate_id is not None else []
 
 
 def keep_certificate(service: HostingService, pair: Pair, source: CertificateSource) -> Certificate:
@@ -86,12 +75,8 @@ def _adopt_certificate(service: HostingService, found: Change) -> None:
     forget_unused(service)
 
 
-def _adopt_none(service: HostingService, found: Change) -> None:
-    raise not_adoptable(found, N_("mail shows the certificate of the domain's site"))
-
-
 FAMILY = Family(
     resources=_resources,
-    prefetch=("domains__mail", "certificates"),
-    adopters={TlsCertificate.kind: _adopt_certificate, MailCertificate.kind: _adopt_none},
+    prefetch=("domains", "certificates"),
+    adopters={TlsCertificate.kind: _adopt_certificate},
 )

@@ -12,7 +12,7 @@ from hosting.desired.zones import addresses
 from hosting.dkim import public_text
 from hosting.models import Autoreply, DkimKey, Domain, HostingService, MailAlias, Mailbox, MailDomain
 from hosting.sealing import seal, unseal
-from hosting.state import Change, MailCertificate, Ref, Resource, Secret
+from hosting.state import Change, Ref, Resource, Secret
 from hosting.state import MailAlias as MailAliasResource
 from hosting.state import Mailbox as MailboxResource
 from hosting.state import MailDomain as MailDomainResource
@@ -31,9 +31,8 @@ def _resources(service: HostingService) -> Iterator[Resource]:
 
 
 def mail_domain_refs(domain: Domain) -> list[Ref]:
-    """The Resources of a domain's mail, if it is on: its MX records say where mail is delivered."""
-    kinds = [MailDomainResource.kind, *([MailCertificate.kind] if domain.certificate_id is not None else [])]
-    return [Ref(kind, domain.name) for kind in kinds] if mail_of(domain) is not None else []
+    """The Resource of a domain's mail, if it is on: its MX records say where mail is delivered."""
+    return [Ref(MailDomainResource.kind, domain.name)] if mail_of(domain) is not None else []
 
 
 def mail_refs(domain: Domain) -> list[Ref]:

@@ -8,7 +8,7 @@ from hosting.state.zones import text_content
 
 KEPT_TTL = 3600
 #: Names for the mail server inside a domain; the first that the customer has no other use for.
-MAIL_HOSTS = ("mail", "mx", "npanel-mail")
+_HOSTS = ("mail", "mx", "npanel-mail")
 #: Where mail programs look (RFC 6186, RFC 8314): service and port.
 _SERVICES = (("_imaps._tcp", 993), ("_submissions._tcp", 465), ("_submission._tcp", 587))
 
@@ -62,10 +62,10 @@ def delivered_here(domain: Domain, mail: MailDomain, rows: Iterable[DnsRecord], 
 def mail_host(domain: Domain, rows: Iterable[DnsRecord], addresses: _Addresses) -> str:
     """The name of the mail server inside the domain, relative to it."""
     rows = list(rows)
-    for host in MAIL_HOSTS:
+    for host in _HOSTS:
         if _has_addresses(host, rows, addresses) or not any(_covers(row, host) for row in rows):
             return host
-    return MAIL_HOSTS[-1]
+    return _HOSTS[-1]
 
 
 def _delivery(domain: Domain, rows: list[DnsRecord], addresses: _Addresses) -> list[Kept]:
@@ -119,7 +119,7 @@ def _has_addresses_of(host: str, rows: list[DnsRecord], addresses: _Addresses) -
 
 def mail_host_name(host: str, rows: list[DnsRecord]) -> str:
     """The name itself, if it is one of ours that the customer has no records for; else nothing."""
-    return host if host in MAIL_HOSTS and not any(_covers(row, host) for row in rows) else ""
+    return host if host in _HOSTS and not any(_covers(row, host) for row in rows) else ""
 
 
 def _target(content: str, zone: str) -> str:

@@ -24,7 +24,6 @@ KIND_LABELS = {
     "php_pool": gettext_lazy("PHP pool"),
     "virtual_host": gettext_lazy("Site"),
     "tls_certificate": gettext_lazy("Certificate"),
-    "mail_certificate": gettext_lazy("Certificate of the mail servers"),
     "dns_zone": gettext_lazy("DNS zone"),
     "database": gettext_lazy("Database"),
     "database_user": gettext_lazy("Database user"),

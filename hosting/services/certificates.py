@@ -14,7 +14,7 @@ from hosting.operations.requests import request_operation
 from hosting.services.limits import locked_service
 from hosting.services.rows import reread
 from hosting.services.validation import save_valid
-from hosting.state import MailCertificate, Ref, TlsCertificate, VirtualHost
+from hosting.state import Ref, TlsCertificate, VirtualHost
 from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.trust import is_trusted
@@ -84,8 +84,7 @@ def install_certificate(
     forget_unused(service)
     names = sorted({*(target.name for target in targets), *certificate.domains.values_list("name", flat=True)})
     wanted = {**_facts(certificate), "domains": names}
-    kinds = (TlsCertificate.kind, MailCertificate.kind, VirtualHost.kind)
-    refs = [Ref(kind, name) for name in names for kind in kinds]
+    refs = [ref for name in names for ref in (Ref(TlsCertificate.kind, name), Ref(VirtualHost.kind, name))]
     return _request(actor, service, OperationKind.INSTALL_CERTIFICATE, refs, wanted, wait_for_approval, reason)
 
 

@@ -3,7 +3,6 @@
 from hosting.state.codec import decode, encode
 from hosting.state.kept import FinalArchive, KeptData
 from hosting.state.mail import Autoreply, DkimKey, MailAlias, Mailbox, MailDomain
-from hosting.state.mail_tls import MailCertificate
 from hosting.state.plan import Action, Change, Plan, PlanConflict, plan, state_of
 from hosting.state.resources import (
     DaemonUnit,
@@ -40,7 +39,6 @@ __all__ = [
     "Grant",
     "KeptData",
     "MailAlias",
-    "MailCertificate",
     "MailDomain",
     "Mailbox",
     "NodeFile",

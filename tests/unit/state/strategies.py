@@ -27,7 +27,6 @@ POOLS: dict[str, st.SearchStrategy[Any]] = {
     "MailDomain.name": st.sampled_from(("a.test", "b.test")),
     "Mailbox.domain": st.sampled_from(("a.test", "b.test")),
     "MailAlias.domain": st.sampled_from(("a.test", "b.test")),
-    "MailCertificate.domain": st.sampled_from(("a.test", "b.test")),
     "DatabaseUser.host": st.sampled_from(("localhost", "%")),
     "Package.name": st.sampled_from(PACKAGES),
     "NodeFile.path": st.sampled_from(FILES),
