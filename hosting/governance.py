@@ -36,6 +36,7 @@ _SUBSYSTEM_OF = {
     "mail_domain": "mail",
     "mailbox": "mail",
     "mail_alias": "mail",
+    "mail_certificate": "mail",
     "document_root": "files",
     "system_user": "accounts",
     "package": "node",

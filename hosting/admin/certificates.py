@@ -20,6 +20,7 @@ from hosting.admin.pages import Action, ObjectAdmin
 from hosting.certificate_forms import AlthoughHsts, CertificateFields, HttpsFields
 from hosting.models import Certificate, Domain, Operation
 from hosting.services import certificates
+from hosting.templatetags.console import unicode_name
 from hosting.trust import is_trusted
 
 
@@ -110,7 +111,7 @@ class CertificateAdmin(ObjectAdmin):
     @admin.display(description=_("name"), ordering="name")
     def label(self, row: Certificate) -> str:
         more = f" +{len(row.names) - 1}" if len(row.names) > 1 else ""
-        return f"{row.name}{more}"
+        return f"{unicode_name(row.name)}{more}"
 
     @admin.display(description=_("service"))
     def service_name(self, row: Certificate) -> str:

@@ -1,6 +1,8 @@
 """Exim and Dovecot of a fake node, as far as adapters ask them: does it take mail, where does it go, who is known."""
 
+import hashlib
 import re
+import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ from hosting.connections.base import Reply, Run
 if TYPE_CHECKING:
     from hosting.connections.fake_node import FakeNode
 
-_ROOT = "/etc/npanel/mail"
+_ROOT, _TLS = "/etc/npanel/mail", "/etc/npanel/tls"
 _RECIPIENT = re.compile(r"RCPT TO:<([^>]*)>")
 
 
@@ -18,6 +20,8 @@ class FakeMail:
 
     def __init__(self, node: "FakeNode") -> None:
         self._node = node
+        self._shown: dict[str, str] = {}
+        self.reloads = 0
         self.programs: dict[str, Callable[[list[str], Run], Reply]] = {
             "exim4": self._exim,
             "doveadm": self._doveadm,
@@ -64,7 +68,21 @@ class FakeMail:
         lines += [] if lines else [address if verdict.startswith("250") else f"{address} is undeliverable: {verdict}"]
         return Reply(stdout="\n".join(lines).encode())
 
+    def certificate_of(self, name: str) -> str:
+        """SHA-256 of the certificate that mail programs are shown for a name, as of Dovecot's last reload."""
+        return self._shown.get(name, "")
+
+    def _reload(self) -> Reply:
+        self.reloads += 1
+        folder = f"{_TLS}/dovecot"
+        names = list(self._node.tree.at(folder).children) if self._node.exists(folder) else []
+        hosts = [name.partition(".")[2].removesuffix(".conf") for name in names]
+        self._shown = {host: _digest(self._node.content(f"{_TLS}/{host}.pem").decode()) for host in hosts}
+        return Reply()
+
     def _doveadm(self, words: list[str], run: Run) -> Reply:
+        if words[-1] == "reload":
+            return self._reload()
         name, _, domain = words[-1].partition("@")
         path = f"{_ROOT}/passwd/{domain}/{name}"
         if not self._node.exists(path):
@@ -73,3 +91,9 @@ class FakeMail:
 
     def _quiet(self, words: list[str], run: Run) -> Reply:
         return Reply()
+
+
+def _digest(pem: str) -> str:
+    begin = pem.find("-----BEGIN CERTIFICATE")
+    first = pem[begin:].partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()

@@ -147,6 +147,8 @@ class FakeSites:
             return Reply(stdout=_MACHINE)
         if words[-3:-2] == ["served"]:
             return Reply(stdout=self.certificate_of(words[-1]).encode() + b"\n")
+        if words[-2:-1] == ["shown"]:
+            return Reply(stdout=f"{self._node.mail.certificate_of(words[-1])}\n".encode() * 2)
         if b"nginx" in run.stdin:
             return self._reload_nginx()
         return self._reload_php([word.partition(":")[0] for word in words if word[0].isdigit()])

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from hosting.adapters.base import NodeFacts, adapters
-from hosting.desired import certificates, databases, mail, sites, zones
+from hosting.desired import certificates, databases, mail, mail_certificates, sites, zones
 from hosting.desired.certificates import certificate_refs, keep_certificate
 from hosting.desired.family import not_adoptable
 from hosting.desired.mail import mail_domain_refs, mail_refs
+from hosting.desired.mail_certificates import mail_certificate_refs
 from hosting.desired.zones import (
     absolute,
     addresses,
@@ -29,6 +30,7 @@ __all__ = [
     "keep_certificate",
     "kept_canonical",
     "kept_records",
+    "mail_certificate_refs",
     "mail_domain_refs",
     "mail_refs",
     "nameservers",
@@ -41,7 +43,7 @@ __all__ = [
 ]
 
 #: In the order in which their differences are adopted: a domain before what hangs on it.
-_FAMILIES = (sites.FAMILY, certificates.FAMILY, mail.FAMILY, zones.FAMILY, databases.FAMILY)
+_FAMILIES = (sites.FAMILY, certificates.FAMILY, mail.FAMILY, mail_certificates.FAMILY, zones.FAMILY, databases.FAMILY)
 _ADOPTERS = {kind: adopter for family in _FAMILIES for kind, adopter in family.adopters.items()}
 
 

@@ -15,8 +15,7 @@ from hosting.texts import N_
 def _resources(service: HostingService) -> Iterator[Resource]:
     known = {row.pk: row for row in service.certificates.all()}
     for domain in service.domains.all():
-        row = known.get(domain.certificate_id)
-        if row is not None:
+        if domain.certificate_id is not None and (row := known.get(domain.certificate_id)) is not None:
             key = Secret(unseal(row.private_key_sealed, row.seal_context))
             yield TlsCertificate(owner=service.username, name=domain.name, chain=row.chain_pem, key_pem=key)
 

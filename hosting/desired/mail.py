@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from hosting.choices import DkimState
 from hosting.desired.family import Family, not_adoptable
+from hosting.desired.mail_certificates import mail_certificate_refs
 from hosting.desired.mail_records import delivered_here, mail_of
 from hosting.desired.zones import addresses
 from hosting.dkim import public_text
@@ -31,8 +32,10 @@ def _resources(service: HostingService) -> Iterator[Resource]:
 
 
 def mail_domain_refs(domain: Domain) -> list[Ref]:
-    """The Resource of a domain's mail, if it is on: its MX records say where mail is delivered."""
-    return [Ref(MailDomainResource.kind, domain.name)] if mail_of(domain) is not None else []
+    """The Resource of a domain's mail, if it is on, and what its certificate makes: MX records say where it goes."""
+    if mail_of(domain) is None:
+        return []
+    return [Ref(MailDomainResource.kind, domain.name), *mail_certificate_refs(domain)]
 
 
 def mail_refs(domain: Domain) -> list[Ref]:

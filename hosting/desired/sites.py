@@ -8,8 +8,6 @@ from hosting.models import Domain, HostingService
 from hosting.state import Change, DocumentRoot, PhpPool, Resource, SystemUser, VirtualHost
 from hosting.texts import N_
 
-_PLAIN = {"https": False, "redirect": False, "hsts": False}
-
 
 def _resources(service: HostingService) -> Iterator[Resource]:
     yield _system_user(service)
@@ -39,19 +37,21 @@ def _php_pool(service: HostingService) -> PhpPool:
 
 
 def _site(service: HostingService, domain: Domain) -> tuple[Resource, ...]:
-    return (
-        DocumentRoot(owner=service.username, path=domain.root),
-        VirtualHost(
-            owner=service.username,
-            name=domain.name,
-            root=f"{service.home}/{domain.root}",
-            aliases=(f"www.{domain.name}",) if domain.www else (),
-            php=domain.php,
-            suspended=service.is_suspended,
-            https=domain.certificate_id is not None,
-            redirect=domain.certificate_id is not None and domain.https_redirect,
-            hsts=domain.certificate_id is not None and domain.https_redirect and domain.hsts,
-        ),
+    return DocumentRoot(owner=service.username, path=domain.root), _virtual_host(service, domain)
+
+
+def _virtual_host(service: HostingService, domain: Domain) -> VirtualHost:
+    https = domain.certificate_id is not None
+    return VirtualHost(
+        owner=service.username,
+        name=domain.name,
+        root=f"{service.home}/{domain.root}",
+        aliases=(f"www.{domain.name}",) if domain.www else (),
+        php=domain.php,
+        suspended=service.is_suspended,
+        https=https,
+        redirect=https and domain.https_redirect,
+        hsts=https and domain.https_redirect and domain.hsts,
     )
 
 
@@ -86,7 +86,8 @@ def _adopt_host(service: HostingService, found: Change) -> None:
     domain.www, domain.php = bool(found.after.aliases), found.after.php
     domain.https_redirect, domain.hsts = found.after.redirect, found.after.hsts
     # Whether it has a certificate is told by the certificate, which is adopted after its site.
-    if dataclasses.replace(found.after, **_PLAIN) != dataclasses.replace(_site(service, domain)[1], **_PLAIN):
+    wanted = _virtual_host(service, domain)
+    if dataclasses.replace(found.after, https=wanted.https, redirect=wanted.redirect, hsts=wanted.hsts) != wanted:
         raise not_adoptable(found, N_("no setting can hold all of it (edited by hand, other names, or suspended)"))
     domain.claim()
     domain.save()

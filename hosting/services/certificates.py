@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from audit.actor import Actor
 from hosting.certificate_reader import Pair, check_covers, check_dates, listed, read_pair
 from hosting.choices import CertificateSource, OperationKind
-from hosting.desired import certificate_refs, keep_certificate
+from hosting.desired import certificate_refs, keep_certificate, mail_certificate_refs
 from hosting.desired.certificates import forget_unused
 from hosting.errors import HostingError
 from hosting.models import Certificate, Domain, HostingService, Operation
@@ -14,7 +14,7 @@ from hosting.operations.requests import request_operation
 from hosting.services.limits import locked_service
 from hosting.services.rows import reread
 from hosting.services.validation import save_valid
-from hosting.state import Ref, TlsCertificate, VirtualHost
+from hosting.state import Ref, VirtualHost
 from hosting.texts import N_
 from hosting.transactions import retried
 from hosting.trust import is_trusted
@@ -82,9 +82,9 @@ def install_certificate(
         target.certificate = certificate
         target.save(update_fields=["certificate"])
     forget_unused(service)
-    names = sorted({*(target.name for target in targets), *certificate.domains.values_list("name", flat=True)})
-    wanted = {**_facts(certificate), "domains": names}
-    refs = [ref for name in names for ref in (Ref(TlsCertificate.kind, name), Ref(VirtualHost.kind, name))]
+    served = list(certificate.domains.select_related("mail").order_by("name"))
+    wanted = {**_facts(certificate), "domains": [row.name for row in served]}
+    refs = [ref for row in served for ref in _refs(row)]
     return _request(actor, service, OperationKind.INSTALL_CERTIFICATE, refs, wanted, wait_for_approval, reason)
 
 
@@ -107,7 +107,7 @@ def remove_certificate(
     """
     service = locked_service(certificate.service)
     row = reread(certificate)
-    domains = list(row.domains.order_by("name"))
+    domains = list(row.domains.select_related("mail").order_by("name"))
     insisting = [domain.name for domain in domains if domain.hsts]
     if insisting and not although_hsts:
         raise HostingError(
@@ -115,7 +115,7 @@ def remove_certificate(
             code="hsts_on",
             hint=N_("Switch HSTS off first and wait, or give another certificate in its place."),
         )
-    refs = [ref for domain in domains for ref in (*certificate_refs(domain), Ref(VirtualHost.kind, domain.name))]
+    refs = [ref for domain in domains for ref in _refs(domain)]
     wanted = {**_facts(row), "remove": [domain.name for domain in domains]}
     operation = _request(
         actor, service, OperationKind.REMOVE_CERTIFICATE, refs, wanted, wait_for_approval, reason
@@ -216,6 +216,11 @@ def _check_switches(domain: Domain, certificate: Certificate | Pair) -> None:
             code="certificate_untrusted",
             hint=N_("With HSTS on nobody could pass the warning: use one of a public authority, with its chain."),
         )
+
+
+def _refs(domain: Domain) -> list[Ref]:
+    """What a domain's certificate makes on the node: its own Resources for the site and for mail, and the site's."""
+    return [*certificate_refs(domain), *mail_certificate_refs(domain), Ref(VirtualHost.kind, domain.name)]
 
 
 def _facts(certificate: Certificate) -> dict[str, object]:

@@ -22,7 +22,7 @@ from hosting.state.resources import (
     SystemUser,
     VirtualHost,
 )
-from hosting.state.tls import TlsCertificate
+from hosting.state.tls import MailCertificate, TlsCertificate
 
 __all__ = [
     "Action",
@@ -39,6 +39,7 @@ __all__ = [
     "Grant",
     "KeptData",
     "MailAlias",
+    "MailCertificate",
     "MailDomain",
     "Mailbox",
     "NodeFile",

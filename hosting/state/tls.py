@@ -41,3 +41,31 @@ class TlsCertificate(Resource):
 
     def depends_on(self) -> tuple[Ref, ...]:
         return (Ref(SystemUser.kind, self.owner),)
+
+
+@register_resource
+@dataclass(frozen=True, slots=True)
+class MailCertificate(Resource):
+    """The certificate that mail programs are shown which ask for one host name.
+
+    Args:
+        owner: Linux user of the service.
+        name: the host name that is asked for.
+        chain: PEM text, the certificate first, each followed by the one that signed it.
+        key_pem: the private key as PKCS #8 PEM text.
+        edited: what differs from how NPanel would write its files, else ""; never desired.
+    """
+
+    kind: ClassVar[str] = "mail_certificate"
+    owner: str
+    name: str
+    chain: str
+    key_pem: Secret
+    edited: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+    def depends_on(self) -> tuple[Ref, ...]:
+        return (Ref(SystemUser.kind, self.owner),)

@@ -29,6 +29,10 @@ TARGETS = {
     "hosting.database_s": 0.15,
     "hosting.observe_500_s": 5.0,
     "hosting.observe_60_s": 5.0,
+    "certificate.install_10_s": 0.5,
+    "certificate.install_100_s": 0.5,
+    "certificate.install_1000_s": 0.5,
+    "certificate.reloads_each": 1.0,
     "hosting.mailbox_s": 0.1,
     "mail.mailbox.growth": 1.2,
     "mail.alias.growth": 1.2,
@@ -77,6 +81,12 @@ def _api() -> Iterator[tuple[str, float]]:
     yield from api.figures()
 
 
+def _certificate() -> Iterator[tuple[str, float]]:
+    from tests.bench import certificates
+
+    yield from certificates.figures()
+
+
 def _panel100k() -> Iterator[tuple[str, float]]:
     from tests.bench import panel100k
 
@@ -121,6 +131,7 @@ def _mail() -> Iterator[tuple[str, float]]:
 
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, float]]]] = {
     "hosting": _hosting,
+    "certificate": _certificate,
     "mail": _mail,
     "panel100k": _panel100k,
     "api": _api,

@@ -24,7 +24,7 @@ def authority() -> Authority:
 
 def given(panel: Panel, authority: Authority, account: Account, folder: Path) -> str:
     """Upload a new certificate; its SHA-256."""
-    chain, key = pair(authority, account.domain, f"www.{account.domain}")
+    chain, key = pair(authority, account.domain, f"www.{account.domain}", f"mail.{account.domain}")
     file = folder / f"{account.username}.pem"
     file.write_text(chain + key)
     done = panel.manage("cert_upload", account.domain, str(file), "--yes").json
@@ -106,3 +106,31 @@ def test_a_deleted_service_comes_back_with_its_certificate(panel: Panel, authori
         visited(panel, account.domain, authority)
     assert panel.manage("service_restore", account.username, "--yes").json["state"] == "succeeded"
     assert visited(panel, account.domain, authority)[0] == shown
+
+
+def shown(panel: Panel, host: str, port: int, trusted: Authority) -> str:
+    """SHA-256 of what a mail program is shown that trusts the authority."""
+    context = ssl.create_default_context(cadata=trusted.root.public_bytes(PEM).decode())
+    with (
+        socket.create_connection((panel.node.address, port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=host) as secured,
+    ):
+        return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
+
+
+def test_mail_programs_see_the_same(panel: Panel, authority: Authority, tmp_path: Path) -> None:
+    account = Account("certmail", "certmail.example.test")
+    panel.create(account)
+    panel.manage("mail_domain", account.domain, "--yes")
+    before = panel.node.exec(["find", "/etc/npanel/tls", "-printf", "%m %u:%g %p\n"]).stdout
+    for _renewal in range(2):
+        digest = given(panel, authority, account, tmp_path)
+        for host in (account.domain, f"mail.{account.domain}"):
+            assert [shown(panel, host, port, authority) for port in (465, 993)] == [digest, digest]
+    again = panel.manage("service_apply", account.username, "--yes").json
+    assert again["plan"]["counts"] == {"create": 0, "update": 0, "delete": 0}
+    panel.manage("cert_remove", account.domain, "--yes")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shown(panel, f"mail.{account.domain}", 465, authority)
+    assert panel.node.exec(["find", "/etc/npanel/tls", "-printf", "%m %u:%g %p\n"]).stdout == before
+    assert panel.delete(account.username)["state"] == "succeeded"

@@ -149,6 +149,10 @@ def _owners(service: HostingService, operations: dict[str, Operation]) -> Pages:
         "domain-check": reverse("portal:domain_check") + f"?name=neu.example&www=on&service={service.pk}",
         "zone-text": reverse("portal:zone_text", args=(main.pk,)),
         "zone-import": reverse("portal:zone_import", args=(main.pk,)),
+        "certificates": reverse("portal:certificates"),
+        "certificate": reverse("portal:domain_certificate", args=(main.pk,)),
+        "certificate-upload": reverse("portal:certificate_upload", args=(main.pk,)),
+        "certificate-https": reverse("portal:domain_https", args=(main.pk,)),
         "record-mx": reverse("portal:record_add_kind", args=(main.pk, "mx")),
         "record-txt": reverse("portal:record_change", args=(main.records.filter(type="TXT").first().pk,)),  # type: ignore[union-attr]
         "record-delete": reverse("portal:record_delete", args=(main.records.filter(type="MX").first().pk,)),  # type: ignore[union-attr]

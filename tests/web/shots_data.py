@@ -112,6 +112,8 @@ def fill() -> dict[str, str]:
         "people": reverse("admin:accounts_user_changelist"),
         "person": address_of(person),
         "plans": reverse("admin:hosting_hostingplan_changelist"),
+        "certificates": reverse("admin:hosting_certificate_changelist"),
+        "certificate": address_of(services[0].certificates.get()),
         "database-users": reverse("admin:hosting_databaseuser_changelist"),
         "password": reverse("account_change_password"),
         "security": reverse("account_security"),

@@ -17,7 +17,8 @@ ROOT = "/etc/nginx/npanel/tls"
 
 def pem_path(owner: str, name: str) -> str:
     """Where a site's key and chain lie, in one file, so that the two always belong together."""
-    return f"{ROOT}/{checked(owner, OWNER, N_('user name'))}.{checked(name, HOST_NAME, N_('host name'))}.pem"
+    user, host = checked(owner, OWNER, N_("user name")), checked(name, HOST_NAME, N_("host name"))
+    return f"{ROOT}/{user}.{host}.pem"
 
 
 def render(certificate: TlsCertificate) -> str:

@@ -188,7 +188,7 @@ def test_turning_mail_off_can_be_taken_back_whole(world: World, service: Hosting
     before = service_resources(fresh(service))
     operation = disable_mail(actor=world.actor, mail=mail)
     assert {ref.partition(":")[0] for ref in operation.refs or ()} == {
-        "mail_domain", "mailbox", "mail_alias", "dns_zone"
+        "mail_certificate", "mail_domain", "mailbox", "mail_alias", "dns_zone"
     }  # fmt: skip
     after = service_resources(fresh(service))
     assert not [ref for ref in after if ref.kind.startswith("mail")]
