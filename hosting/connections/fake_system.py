@@ -45,6 +45,7 @@ class FakeSystem:
         self._node = node
         self.packages: set[str] = set(_BASE)
         self.units: dict[str, FakeUnit] = {}
+        self._of_files: set[str] = set()
         self.programs: dict[str, Callable[[list[str], Run], Reply]] = {
             "dpkg-query": self._dpkg_query,
             "apt-get": self._apt_get,
@@ -111,12 +112,21 @@ class FakeSystem:
         if verb == "show":
             return Reply(stdout="\n".join(map(self._shown, names)).encode())
         for name in names:
-            if self._node.exists(f"/etc/systemd/system/{name}"):
-                self.units.setdefault(name, FakeUnit(enabled=False, active=False))
+            self._look_for(name)
             if name not in self.units:
                 return Reply(exit_status=5, stderr=f"Unit {name} not found.".encode())
             self._do(verb, self.units[name])
         return Reply()
+
+    def _look_for(self, name: str) -> None:
+        """Units that no package brought are there as long as their files are."""
+        there = self._node.exists(f"/etc/systemd/system/{name}")
+        if there and name not in self.units:
+            self.units[name] = FakeUnit(enabled=False, active=False)
+            self._of_files.add(name)
+        elif not there and name in self._of_files:
+            self._of_files.remove(name)
+            del self.units[name]
 
     def _do(self, verb: str, unit: FakeUnit) -> None:
         if verb in ("enable", "disable"):
@@ -125,6 +135,7 @@ class FakeSystem:
             unit.active = verb != "stop"
 
     def _shown(self, name: str) -> str:
+        self._look_for(name)
         unit = self.units.get(name)
         states = ("not-found", "inactive", "") if unit is None else (
             "loaded", "active" if unit.active else "inactive", "enabled" if unit.enabled else "disabled",

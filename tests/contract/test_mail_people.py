@@ -60,6 +60,13 @@ def test_mail_is_read_by_pop3(post: Post) -> None:
     plain.close()
 
 
+def test_a_reload_ends_nobodys_session(post: Post) -> None:
+    with letters.imap(post.node.address, "ann@post.test") as client:
+        post.node.exec(["doveadm", "reload"], check=True)
+        post.node.exec(["sleep", "1"])
+        assert client.noop()[0] == "OK"
+
+
 def test_a_filter_of_ones_own_files_mail(post: Post) -> None:
     filters = Filters(post.node.address, "kim@post.test")
     script = 'require ["fileinto", "mailbox"];\r\nif header :contains "Subject" "offer" {fileinto :create "Shop";}\r\n'
