@@ -3,7 +3,6 @@
 from typing import Any
 
 from django_filters import rest_framework as filters
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -18,6 +17,8 @@ from hosting.errors import facts_of
 from hosting.mail_advice import advice_on
 from hosting.models import MailLookup
 from hosting.troubles import spared
+
+_OBJECT_OR_NOTHING = serializers.DictField(allow_null=True)
 
 
 @_example(service=1, query="kim@example.net")
@@ -58,14 +59,14 @@ class MailLookupOutput(serializers.ModelSerializer):
         )  # fmt: skip
         read_only_fields = fields
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field(_OBJECT_OR_NOTHING)
     def get_answer(self, row: MailLookup) -> Any:
         """Stories of messages, the newest first; or findings, each with a tone (good, warn, bad, info) and advice."""
         if row.kind == LookupKind.CHECK and row.answer:
             return {"findings": [advice.facts() for advice in advice_on(row.answer["findings"])]}
         return row.answer
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field(_OBJECT_OR_NOTHING)
     def get_error(self, row: MailLookup) -> Any:
         """Why there is no answer; what a server said is for operators."""
         if not row.error:

@@ -24,19 +24,19 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer_interface
 
 #: Page -> queries, as the customer's owner; a name with a thing behind it is about the account's first one.
 OWNER = {
-    "home": 15,
+    "home": 16,
     "domains": 6,
     "databases": 10,
     "ftp_accounts": 7,
     "activity": 9,
     "people": 4,
-    "service service": 19,
+    "service service": 20,
     "ssh service": 7,
     "domain domain": 9,
     "certificates": 3,
     "domain_certificate domain": 10,
     "dns domain": 12,
-    "dns second": 12,
+    "dns second": 13,
     "mail": 7,
     "mail_domain mail": 7,
     "mail_addresses mail": 6,
@@ -47,7 +47,7 @@ OWNER = {
 }
 #: As somebody of the reseller.
 RESELLER = {
-    "home": 20,
+    "home": 21,
     "customers": 5,
     "customer customer": 10,
     "services": 5,
@@ -56,7 +56,7 @@ RESELLER = {
     "databases": 11,
     "ftp_accounts": 8,
     "activity": 10,
-    "service service": 24,
+    "service service": 25,
 }
 
 
