@@ -83,6 +83,7 @@ def test_weak_keys_are_refused() -> None:
         GOOD["ed25519"].replace("ssh-ed25519", "ssh-rsa", 1), GOOD["ed25519"].upper(),
         "ssh-ed25519-cert-v01@openssh.com AAAAC3NzaC1lZDI1NTE5AAAAIA",
     ],
+    ids=["", "word", "type", "short", "foreign", "ssh2", "long", "other type", "upper case", "certificate"],
 )  # fmt: skip
 def test_anything_else_is_no_key(text: str) -> None:
     assert code(text) == "bad_ssh_key"
