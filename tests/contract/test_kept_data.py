@@ -30,6 +30,7 @@ def kept(node: Node, set_up: SetUp) -> tuple[KeptData, FinalArchive]:
     """A folder as a deletion leaves it, with a second one beside the homes, and the archive that is wanted of both."""
     set_up("system_user")
     removed = str(uuid.uuid4())
+    node.exec(["install", "--directory", "--mode=0700", "/home/.npanel-removed"], check=True)
     for place in (f"/var/lib/npanel/removed/{removed}", f"/home/.npanel-removed/{removed}"):
         node.exec(["sh", "-ec", LIFE, "sh", place], check=True)
     archive = FinalArchive("keptuser", removed)

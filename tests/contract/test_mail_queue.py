@@ -32,7 +32,13 @@ def facts(node: Node, connection: Connection, set_up: SetUp) -> Iterator[NodeFac
 
 @pytest.fixture(autouse=True)
 def empty(node: Node, connection: Connection, facts: NodeFacts) -> Iterator[None]:
+    """Nothing waits: neither what tests of other files left, nor afterwards."""
+    _delete_all(node, connection)
     yield
+    _delete_all(node, connection)
+
+
+def _delete_all(node: Node, connection: Connection) -> None:
     for message in waiting(connection):
         node.exec(["exim4", "-Mrm", message.message_id])
 
