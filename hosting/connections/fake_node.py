@@ -120,7 +120,7 @@ class FakeNode(FakeConnection):
     def _python(self, words: list[str], request: Run) -> Reply:
         """Programs of ours that came over standard input; their arguments tell whose they are."""
         mine = words[3:4] in (["list"], ["show"], ["retry"], ["find"])
-        return self.mail.spool(words, request) if mine else self.sites.programs["python3"](words, request)
+        return self.mail.spool(words, request) if mine else self.ftp.programs["python3"](words, request)
 
     def _http(self, request: Http) -> Reply:
         url = urlsplit(request.url)

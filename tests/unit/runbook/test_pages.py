@@ -53,6 +53,7 @@ def test_what_no_drill_can_run_is_short_and_listed_here() -> None:
         ("dns-failure", "export"),
         ("dns-failure", "manage.py"),
         ("certificate-expiring", "kill"),
+        ("certificate-expiring", "manage.py"),
         ("certificate-renewal-failed", "manage.py"),
         ("maintenance", "manage.py"),
     }

@@ -63,7 +63,12 @@ def make_late(operation: Operation) -> None:
 def test_every_kind_says_what_it_risks() -> None:
     assert set(DECLARED) == set(OperationKind)
     governed = {kind for kind in OperationKind if is_governed(kind)}
-    assert governed == {OperationKind.DELETE, OperationKind.PURGE, OperationKind.REMOVE_ARCHIVE}
+    assert governed == {
+        OperationKind.DELETE,
+        OperationKind.PURGE,
+        OperationKind.REMOVE_ARCHIVE,
+        OperationKind.DELETE_MESSAGES,
+    }
 
 
 def test_a_door_that_does_not_wait_gets_a_planned_intent_all_the_same(world: World, service: HostingService) -> None:

@@ -15,7 +15,7 @@ from tests.people import operator
 pytestmark = pytest.mark.django_db
 Limit = Callable[[int], Any]
 #: The first request for a name; savepoints and their release are among them.
-CREATE_SERVICE, ADD_DOMAIN, ADD_RECORD, ADD_DATABASE, SUSPEND = 25, 20, 14, 12, 9
+CREATE_SERVICE, ADD_DOMAIN, ADD_RECORD, ADD_DATABASE, SUSPEND = 25, 21, 15, 12, 9
 
 
 @pytest.mark.parametrize("others", [0, 60])
