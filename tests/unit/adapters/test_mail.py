@@ -81,6 +81,18 @@ def test_what_is_removed_leaves_nothing(node: FakeNode) -> None:
         assert node.tree.at(f"/etc/npanel/mail/{root}").children == {}
 
 
+def test_who_may_sign_in_no_more_is_signed_out(node: FakeNode) -> None:
+    make(node, BOX)
+    make(node, replace(BOX, quota_mb=9), before=BOX)
+    assert node.mail.kicked == []
+    shut, other = replace(BOX, locked=True), replace(BOX, password_hash=Secret("$6$salt$" + "b" * 86))
+    for before, after in ((BOX, shut), (shut, BOX), (BOX, other)):
+        make(node, after, before=before)
+    assert node.mail.kicked == [BOX.key] * 2
+    remove(node, BOX)
+    assert node.mail.kicked == [BOX.key] * 3
+
+
 @pytest.mark.parametrize(
     "path", ["domains/a.test/domain", "domains/a.test/aliases/sales", "boxes/a.test/info", "passwd/a.test/info"]
 )
