@@ -30,6 +30,8 @@ class FakeMail:
         )
         self._shown: dict[str, str] = {}
         self.reloads = 0
+        #: Whose sessions were ended, in that order.
+        self.kicked: list[str] = []
         self.programs: dict[str, Callable[[list[str], Run], Reply]] = {
             "exim4": self._exim,
             "doveadm": self._doveadm,
@@ -126,6 +128,9 @@ class FakeMail:
     def _doveadm(self, words: list[str], run: Run) -> Reply:
         if words[-1] == "reload":
             return self._reload()
+        if words[0] == "kick":
+            self.kicked.append(words[-1])
+            return Reply()
         name, _, domain = words[-1].partition("@")
         path = f"{_ROOT}/passwd/{domain}/{name}"
         if not self._node.exists(path):

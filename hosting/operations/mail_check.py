@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -123,17 +123,17 @@ def _dkim(questions: Questions, domain: str, key: DkimKey, private: str) -> Find
 
 def _verifies(private: str, records: list[str]) -> bool:
     """Whether what the node signs is verified by what the DNS says: signed and verified, not only compared."""
-    signer = load_pem_private_key(private.encode(), None)
-    if len(records) != 1 or not isinstance(signer, RSAPrivateKey):
-        return False
-    signature = signer.sign(_SAMPLE, PKCS1v15(), hashes.SHA256())
     tags = dict(part.strip().partition("=")[::2] for part in records[0].split(";") if "=" in part)
     try:
+        signer = load_pem_private_key(private.encode(), None)
+        if len(records) != 1 or not isinstance(signer, RSAPrivateKey):
+            return False
+        signature = signer.sign(_SAMPLE, PKCS1v15(), hashes.SHA256())
         public = load_der_public_key(base64.b64decode("".join(tags.get("p", "").split()), validate=True))
         if not isinstance(public, RSAPublicKey):
             return False
         public.verify(signature, _SAMPLE, PKCS1v15(), hashes.SHA256())
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
         return False
     return True
 

@@ -66,14 +66,15 @@ def _searched(row: MailLookup) -> dict[str, Any]:
 
 def _checked(row: MailLookup) -> dict[str, Any]:
     mail = getattr(row.domain, "mail", None)
-    if mail is None:
+    if mail is None or mail.domain.name_key is None:
         raise HostingError(N_("Mail is off for this domain."), code="not_found")
     return mail_check.check(mail)
 
 
 def _viewer(service: HostingService) -> Viewer:
-    names = service.domains.filter(mail__isnull=False).values_list("name", flat=True)
-    return Viewer(service.username, frozenset(names))
+    """Whose mail it is; names that the service gave up may be somebody else's by now."""
+    names = service.domains.filter(mail__isnull=False, name_key__isnull=False).values_list("name", flat=True)
+    return Viewer(service.username_key or "", frozenset(names))
 
 
 def forget_old() -> None:

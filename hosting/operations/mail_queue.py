@@ -127,8 +127,8 @@ def _moment(seconds: int) -> datetime:
 
 
 def retry_due() -> None:
-    """Have messages tried again that somebody asked for, some of each node."""
-    asked = QueuedMessage.objects.exclude(retry_asked_at=None).order_by("retry_asked_at", "pk")
+    """Have messages tried again that somebody asked for, some of each node; what was held since is not (Exim would)."""
+    asked = QueuedMessage.objects.filter(held=False).exclude(retry_asked_at=None).order_by("retry_asked_at", "pk")
     for node in Node.objects.filter(state=NodeState.READY, pk__in=asked.order_by().values("node")):
         _retry(node, list(asked.filter(node=node)[:_TRIED]))
 
@@ -149,7 +149,7 @@ def _retry(node: Node, rows: Iterable[QueuedMessage]) -> None:
 
 def _claimed(row: QueuedMessage) -> bool:
     """Whether this worker is the one that does it."""
-    same = QueuedMessage.objects.filter(pk=row.pk, retry_asked_at=row.retry_asked_at)
+    same = QueuedMessage.objects.filter(pk=row.pk, retry_asked_at=row.retry_asked_at, held=False)
     return bool(same.update(retry_asked_at=None))
 
 

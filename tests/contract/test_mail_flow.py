@@ -248,14 +248,20 @@ def test_a_mailbox_sends_to_so_many_an_hour(post: Post) -> None:
 
 
 def test_a_customers_program_sends_as_its_own_domains(post: Post) -> None:
-    def send(user: str) -> int:
-        text = f"From: kim@post.test\nTo: bob@far.test\nSubject: by-{user}\n\nx\n"
-        command = ["runuser", "-u", user, "--", "/usr/sbin/sendmail", "-oi", "-f", "kim@post.test", "-t"]
+    def send(user: str, header: str = "kim@post.test", sender: str = "kim@post.test") -> int:
+        text = f"From: {header}\nTo: bob@far.test\nSubject: by-{user}\n\nx\n"
+        command = ["runuser", "-u", user, "--", "/usr/sbin/sendmail", "-oi", "-f", sender, "-t"]
         return post.node.exec(command, input=text).returncode
 
     assert send("post") == 0
     assert b"DKIM-Signature" in post.goes_out("by-post")
     assert send("rival") != 0
+    for header in (
+        "=?utf-8?q?=28?= <kim@post.test>, =?utf-8?q?=29?= <x@far.test>",
+        '"a,b"@post.test',
+        "kim@post.test <x",
+    ):
+        assert send("rival", header, "x@far.test") != 0, header
     assert post.world.about("by-rival") == []
 
 

@@ -15,6 +15,9 @@ from hosting.errors import CommandFailed, ConfigurationInvalid, NodeFileError, P
 from hosting.state import Change, DaemonUnit, Mailbox, NodeFile, Resource
 from hosting.texts import N_, plain
 
+#: What ``doveadm kick`` ends with where nobody is signed in, and where Dovecot does not run (sysexits.h, doveadm(1)).
+_NOBODY, _NO_DOVECOT = 68, 75
+
 
 @register
 class DovecotAdapter(Adapter):
@@ -44,7 +47,7 @@ class DovecotAdapter(Adapter):
         return tuple(box for box in found if scope.covers(box))
 
     def apply(self, change: Change, context: Context) -> Steps[None]:
-        """Two rounds to make a mailbox, one to change it, a few to remove it.
+        """Two rounds to make a mailbox, one to change it, a few to remove it. Who may sign in no more is signed out.
 
         Raises:
             UnsafeValue: a name, an address or a hash that is not of its grammar.
@@ -65,7 +68,7 @@ class DovecotAdapter(Adapter):
         ]
         if change.before is None:
             yield from _make_directory(box, context)
-        yield files
+        yield [*files, *([_sign_out(box)] if _shuts_out(change.before, box) else [])]
 
     def validate(self, changes: Sequence[Change]) -> Steps[None]:
         """Let Dovecot read its configuration."""
@@ -112,6 +115,18 @@ def _configures(changes: Sequence[Change]) -> bool:
     return any(isinstance(change.resource, NodeFile | DaemonUnit) for change in changes)
 
 
+def _shuts_out(before: Resource | None, box: Mailbox) -> bool:
+    """Whether somebody who signed in before could not do so now: it is locked, or has another password."""
+    if not isinstance(before, Mailbox):
+        return False
+    return (box.locked and not before.locked) or box.password_hash != before.password_hash
+
+
+def _sign_out(box: Mailbox) -> Run:
+    """End the sessions of those who are signed in: nothing else would, for days. Where nobody is, that is fine."""
+    return Run(("/usr/bin/doveadm", "kick", box.key), ok=(0, _NOBODY, _NO_DOVECOT))
+
+
 def _kept_at(box: Mailbox, context: Context) -> tuple[str, ...]:
     """Where a removal keeps the mail; the second place is on the homes' own file system."""
     usual = removed_path(context, box.ref)
@@ -134,7 +149,7 @@ def _make_directory(box: Mailbox, context: Context) -> Steps[None]:
 def _remove(box: Mailbox, context: Context) -> Steps[None]:
     files = text.box_path(box), text.password_path(box)
     text.render_box(box)
-    yield [Remove(path) for path in files]
+    yield [*(Remove(path) for path in files), _sign_out(box)]
     yield from _put_aside(box, context)
     yield from tidy(files[0].rpartition("/")[0])
     yield from tidy(files[1].rpartition("/")[0])

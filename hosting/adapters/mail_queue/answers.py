@@ -11,7 +11,8 @@ from hosting.texts import N_
 
 #: Longer texts are cut.
 _ADDRESS, _SAID = 320, 400
-_MOST = 2**40
+#: Bytes at most, messages or recipients at most, and the last second (in the year 9999), so that rows can hold them.
+_BYTES, _MANY, _LAST = 2**40, 2**31, 253_402_300_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,12 @@ def queue_of(text: str) -> Queue:
     """
     said = _document(text)
     try:
-        return Queue(said["present"] is True, _number(said["total"]), _number(said["oldest"]), messages_of(text))
+        return Queue(
+            present=said["present"] is True,
+            total=_number(said["total"], _MANY),
+            oldest=_number(said["oldest"], _LAST),
+            messages=messages_of(text),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise _nonsense() from error
 
@@ -91,11 +97,11 @@ def _message(row: Mapping[str, Any]) -> Waiting:
         raise ValueError(row["id"])
     return Waiting(
         message_id=row["id"],
-        since=_number(row["since"]),
-        size=_number(row["size"]),
+        since=_number(row["since"], _LAST),
+        size=_number(row["size"], _BYTES),
         sender=_line(row["sender"], _ADDRESS),
         recipients=_lines(row["to"]),
-        count=_number(row["count"]),
+        count=_number(row["count"], _MANY),
         domains=_lines(row["domains"]),
         held=row["held"] is True,
         auth=_line(row["auth"], _ADDRESS),
@@ -104,8 +110,8 @@ def _message(row: Mapping[str, Any]) -> Waiting:
     )
 
 
-def _number(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < _MOST:
+def _number(value: Any, most: int) -> int:
+    if type(value) is not int or not 0 <= value < most:
         raise ValueError(value)
     return value
 

@@ -12,6 +12,7 @@ import re
 import stat
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,13 +29,14 @@ class Search:
 
     Args:
         text: looked for. messages: so many at most, the newest. refusals: likewise lines of no message.
-        seconds: for both ways through the files.
+        seconds: for both ways through the files, half for each.
     """
 
     def __init__(self, text: str, messages: int, refusals: int, seconds: float) -> None:
         self.text = text.lower().encode()
         self.messages, self.most_refusals = messages, refusals
-        self.until = time.monotonic() + seconds
+        self.half = seconds / 2
+        self.until = time.monotonic() + self.half
         self.found: dict[bytes, list[str]] = {}
         self.refused: list[str] = []
         self.complete = True
@@ -48,7 +50,8 @@ class Search:
                 break
             self.files.append(name)
             self._look(name)
-        for name in reversed(self.files):
+        self.until = time.monotonic() + self.half
+        for name in self.files:
             self._gather(name)
         return {
             "complete": self.complete,
@@ -82,13 +85,17 @@ class Search:
         self.refused = refused[-room:] + self.refused if room > 0 else self.refused
 
     def _gather(self, name: str) -> None:
+        """Put a file's lines of each message before those of newer files."""
+        told: dict[bytes, list[str]] = {}
         for number, line in enumerate(lines_of(name)):
             if number % 5_000 == 0 and self.over():
                 self.complete = False
-                return
-            kept = self.found.get(id_in(line))
-            if kept is not None and len(kept) < LINES:
+                break
+            identity = id_in(line)
+            if identity in self.found and len(kept := told.setdefault(identity, [])) < LINES:
                 kept.append(shown(line))
+        for identity, kept in told.items():
+            self.found[identity] = [*kept, *self.found[identity]][:LINES]
 
 
 def logs() -> list[str]:
@@ -103,7 +110,7 @@ def logs() -> list[str]:
 
 def lines_of(name: str) -> Iterator[bytes]:
     """A file's lines; what an intruder could have put in its place is nothing."""
-    with contextlib.suppress(OSError, EOFError):
+    with contextlib.suppress(OSError, EOFError, zlib.error):
         handle = os.open(f"{FOLDER}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from hosting.adapters.base import NodeFacts, Scope, adapters
+from hosting.adapters.exim import setup as exim_setup
 from hosting.connections.base import Context, Run, perform
 from hosting.connections.fake_node import FakeNode
 from hosting.errors import HostingError, UnsafeValue
-from hosting.state import Autoreply, Change, DkimKey, MailAlias, Mailbox, MailDomain, Resource, Secret
+from hosting.state import Autoreply, Change, DkimKey, MailAlias, Mailbox, MailDomain, NodeFile, Resource, Secret
 from hosting.state.mail import MailInvalid, check_autoreply, mail_address, mail_addresses, own_local_part
 
 FACTS = NodeFacts("n1", "n1.test", "192.0.2.1")
@@ -78,6 +79,18 @@ def test_what_is_removed_leaves_nothing(node: FakeNode) -> None:
     assert seen(node) == set()
     for root in ("domains", "owners", "boxes", "passwd"):
         assert node.tree.at(f"/etc/npanel/mail/{root}").children == {}
+
+
+def test_who_may_sign_in_no_more_is_signed_out(node: FakeNode) -> None:
+    make(node, BOX)
+    make(node, replace(BOX, quota_mb=9), before=BOX)
+    assert node.mail.kicked == []
+    shut, other = replace(BOX, locked=True), replace(BOX, password_hash=Secret("$6$salt$" + "b" * 86))
+    for before, after in ((BOX, shut), (shut, BOX), (BOX, other)):
+        make(node, after, before=before)
+    assert node.mail.kicked == [BOX.key] * 2
+    remove(node, BOX)
+    assert node.mail.kicked == [BOX.key] * 3
 
 
 @pytest.mark.parametrize(
@@ -152,3 +165,10 @@ def test_names_of_addresses(bad: str) -> None:
 
 def test_addresses_have_one_spelling() -> None:
     assert mail_addresses(["B+x@Bücher.example", "a@b.test", "A@b.test"]) == ("a@b.test", "b+x@xn--bcher-kva.example")
+
+
+def test_who_may_send_as_whom_is_asked_of_from_as_it_stands() -> None:
+    """Decoded, ``=?utf-8?q?=28?= <ann@b.test>, =?utf-8?q?=29?= <kim@a.test>`` is one address after a comment."""
+    files = {one.path: one.content for one in exim_setup.node_resources(FACTS) if isinstance(one, NodeFile)}
+    text = files[exim_setup.CONFIGURATION]
+    assert "$h_From:" not in text and text.count("forany{<: $lh_From:}") == 3

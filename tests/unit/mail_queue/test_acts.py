@@ -45,6 +45,16 @@ def test_another_try(world: World, message: QueuedMessage) -> None:
     assert outcomes("mail_queue.retry") == ["requested", "succeeded"]
 
 
+def test_what_was_held_since_it_was_asked_for_is_not_tried_again(world: World, message: QueuedMessage) -> None:
+    mail_queue.retry_message(actor=world.actor, message=message)
+    world.run(mail_queue.hold_message(actor=world.actor, message=message))
+    chores.retry_due()
+    assert FIRST in world.server.mail.queue
+    world.run(mail_queue.release_message(actor=world.actor, message=message))
+    chores.retry_due()
+    assert FIRST not in world.server.mail.queue
+
+
 def test_another_try_on_a_node_that_is_down_has_failed(world: World, message: QueuedMessage) -> None:
     mail_queue.retry_message(actor=world.actor, message=message)
     world.server.down = True

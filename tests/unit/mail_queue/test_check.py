@@ -125,6 +125,12 @@ def test_a_node_without_the_key(mail: MailDomain, world: World, settings: Any) -
     assert verdicts(mail, in_order(key), settings)["dkim"] == "no_key"
 
 
+def test_a_node_with_something_else_in_the_keys_place(mail: MailDomain, world: World, settings: Any) -> None:
+    key = DkimKey.objects.get()
+    world.server.put(f"/etc/npanel/mail/domains/example.com/dkim/{key.selector}", b"no key\n")
+    assert verdicts(mail, in_order(key), settings)["dkim"] == "differs"
+
+
 @pytest.mark.parametrize(
     ("listed", "verdict"), [(["127.0.0.2"], "listed"), ([], "good"), (["127.255.255.254"], "no_answer")]
 )

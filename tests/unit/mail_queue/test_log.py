@@ -108,6 +108,18 @@ def test_a_message_that_began_in_a_rotated_file_is_told_whole(logs: Logs) -> Non
     assert len(logs.find("sue@far.test").stories) == 1
 
 
+def test_what_was_found_until_the_time_was_up_is_told(logs: Logs) -> None:
+    """Looking may take half of the time; the lines of what was found are gathered in the other half."""
+    logs.put("".join(f"2026-11-27 07:00:00 x{number}\n" for number in range(2_000_000)), "mainlog.1")
+    found = logs.find("sue@far.test", seconds=0.4)
+    assert found.complete is False and [story.message_id for story in found.stories] == [SENT]
+
+
+def test_a_file_that_is_broken_ends_no_search(logs: Logs) -> None:
+    (logs.folder / "mainlog.2.gz").write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03" + b"\xff" * 100)
+    assert len(logs.find("sue@far.test").stories) == 1
+
+
 def test_so_many_and_no_more(logs: Logs) -> None:
     found = logs.find("far.test", messages=1)
     assert [story.message_id for story in found.stories] == [OTHER]

@@ -48,6 +48,23 @@ def test_a_domain_that_is_a_services_no_more_shows_nothing_of_its_mail(world: Wo
     assert ids(row) == set()
 
 
+def test_a_service_that_gave_its_names_up_shows_nothing_of_who_has_them_now(
+    world: World, service: HostingService
+) -> None:
+    """Neither what is sent by a user of that name now, nor mail of the domain."""
+    mail = service.domains.get().mail
+    world.run(world.purge(world.run(world.delete(service)).service))
+    service.refresh_from_db()
+    assert service.username_key is None
+    asker = actor(member(service.customer, "viewer"))
+    row = perform(asker, "mail_lookup.search", service, query="@far.test")
+    checked = perform(asker, "mail_lookup.check", mail)
+    chores.answer_due()
+    assert ids(row) == set() and row.answer["refused"] == []
+    checked.refresh_from_db()
+    assert checked.error["code"] == "not_found"
+
+
 def test_customers_can_not_ask_about_a_node(world: World, service: HostingService) -> None:
     with pytest.raises(HostingError) as raised:
         perform(actor(member(service.customer)), "mail_lookup.search_node", world.node, query="@far.test")

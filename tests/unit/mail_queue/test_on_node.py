@@ -142,6 +142,8 @@ def test_control_signs_of_senders_are_not_passed_on(spool: Spool) -> None:
     "text",
     ["", "[]", "{}", '{"present": true, "total": -1, "oldest": 0, "messages": []}',
      '{"present": true, "total": "5", "oldest": 0, "messages": []}',
+     '{"present": true, "total": 1, "oldest": 1000000000000, "messages": []}',
+     '{"present": true, "total": 4294967296, "oldest": 1, "messages": []}',
      json.dumps({"present": True, "total": 1, "oldest": 1, "messages": [{"id": "../../etc"}]})],
 )  # fmt: skip
 def test_nonsense_is_refused(text: str) -> None:
