@@ -160,12 +160,7 @@ def _has_it_already(operation: Operation, domain: Domain) -> bool:
     """Whether an earlier operation got it and only could not install it: nobody is asked twice for one certificate."""
     row, service = domain.certificate, operation.service
     waits = service is not None and str(Ref(TlsCertificate.kind, domain.name)) in service.unsynced
-    return bool(
-        waits
-        and row is not None
-        and row.source == CertificateSource.ACME
-        and timezone.now() < row.not_after - (row.not_after - row.not_before) * _LEFT
-    )
+    return bool(waits and row is not None and row.source == CertificateSource.ACME and timezone.now() < row.renew_from)
 
 
 def _revoke(operation: Operation) -> None:
