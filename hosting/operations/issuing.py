@@ -19,7 +19,7 @@ from hosting.desired.certificates import forget_unused, keep_certificate
 from hosting.desired.mail_certificates import mail_certificate_refs
 from hosting.desired.zones import zone_resource
 from hosting.errors import HostingError
-from hosting.models import AutoCertificate, Domain, Operation
+from hosting.models import AutoCertificate, Domain, HostingService, Operation
 from hosting.operations.acme_account import is_forgotten, open_session, open_session_again
 from hosting.operations.acme_preflight import check_budget, names_to_ask_for, note_request, proves_mail
 from hosting.operations.journal import journalled
@@ -54,6 +54,7 @@ def steps(operation: Operation) -> Iterator[Goal]:
 
 def _issue(operation: Operation) -> Iterator[Goal]:
     domain = _domain(operation)
+    _check_still_wanted(operation, domain)
     if _has_it_already(operation, domain):
         _note_issued(operation, domain, domain.certificate.fingerprint)  # type: ignore[union-attr]
         return
@@ -142,13 +143,35 @@ def _renewal(session: Session, pair: Pair) -> float:
 @retried
 def _keep(operation: Operation, domain: Domain, pair: Pair, renew_at: float) -> None:
     """The facts have the new certificate from now on; the node gets it by this operation's plan."""
-    row = Domain.objects.select_related("service").get(pk=domain.pk)
+    row = _locked(operation)
+    _check_still_wanted(operation, row)
     row.certificate = keep_certificate(row.service, pair, CertificateSource.ACME)
     row.save(update_fields=["certificate"])
     forget_unused(row.service)
     _note_issued(operation, domain, pair.fingerprint)
     when = timezone.now() + timedelta(seconds=renew_at - timezone.now().timestamp())
     AutoCertificate.objects.filter(domain=domain).update(next_at=when)
+
+
+def _locked(operation: Operation) -> Domain:
+    """The domain as it is now; nobody gives its service another certificate until the transaction ends."""
+    HostingService.objects.select_for_update().only("pk").get(pk=operation.service_id)
+    return _domain(operation)
+
+
+def _check_still_wanted(operation: Operation, domain: Domain) -> None:
+    """Leave what a person gave the domain after this was asked for: its key would be forgotten.
+
+    Raises:
+        HostingError: ``acme_none``.
+    """
+    given = domain.certificate
+    if given is not None and given.source != CertificateSource.ACME and given.created_at > operation.created_at:
+        raise HostingError(
+            N_("%(name)s is not served with an automatic certificate.", name=domain.name),
+            code="acme_none",
+            hint=N_("Look at its page again."),
+        )
 
 
 def _note_issued(operation: Operation, domain: Domain, fingerprint: str) -> None:
@@ -180,10 +203,11 @@ def _revoke(operation: Operation) -> None:
 
 @retried
 def _forget(operation: Operation, domain: Domain, fingerprint: str) -> None:
-    row = Domain.objects.select_related("service").get(pk=domain.pk)
-    row.certificate, row.https_redirect, row.hsts = None, False, False
-    row.save(update_fields=["certificate", "https_redirect", "hsts"])
-    forget_unused(row.service)
+    row = _locked(operation)
+    if row.certificate is not None and row.certificate.fingerprint == fingerprint:  # nobody gave it another meanwhile
+        row.certificate, row.https_redirect, row.hsts = None, False, False
+        row.save(update_fields=["certificate", "https_redirect", "hsts"])
+        forget_unused(row.service)
     AutoCertificate.objects.filter(domain=domain).update(state=AutoCertificateState.OFF, next_at=None, error=None)
     guarded_update(operation, result={**operation.result, "revoked": fingerprint})
 
