@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from django.utils import timezone
 
 from audit.models import Event
 from hosting.choices import AutoCertificateState, CertificateSource, OperationKind, OperationState
@@ -21,6 +22,7 @@ from hosting.models import (
     Operation,
 )
 from hosting.sealing import Sealed, SealingError, unseal
+from hosting.services.auto_certificates import issue_due
 from hosting.services.certificates import change_https, remove_certificate, upload_certificate
 from hosting.services.drift import adopt, scan_node
 from hosting.services.keys import rotate_worker_key
@@ -254,6 +256,20 @@ def test_a_wish_that_is_taken_back_leaves_the_old_one(world: World, domain: Doma
     world.work()
     assert Certificate.objects.get().fingerprint == digest(chain)
     assert world.server.sites.certificate_of("example.com") == digest(chain)
+
+
+def test_what_was_removed_is_not_asked_for_again(
+    world: World, domain: Domain, authority: Authority, settings: Any
+) -> None:
+    """Also where its renewal had failed, and waits for the next try."""
+    settings.NPANEL_ACME_DIRECTORY = "https://acme.test/directory"
+    upload(world, domain, *pair(authority, *SITE))
+    Certificate.objects.update(source=CertificateSource.ACME)
+    AutoCertificate.objects.create(domain=domain, state=AutoCertificateState.FAILED, next_at=timezone.now())
+    world.run(remove_certificate(actor=world.actor, certificate=Certificate.objects.get()))
+    auto = AutoCertificate.objects.get()
+    assert (auto.state, auto.next_at) == (AutoCertificateState.OFF, None)
+    assert issue_due(actor=world.actor) == 0
 
 
 @pytest.mark.parametrize("way", ["cancelled", "rolled back", "domain"])
