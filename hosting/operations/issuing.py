@@ -55,10 +55,10 @@ def steps(operation: Operation) -> Iterator[Goal]:
 def _issue(operation: Operation) -> Iterator[Goal]:
     domain = _domain(operation)
     _check_still_wanted(operation, domain)
-    if _has_it_already(operation, domain):
+    wildcard = AutoCertificate.objects.filter(domain=domain, wildcard=True).exists()
+    if _has_it_already(operation, domain, wildcard=wildcard):
         _note_issued(operation, domain, domain.certificate.fingerprint)  # type: ignore[union-attr]
         return
-    wildcard = AutoCertificate.objects.filter(domain=domain, wildcard=True).exists()
     names = names_to_ask_for(domain, wildcard)
     check_budget(names)
     key = new_certificate_key()
@@ -179,11 +179,13 @@ def _note_issued(operation: Operation, domain: Domain, fingerprint: str) -> None
     AutoCertificate.objects.filter(domain=domain).update(state=AutoCertificateState.ISSUED, error=None, failures=0)
 
 
-def _has_it_already(operation: Operation, domain: Domain) -> bool:
+def _has_it_already(operation: Operation, domain: Domain, *, wildcard: bool) -> bool:
     """Whether an earlier operation got it and only could not install it: nobody is asked twice for one certificate."""
     row, service = domain.certificate, operation.service
     waits = service is not None and str(Ref(TlsCertificate.kind, domain.name)) in service.unsynced
-    return bool(waits and row is not None and row.source == CertificateSource.ACME and timezone.now() < row.renew_from)
+    if not waits or row is None or row.source != CertificateSource.ACME:
+        return False
+    return (f"*.{domain.name}" in row.names) == wildcard and timezone.now() < row.renew_from
 
 
 def _revoke(operation: Operation) -> None:

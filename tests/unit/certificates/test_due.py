@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from audit.actor import Actor
 from hosting.acme import ChallengeKind
-from hosting.choices import AutoCertificateState, NodeState, OperationState
+from hosting.choices import AutoCertificateState, CertificateSource, NodeState, OperationState
 from hosting.models import AutoCertificate, Domain
+from hosting.operations import issuing
 from hosting.services import auto_certificates
 from hosting.services.auto_certificates import issue_due
 from tests.web import rows
@@ -36,3 +37,17 @@ def test_a_paused_node_keeps_nobody_else_waiting(settings: Any, monkeypatch: pyt
     node.state = NodeState.PAUSED
     node.save()
     assert issue_due(actor=Actor.system("worker")) == 1
+
+
+@pytest.mark.parametrize("wildcard", [False, True])
+def test_one_that_waits_to_be_installed_is_used_for_the_names_that_were_asked_for(wildcard: bool) -> None:
+    service = rows.service("anna", "anna.test")
+    domain = service.domains.get()
+    row = rows.certificate(domain)
+    row.source, row.names = CertificateSource.ACME, ["anna.test", "*.anna.test"] if wildcard else ["anna.test"]
+    row.save()
+    service.mark_unsynced({"tls_certificate:anna.test"})
+    service.save()
+    operation = rows.operation(service, state=OperationState.RUNNING)
+    assert issuing._has_it_already(operation, domain, wildcard=wildcard)
+    assert not issuing._has_it_already(operation, domain, wildcard=not wildcard)
