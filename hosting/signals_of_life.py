@@ -234,9 +234,15 @@ def _gauges() -> Iterator[GaugeSample]:
     if (age := heartbeat_age()) is not None:
         yield GaugeSample("npanel_worker_heartbeat_age_seconds", age.seconds)
     yield from _drift_gauges()
-    late = AutoCertificate.objects.filter(failures__gt=0, domain__certificate__source=CertificateSource.ACME)
-    yield GaugeSample("npanel_certificate_renewals_failing", float(late.count()))
+    yield GaugeSample("npanel_certificate_renewals_failing", float(_late_renewals()))
     yield from _mail_gauges()
+
+
+def _late_renewals() -> int:
+    """Automatic certificates of services that are there which failed to be renewed, or for whatever reason were not."""
+    failed_or_late = Q(failures__gt=0) | Q(domain__certificate__not_after__lte=timezone.now() + SOON / 2)
+    served = AutoCertificate.objects.filter(failed_or_late, domain__service__state__in=_SERVED)
+    return served.filter(domain__certificate__source=CertificateSource.ACME).count()
 
 
 def _drift_gauges() -> Iterator[GaugeSample]:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PURE_PW, _WHO = "/usr/bin/pure-pw", "/usr/sbin/pure-ftpwho"
+#: Whatever its flavour, and also once its package was replaced.
+_DAEMON = "/usr/sbin/pure-ftpd"
 _ROOT = Path("/etc/npanel/ftp")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,64}")
 _FIELDS = 18
@@ -73,8 +75,18 @@ def _end_sessions(names: set[str]) -> None:
     for line in shown.splitlines():
         pid, account, *_rest = [*line.split("|"), "", ""]
         if account in names and pid.isdigit():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGTERM)
+            _end_session(int(pid))
+
+
+def _end_session(pid: int) -> None:
+    """End a session. The daemon's list may be old: another program may have the number of one that is over."""
+    with contextlib.suppress(OSError):
+        process = os.pidfd_open(pid)
+        try:
+            if os.readlink(f"/proc/{pid}/exe").startswith(_DAEMON):
+                signal.pidfd_send_signal(process, signal.SIGTERM)
+        finally:
+            os.close(process)
 
 
 def _sync(path: Path) -> None:

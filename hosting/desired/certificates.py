@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from hosting.certificate_reader import Pair, read_pair
-from hosting.choices import CertificateSource
+from hosting.choices import AutoCertificateState, CertificateSource, OperationKind
 from hosting.desired.family import Family, not_adoptable
 from hosting.errors import HostingError
-from hosting.models import Certificate, Domain, HostingService
+from hosting.models import AutoCertificate, Certificate, Domain, HostingService, Operation
 from hosting.sealing import seal, unseal
 from hosting.state import Change, Ref, Resource, Secret, TlsCertificate
 from hosting.texts import N_
@@ -69,9 +69,27 @@ def _adopt_certificate(service: HostingService, found: Change) -> None:
         pair = read_pair(found.after.chain, found.after.key_pem.value)
     except HostingError as error:
         raise not_adoptable(found, error.detail_text) from error
-    domain.certificate = keep_certificate(service, pair, CertificateSource.UPLOADED)
+    row = domain.certificate = keep_certificate(service, pair, _source_of(service, pair))
     domain.save(update_fields=["certificate"])
     forget_unused(service)
+    if row.source == CertificateSource.ACME:
+        _renew_again(domain, row)
+
+
+def _source_of(service: HostingService, pair: Pair) -> CertificateSource:
+    """Where a certificate that is there again came from: an operation of the service got it, or a person gave it."""
+    got = Operation.objects.filter(service=service, kind=OperationKind.ISSUE_CERTIFICATE)
+    ours = got.filter(result__issued=pair.fingerprint).exists()
+    return CertificateSource.ACME if ours else CertificateSource.UPLOADED
+
+
+def _renew_again(domain: Domain, row: Certificate) -> None:
+    """What NPanel got is renewed in its time, also when its removal (or that of its domain) was taken back."""
+    wildcard = f"*.{domain.name}" in row.names
+    auto, _new = AutoCertificate.objects.get_or_create(domain=domain, defaults={"wildcard": wildcard})
+    if auto.state != AutoCertificateState.RUNNING:
+        auto.state, auto.next_at = AutoCertificateState.ISSUED, row.renew_from
+        auto.save(update_fields=["state", "next_at"])
 
 
 FAMILY = Family(

@@ -59,6 +59,11 @@ class Certificate(models.Model):
         """Whole days until it ends; negative once it has."""
         return (self.not_after - timezone.now()).days
 
+    @property
+    def renew_from(self) -> datetime:
+        """When a third of its life is left."""
+        return self.not_after - (self.not_after - self.not_before) / 3
+
     def state_at(self, now: datetime) -> CertificateState:
         """Whether browsers take it then, by its dates alone."""
         if now >= self.not_after:

@@ -11,6 +11,7 @@ import dns.resolver
 from django.utils import timezone
 
 from hosting.acme import ChallengeKind
+from hosting.choices import CertificateState
 from hosting.desired.mail_records import mail_of
 from hosting.desired.zones import addresses, nameservers
 from hosting.errors import HostingError
@@ -27,15 +28,23 @@ _WEEK, _HOUR = timedelta(days=7), timedelta(hours=1)
 _REMEMBERED = timedelta(days=8)
 
 
+class LookupFailed(HostingError):
+    """The resolver gave no answer: nobody knows where a name points now."""
+
+    code = "acme_dns"
+    permanent = False
+
+
 def names_to_ask_for(domain: Domain, wildcard: bool) -> dict[str, ChallengeKind]:
     """The names that a certificate of a domain is to have now, and how each is proven.
 
     Besides the main name: its ``www`` name, and where mail is on and the zone is here the name of its mail server,
-    as far as they point here. A wildcard stands for both.
+    as far as they point here. A wildcard stands for both. A name that visitors are used to is not left out because
+    the resolver had no answer just now: there is time to ask again until its certificate ends soon.
 
     Raises:
-        HostingError: ``acme_dns``: its main name does not point here. ``acme_delegation``: for a wildcard the zone has
-            to be answered here.
+        HostingError: ``acme_dns``: its main name does not point here, or a name that its certificate has can't be
+            looked up. ``acme_delegation``: for a wildcard the zone has to be answered here.
     """
     name = domain.name
     if wildcard:
@@ -43,10 +52,10 @@ def names_to_ask_for(domain: Domain, wildcard: bool) -> dict[str, ChallengeKind]
         return dict.fromkeys((name, f"*.{name}"), ChallengeKind.DNS)
     _check_points_here(domain, name)
     found = {name: ChallengeKind.HTTP}
-    if domain.www and _is_fine(_check_points_here, domain, f"www.{name}"):
+    if domain.www and _is_fine(f"www.{name}", domain, _check_points_here):
         found[f"www.{name}"] = ChallengeKind.HTTP
     mail = f"mail.{name}"
-    if proves_mail(domain) and _is_fine(_check_delegated, domain) and _is_fine(_check_points_here, domain, mail):
+    if proves_mail(domain) and _is_fine(mail, domain, _check_mail_host):
         found[mail] = ChallengeKind.DNS  # no site answers for it
     return found
 
@@ -92,9 +101,24 @@ def _check_points_here(domain: Domain, name: str) -> None:
     raise _dns(N_("%(name)s points to %(addresses)s, which is not this server.", name=name, addresses=other), hint)
 
 
-def _is_fine(check: Callable[..., None], *given: object) -> bool:
+def _check_mail_host(domain: Domain, name: str) -> None:
+    _check_delegated(domain)
+    _check_points_here(domain, name)
+
+
+def _is_fine(name: str, domain: Domain, check: Callable[[Domain, str], None]) -> bool:
+    """Whether a name can come along.
+
+    Raises:
+        LookupFailed: nobody knows, and the certificate that the domain has is for it, and valid for a while yet.
+    """
     try:
-        check(*given)
+        check(domain, name)
+    except LookupFailed:
+        held = domain.certificate
+        if held is not None and held.covers(name) and held.state == CertificateState.VALID:
+            raise
+        return False
     except HostingError:
         return False
     return True
@@ -137,9 +161,9 @@ def _ask(name: str, type: str) -> Iterator[Any]:
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return
     except dns.exception.DNSException as error:
-        raise _dns(
+        raise LookupFailed(
             N_("%(name)s could not be looked up (%(reason)s).", name=name, reason=type_name(error)),
-            N_("Check where the domain is delegated. NPanel looks again by itself."),
+            hint=N_("Check where the domain is delegated. NPanel looks again by itself."),
         ) from error
 
 

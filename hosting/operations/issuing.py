@@ -19,7 +19,7 @@ from hosting.desired.certificates import forget_unused, keep_certificate
 from hosting.desired.mail_certificates import mail_certificate_refs
 from hosting.desired.zones import zone_resource
 from hosting.errors import HostingError
-from hosting.models import AutoCertificate, Domain, Operation
+from hosting.models import AutoCertificate, Domain, HostingService, Operation
 from hosting.operations.acme_account import is_forgotten, open_session, open_session_again
 from hosting.operations.acme_preflight import check_budget, names_to_ask_for, note_request, proves_mail
 from hosting.operations.journal import journalled
@@ -54,10 +54,11 @@ def steps(operation: Operation) -> Iterator[Goal]:
 
 def _issue(operation: Operation) -> Iterator[Goal]:
     domain = _domain(operation)
-    if _has_it_already(operation, domain):
+    _check_still_wanted(operation, domain)
+    wildcard = AutoCertificate.objects.filter(domain=domain, wildcard=True).exists()
+    if _has_it_already(operation, domain, wildcard=wildcard):
         _note_issued(operation, domain, domain.certificate.fingerprint)  # type: ignore[union-attr]
         return
-    wildcard = AutoCertificate.objects.filter(domain=domain, wildcard=True).exists()
     names = names_to_ask_for(domain, wildcard)
     check_budget(names)
     key = new_certificate_key()
@@ -142,7 +143,8 @@ def _renewal(session: Session, pair: Pair) -> float:
 @retried
 def _keep(operation: Operation, domain: Domain, pair: Pair, renew_at: float) -> None:
     """The facts have the new certificate from now on; the node gets it by this operation's plan."""
-    row = Domain.objects.select_related("service").get(pk=domain.pk)
+    row = _locked(operation)
+    _check_still_wanted(operation, row)
     row.certificate = keep_certificate(row.service, pair, CertificateSource.ACME)
     row.save(update_fields=["certificate"])
     forget_unused(row.service)
@@ -151,21 +153,39 @@ def _keep(operation: Operation, domain: Domain, pair: Pair, renew_at: float) -> 
     AutoCertificate.objects.filter(domain=domain).update(next_at=when)
 
 
+def _locked(operation: Operation) -> Domain:
+    """The domain as it is now; nobody gives its service another certificate until the transaction ends."""
+    HostingService.objects.select_for_update().only("pk").get(pk=operation.service_id)
+    return _domain(operation)
+
+
+def _check_still_wanted(operation: Operation, domain: Domain) -> None:
+    """Leave what a person gave the domain after this was asked for: its key would be forgotten.
+
+    Raises:
+        HostingError: ``acme_none``.
+    """
+    given = domain.certificate
+    if given is not None and given.source != CertificateSource.ACME and given.created_at > operation.created_at:
+        raise HostingError(
+            N_("%(name)s is not served with an automatic certificate.", name=domain.name),
+            code="acme_none",
+            hint=N_("Look at its page again."),
+        )
+
+
 def _note_issued(operation: Operation, domain: Domain, fingerprint: str) -> None:
     guarded_update(operation, result={**operation.result, "issued": fingerprint})
     AutoCertificate.objects.filter(domain=domain).update(state=AutoCertificateState.ISSUED, error=None, failures=0)
 
 
-def _has_it_already(operation: Operation, domain: Domain) -> bool:
+def _has_it_already(operation: Operation, domain: Domain, *, wildcard: bool) -> bool:
     """Whether an earlier operation got it and only could not install it: nobody is asked twice for one certificate."""
     row, service = domain.certificate, operation.service
     waits = service is not None and str(Ref(TlsCertificate.kind, domain.name)) in service.unsynced
-    return bool(
-        waits
-        and row is not None
-        and row.source == CertificateSource.ACME
-        and timezone.now() < row.not_after - (row.not_after - row.not_before) * _LEFT
-    )
+    if not waits or row is None or row.source != CertificateSource.ACME:
+        return False
+    return (f"*.{domain.name}" in row.names) == wildcard and timezone.now() < row.renew_from
 
 
 def _revoke(operation: Operation) -> None:
@@ -185,10 +205,11 @@ def _revoke(operation: Operation) -> None:
 
 @retried
 def _forget(operation: Operation, domain: Domain, fingerprint: str) -> None:
-    row = Domain.objects.select_related("service").get(pk=domain.pk)
-    row.certificate, row.https_redirect, row.hsts = None, False, False
-    row.save(update_fields=["certificate", "https_redirect", "hsts"])
-    forget_unused(row.service)
+    row = _locked(operation)
+    if row.certificate is not None and row.certificate.fingerprint == fingerprint:  # nobody gave it another meanwhile
+        row.certificate, row.https_redirect, row.hsts = None, False, False
+        row.save(update_fields=["certificate", "https_redirect", "hsts"])
+        forget_unused(row.service)
     AutoCertificate.objects.filter(domain=domain).update(state=AutoCertificateState.OFF, next_at=None, error=None)
     guarded_update(operation, result={**operation.result, "revoked": fingerprint})
 

@@ -110,7 +110,10 @@ def issue_due(*, actor: Actor) -> int:
     due = AutoCertificate.objects.filter(next_at__lte=timezone.now(), domain__service__state__in=_LIVE)
     due = due.exclude(domain__service__node__state=NodeState.PAUSED).exclude(state=AutoCertificateState.RUNNING)
     rows = due.select_related("domain__service__node", "domain__certificate").order_by("next_at")[:_AT_ONCE]
-    room, asked = _RUNNING - AutoCertificate.objects.filter(state=AutoCertificateState.RUNNING).count(), 0
+    running = AutoCertificate.objects.filter(state=AutoCertificateState.RUNNING)
+    # What waits for a node that is paused, however long, keeps nobody else's waiting.
+    running = running.exclude(domain__service__node__state=NodeState.PAUSED)
+    room, asked = _RUNNING - running.count(), 0
     for auto in list(rows):
         if asked >= room:
             break

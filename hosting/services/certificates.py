@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from audit.actor import Actor
 from hosting.certificate_reader import Pair, check_covers, check_dates, listed, read_pair
-from hosting.choices import CertificateSource, OperationKind
+from hosting.choices import AutoCertificateState, CertificateSource, OperationKind
 from hosting.desired import certificate_refs, keep_certificate, mail_certificate_refs
 from hosting.desired.certificates import forget_unused
 from hosting.errors import HostingError
-from hosting.models import Certificate, Domain, HostingService, Operation
+from hosting.models import AutoCertificate, Certificate, Domain, HostingService, Operation
 from hosting.operations.carried import site_names
 from hosting.operations.requests import request_operation
 from hosting.services.limits import locked_service
@@ -120,6 +120,9 @@ def remove_certificate(
     operation = _request(
         actor, service, OperationKind.REMOVE_CERTIFICATE, refs, wanted, wait_for_approval, reason
     )  # fmt: skip
+    if row.source == CertificateSource.ACME:  # else a renewal that waits would bring it back
+        kept = AutoCertificate.objects.filter(domain__in=domains).exclude(state=AutoCertificateState.RUNNING)
+        kept.update(state=AutoCertificateState.OFF, next_at=None)
     row.domains.update(certificate=None, https_redirect=False, hsts=False)
     row.delete()
     return operation

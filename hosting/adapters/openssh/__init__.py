@@ -210,7 +210,9 @@ def _ended(change: Change) -> Iterator[Request]:
     same = isinstance(after, SshAccess) and after.mode == before.mode and not after.locked
     if isinstance(after, SshAccess) and same and set(before.keys) <= set(after.keys):
         return
-    yield Run(("/usr/bin/pkill", "--signal", "KILL", "--uid", before.owner, "^sshd"), ok=(0, 1, 2))
+    # What a shell began goes on without its session; so with the shell goes all that runs as the user.
+    which = () if before.mode == SHELL and not before.locked and not same else ("^sshd",)
+    yield Run(("/usr/bin/pkill", "--signal", "KILL", "--uid", before.owner, *which), ok=(0, 1, 2))
 
 
 # --- sshd ----------------------------------------------------------------------------------------------------------

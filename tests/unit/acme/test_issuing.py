@@ -227,6 +227,40 @@ def test_a_revoked_certificate_is_void_and_gone(world: World, domain: Domain, in
     assert issue_due(actor=world.actor) == 0
 
 
+@pytest.mark.parametrize("what", ["issue", "revoke"])
+def test_what_is_uploaded_while_an_authority_is_asked_stays(
+    world: World, domain: Domain, internet: Internet, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Its key would be forgotten, and nobody could bring it back."""
+    if what == "revoke":
+        issue(world, domain)
+        operation = revoke_certificate(actor=world.actor, auto=auto_of(domain))
+        asked, where = issuing._forget, "_forget"
+    else:
+        operation = issue_certificate(actor=world.actor, domain=domain)
+        asked, where = issuing._keep, "_keep"
+    given: list[Certificate] = []
+
+    def uploads_first(*arguments: object) -> None:
+        given.append(certificate(Domain.objects.get(pk=domain.pk)))
+        asked(*arguments)  # type: ignore[operator]
+
+    monkeypatch.setattr(issuing, where, uploads_first)
+    world.run(operation)
+    assert Domain.objects.get(pk=domain.pk).certificate == given[0]
+    assert proofs(world) == []
+    issue_due(actor=world.actor)
+    AutoCertificate.objects.exclude(next_at=None).update(next_at=timezone.now())
+    assert issue_due(actor=world.actor) == 0 and auto_of(domain).state == AutoCertificateState.OFF
+
+
+def test_what_was_uploaded_while_it_waited_stays(world: World, domain: Domain) -> None:
+    operation = issue_certificate(actor=world.actor, domain=domain)
+    given = certificate(domain)
+    world.run(operation)
+    assert Domain.objects.get(pk=domain.pk).certificate == given
+
+
 def test_a_budget_is_kept(world: World, domain: Domain, internet: Internet) -> None:
     for _ in range(acme_preflight.SAME_WEEKLY):
         acme_preflight.note_request([f"www.{NAME}", NAME], issued=True)

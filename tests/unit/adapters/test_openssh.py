@@ -100,7 +100,18 @@ def test_sessions_end_when_something_is_taken_away_and_only_then(node: FakeNode)
         become(node, before, after)
         ended = [r.argv for _, r in node.requests if isinstance(r, Run) and r.argv[0] == "/usr/bin/pkill"]
         assert bool(ended) == ends, (before, after)
-        assert not ends or ended[0][-2:] == ("kim", "^sshd")
+        assert not ends or ended[0][5:] == (() if before == replace(fewer, mode=SHELL) else ("^sshd",))
+
+
+@pytest.mark.parametrize("after", [None, replace(ACCESS, mode=SFTP), replace(ACCESS, mode=SHELL, locked=True)])
+def test_with_a_shell_ends_what_it_left_running(node: FakeNode, after: SshAccess | None) -> None:
+    """Also what has no session any more; PHP starts its own processes again."""
+    before = replace(ACCESS, mode=SHELL)
+    become(node, None, before)
+    node.requests.clear()
+    become(node, before, after)
+    (ended,) = [r.argv for _, r in node.requests if isinstance(r, Run) and r.argv[0] == "/usr/bin/pkill"]
+    assert ended[-2:] == ("--uid", "kim")
 
 
 def test_twice_is_once(node: FakeNode) -> None:

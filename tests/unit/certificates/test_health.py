@@ -7,8 +7,8 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from hosting import signals_of_life
-from hosting.choices import ServiceState
-from hosting.models import Certificate
+from hosting.choices import AutoCertificateState, CertificateSource, ServiceState
+from hosting.models import AutoCertificate, Certificate
 from observability.health.site_certificates import check_site_certificates
 from tests.certificates import DAY
 from tests.factories import make_domain, make_service
@@ -57,3 +57,25 @@ def test_what_nobody_is_served_with_does_not_count(state: str) -> None:
     service.state = state
     service.save()
     assert check_site_certificates().status == "up"
+
+
+def late_renewals() -> float:
+    (found,) = [s.value for s in signals_of_life._gauges() if s.name == "npanel_certificate_renewals_failing"]
+    return found
+
+
+@pytest.mark.parametrize("failures", [0, 2])
+def test_what_was_not_renewed_in_time_counts_while_its_service_is_there(failures: int) -> None:
+    """Also what nobody tried to renew: an operation that waits for its node for weeks fails at nothing."""
+    service = make_service()
+    domain = make_domain(service, "late.test")
+    row = rows.certificate(domain)
+    auto = AutoCertificate.objects.create(domain=domain, state=AutoCertificateState.RUNNING, failures=failures)
+    assert late_renewals() == 0, "an upload is its owner's affair"
+    Certificate.objects.filter(pk=row.pk).update(source=CertificateSource.ACME)
+    assert late_renewals() == (1 if auto.failures else 0)
+    Certificate.objects.filter(pk=row.pk).update(not_after=timezone.now() + timedelta(days=6))
+    assert late_renewals() == 1
+    service.state = ServiceState.SOFT_DELETED
+    service.save()
+    assert late_renewals() == 0, "nobody renews it, and nobody is served with it"

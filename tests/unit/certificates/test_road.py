@@ -6,13 +6,23 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from django.utils import timezone
 
 from audit.models import Event
-from hosting.choices import OperationState
+from hosting.choices import AutoCertificateState, CertificateSource, OperationKind, OperationState
 from hosting.desired import service_resources
 from hosting.errors import HostingError
-from hosting.models import Certificate, Domain, DriftItem, HostingService, JournalEntry, Operation
+from hosting.models import (
+    AutoCertificate,
+    Certificate,
+    Domain,
+    DriftItem,
+    HostingService,
+    JournalEntry,
+    Operation,
+)
 from hosting.sealing import Sealed, SealingError, unseal
+from hosting.services.auto_certificates import issue_due
 from hosting.services.certificates import change_https, remove_certificate, upload_certificate
 from hosting.services.drift import adopt, scan_node
 from hosting.services.keys import rotate_worker_key
@@ -246,6 +256,54 @@ def test_a_wish_that_is_taken_back_leaves_the_old_one(world: World, domain: Doma
     world.work()
     assert Certificate.objects.get().fingerprint == digest(chain)
     assert world.server.sites.certificate_of("example.com") == digest(chain)
+
+
+def test_what_was_removed_is_not_asked_for_again(
+    world: World, domain: Domain, authority: Authority, settings: Any
+) -> None:
+    """Also where its renewal had failed, and waits for the next try."""
+    settings.NPANEL_ACME_DIRECTORY = "https://acme.test/directory"
+    upload(world, domain, *pair(authority, *SITE))
+    Certificate.objects.update(source=CertificateSource.ACME)
+    AutoCertificate.objects.create(domain=domain, state=AutoCertificateState.FAILED, next_at=timezone.now())
+    world.run(remove_certificate(actor=world.actor, certificate=Certificate.objects.get()))
+    auto = AutoCertificate.objects.get()
+    assert (auto.state, auto.next_at) == (AutoCertificateState.OFF, None)
+    assert issue_due(actor=world.actor) == 0
+
+
+@pytest.mark.parametrize("way", ["cancelled", "rolled back", "domain"])
+def test_an_automatic_one_that_is_back_is_still_renewed(
+    world: World, domain: Domain, authority: Authority, way: str
+) -> None:
+    """As a removal is taken back: it is no upload then, which nobody would renew."""
+    world.run(add_domain(actor=world.actor, service=domain.service, name="second.test"))
+    second = domain_of("second.test")
+    issued = upload(world, second, *pair(authority, "second.test", "www.second.test"))
+    row = Certificate.objects.get()
+    Certificate.objects.update(source=CertificateSource.ACME)
+    Operation.objects.filter(pk=issued.pk).update(
+        kind=OperationKind.ISSUE_CERTIFICATE, result={**issued.result, "issued": row.fingerprint}
+    )
+    AutoCertificate.objects.create(domain=second, state=AutoCertificateState.ISSUED, next_at=row.renew_from)
+    if way == "domain":
+        operation = world.run(remove_domain(actor=world.actor, domain=second))
+        assert not AutoCertificate.objects.exists()
+    else:
+        wait = way == "cancelled"
+        operation = world.run(
+            remove_certificate(actor=world.actor, certificate=Certificate.objects.get(), wait_for_approval=wait)
+        )
+    if way == "cancelled":
+        cancel_operation(actor=world.actor, operation=operation)
+        world.work()
+    else:
+        back = world.run(rollback_operation(actor=world.actor, operation=operation))
+        assert back.state == OperationState.SUCCEEDED, back.error
+    again = Certificate.objects.get()
+    assert (again.fingerprint, again.source) == (row.fingerprint, CertificateSource.ACME)
+    auto = AutoCertificate.objects.get(domain=domain_of("second.test"))
+    assert (auto.state, auto.next_at) == (AutoCertificateState.ISSUED, row.renew_from)
 
 
 def test_suspended_and_resumed_and_deleted_and_restored(world: World, domain: Domain, authority: Authority) -> None:
