@@ -21,6 +21,7 @@ from hosting.services.drift import scan_node
 from hosting.services.nodes import add_node, bootstrap_node
 from hosting.services.operations import rollback_operation
 from hosting.services.secondaries import add_secondary, is_set_up, remove_secondary
+from hosting.services.sites import add_domain
 from tests import people
 from tests.unit.api.caller import Caller, code
 from tests.unit.commands.conftest import Manage, manage
@@ -83,6 +84,14 @@ def test_zones_are_shared_from_then_on_and_secondaries_are_told(world: World, zo
     assert shared(world, "second.test") == shared(world)
     rows = [list(model.objects.values()) for model in (Operation, JournalEntry, Event, Secondary, Node)]
     assert key["secret"] not in str(rows), "the key is sealed in every row"
+
+
+@pytest.mark.parametrize("name", ["fake1.npanel.invalid", "x.fake1.npanel.invalid", "npanel.invalid"])
+def test_nobody_hosts_a_catalog(world: World, zone: Domain, name: str) -> None:
+    """It would say which zones all secondaries have: theirs alone, or anybody's."""
+    with pytest.raises(HostingError) as refusal:
+        add_domain(actor=world.actor, service=zone.service, name=name)
+    assert refusal.value.code == "domain_taken" and not Domain.objects.filter(name=name).exists()
 
 
 def test_a_node_of_ours_is_set_up_as_well(world: World, second: tuple[Node, FakeNode]) -> None:
