@@ -67,6 +67,7 @@ from observability.metrics import GaugeSample, initialise_hosting_labels, regist
 _SERVED = (ServiceState.ACTIVE, ServiceState.SUSPENDED)
 #: What was seen of a mail queue counts for so long.
 _QUEUE_KNOWN_FOR = timedelta(minutes=10)
+_A_DAY = timedelta(days=1)
 _ERROR_TYPES: dict[type[HostingError], str] = {
     ConnectionRefused: "refused",
     ConnectionTimedOut: "timeout",
@@ -234,9 +235,16 @@ def _gauges() -> Iterator[GaugeSample]:
     if (age := heartbeat_age()) is not None:
         yield GaugeSample("npanel_worker_heartbeat_age_seconds", age.seconds)
     yield from _drift_gauges()
-    late = AutoCertificate.objects.filter(failures__gt=0, domain__certificate__source=CertificateSource.ACME)
-    yield GaugeSample("npanel_certificate_renewals_failing", float(late.count()))
+    yield GaugeSample("npanel_certificate_renewals_failing", float(_late_renewals()))
     yield from _mail_gauges()
+
+
+def _late_renewals() -> int:
+    """Certificates that failed to be renewed, or that nobody renews: their time has passed, or they end tomorrow."""
+    tomorrow, yesterday = timezone.now() + _A_DAY, timezone.now() - _A_DAY
+    late = Q(failures__gt=0) | Q(next_at__lt=yesterday) | Q(domain__certificate__not_after__lt=tomorrow)
+    served = Q(domain__certificate__source=CertificateSource.ACME, domain__name_key__isnull=False)
+    return AutoCertificate.objects.filter(late, served, domain__service__state__in=_SERVED).count()
 
 
 def _drift_gauges() -> Iterator[GaugeSample]:

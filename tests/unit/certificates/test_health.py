@@ -7,8 +7,8 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from hosting import signals_of_life
-from hosting.choices import ServiceState
-from hosting.models import Certificate
+from hosting.choices import AutoCertificateState, CertificateSource, ServiceState
+from hosting.models import AutoCertificate, Certificate
 from observability.health.site_certificates import check_site_certificates
 from tests.certificates import DAY
 from tests.factories import make_domain, make_service
@@ -57,3 +57,28 @@ def test_what_nobody_is_served_with_does_not_count(state: str) -> None:
     service.state = state
     service.save()
     assert check_site_certificates().status == "up"
+
+
+def renewals_late() -> float:
+    found = {sample.name: sample.value for sample in signals_of_life._gauges()}
+    return found["npanel_certificate_renewals_failing"]
+
+
+def test_a_renewal_that_nobody_tries_is_late_too() -> None:
+    service, now = make_service(), timezone.now()
+    domain = make_domain(service, "auto.test")
+    Certificate.objects.filter(pk=rows.certificate(domain).pk).update(source=CertificateSource.ACME)
+    auto = AutoCertificate.objects.create(domain=domain, state=AutoCertificateState.ISSUED, next_at=now + DAY)
+    mine = AutoCertificate.objects.filter(pk=auto.pk)
+    assert renewals_late() == 0
+    mine.update(failures=1)
+    assert renewals_late() == 1
+    mine.update(failures=0, next_at=now - 2 * DAY)
+    assert renewals_late() == 1, "the worker does not look, or asks no authority any more"
+    mine.update(state=AutoCertificateState.RUNNING, next_at=None)
+    assert renewals_late() == 0
+    Certificate.objects.update(not_after=now + DAY / 2)
+    assert renewals_late() == 1, "its operation never comes to an end"
+    service.state = ServiceState.SOFT_DELETED
+    service.save()
+    assert renewals_late() == 0, "nobody renews what nobody is served with"
