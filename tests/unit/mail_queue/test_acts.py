@@ -43,6 +43,10 @@ def test_another_try(world: World, message: QueuedMessage) -> None:
     assert outcomes("mail_queue.retry") == ["requested", "succeeded"]
     chores.retry_due()
     assert outcomes("mail_queue.retry") == ["requested", "succeeded"]
+    about = ("hosting.hostingservice", str(message.service_id))
+    told = Event.objects.filter(verb="mail_queue.retry")
+    assert set(told.values_list("target_type", "target_id")) == {about}, "holds and histories of its customer have it"
+    assert {event.after["message"] for event in told} == {FIRST}
 
 
 def test_another_try_on_a_node_that_is_down_has_failed(world: World, message: QueuedMessage) -> None:
