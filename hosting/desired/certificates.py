@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from django.utils import timezone
+
 from hosting.certificate_reader import Pair, read_pair
-from hosting.choices import CertificateSource
+from hosting.choices import AutoCertificateState, CertificateSource, OperationKind
 from hosting.desired.family import Family, not_adoptable
 from hosting.errors import HostingError
-from hosting.models import Certificate, Domain, HostingService
+from hosting.models import AutoCertificate, Certificate, Domain, HostingService
 from hosting.sealing import seal, unseal
 from hosting.state import Change, Ref, Resource, Secret, TlsCertificate
 from hosting.texts import N_
@@ -69,9 +71,26 @@ def _adopt_certificate(service: HostingService, found: Change) -> None:
         pair = read_pair(found.after.chain, found.after.key_pem.value)
     except HostingError as error:
         raise not_adoptable(found, error.detail_text) from error
-    domain.certificate = keep_certificate(service, pair, CertificateSource.UPLOADED)
+    domain.certificate = keep_certificate(service, pair, _source_of(service, pair))
     domain.save(update_fields=["certificate"])
     forget_unused(service)
+    if domain.certificate.source == CertificateSource.ACME:
+        _renew_again(domain, pair)
+
+
+def _renew_again(domain: Domain, pair: Pair) -> None:
+    """What is kept about a certificate that NPanel got went with its domain, or was switched off for another one."""
+    known = {"state": AutoCertificateState.OFF, "wildcard": f"*.{domain.name}" in pair.names}
+    auto, _new = AutoCertificate.objects.get_or_create(domain=domain, defaults=known)
+    if auto.state == AutoCertificateState.OFF:
+        auto.state, auto.next_at = AutoCertificateState.ISSUED, timezone.now()
+        auto.save(update_fields=["state", "next_at"])
+
+
+def _source_of(service: HostingService, pair: Pair) -> CertificateSource:
+    """Where a certificate came from that a node has: one that NPanel once got goes on being renewed."""
+    got = service.operations.filter(kind=OperationKind.ISSUE_CERTIFICATE, result__issued=pair.fingerprint)
+    return CertificateSource.ACME if got.exists() else CertificateSource.UPLOADED
 
 
 FAMILY = Family(

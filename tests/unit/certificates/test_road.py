@@ -8,10 +8,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from audit.models import Event
-from hosting.choices import OperationState
+from hosting.choices import AutoCertificateState, CertificateSource, OperationKind, OperationState
 from hosting.desired import service_resources
 from hosting.errors import HostingError
-from hosting.models import Certificate, Domain, DriftItem, HostingService, JournalEntry, Operation
+from hosting.models import AutoCertificate, Certificate, Domain, DriftItem, HostingService, JournalEntry, Operation
 from hosting.sealing import Sealed, SealingError, unseal
 from hosting.services.certificates import change_https, remove_certificate, upload_certificate
 from hosting.services.drift import adopt, scan_node
@@ -21,6 +21,7 @@ from hosting.services.operations import cancel_operation, rollback_operation
 from hosting.services.sites import add_domain, apply_service, remove_domain, resume_service, suspend_service
 from tests import people
 from tests.certificates import Authority
+from tests.factories import make_operation
 from tests.unit.certificates.making import above, pair
 from tests.unit.services.world import World, domain_of, snapshot
 
@@ -246,6 +247,25 @@ def test_a_wish_that_is_taken_back_leaves_the_old_one(world: World, domain: Doma
     world.work()
     assert Certificate.objects.get().fingerprint == digest(chain)
     assert world.server.sites.certificate_of("example.com") == digest(chain)
+
+
+@pytest.mark.parametrize("state", [AutoCertificateState.ISSUED, AutoCertificateState.OFF, None])
+def test_an_automatic_one_that_comes_back_is_renewed_as_before(
+    world: World, domain: Domain, authority: Authority, state: str | None
+) -> None:
+    upload(world, domain, *pair(authority, *SITE))
+    old, issued = Certificate.objects.get(), AutoCertificateState.ISSUED
+    Certificate.objects.update(source=CertificateSource.ACME)
+    AutoCertificate.objects.bulk_create([AutoCertificate(domain=domain, state=state)] if state else [])
+    done = {"kind": OperationKind.ISSUE_CERTIFICATE, "state": OperationState.SUCCEEDED}
+    make_operation(service=domain.service, result={"issued": old.fingerprint}, **done)
+    instead = upload(world, domain, *pair(authority, *SITE))
+    assert Certificate.objects.get().source == CertificateSource.UPLOADED
+    back = world.run(rollback_operation(actor=world.actor, operation=instead))
+    assert back.state == OperationState.SUCCEEDED, back.error
+    row, auto = Certificate.objects.get(), AutoCertificate.objects.get()
+    assert (row.fingerprint, row.source) == (old.fingerprint, CertificateSource.ACME)
+    assert auto.state == issued and (auto.next_at is not None) == (state != issued)
 
 
 def test_suspended_and_resumed_and_deleted_and_restored(world: World, domain: Domain, authority: Authority) -> None:
