@@ -144,6 +144,17 @@ def test_a_rollback_brings_back_records_and_not_who_may_fetch_them(world: World,
     assert not zone.service.out_of_sync
 
 
+def test_zones_name_no_key_that_went_with_its_bootstrap(world: World, zone: Domain) -> None:
+    """The name server would refuse every change of every zone."""
+    first = add(world)
+    add(world, name="ns3.example.net", address="192.0.2.54")
+    latest = Operation.objects.filter(kind=OperationKind.BOOTSTRAP).latest("created_at")
+    back = world.run(rollback_operation(actor=world.actor, operation=latest))
+    assert back.state == OperationState.SUCCEEDED, back.error
+    world.node.refresh_from_db()
+    assert [key["name"] for key in told(world.server)["keys"]] == world.node.transfer_keys == [first.key_name]
+
+
 def test_a_zone_that_somebody_stopped_sharing_is_drift(world: World, zone: Domain) -> None:
     add(world)
     world.run(add_record(actor=world.actor, domain=zone, name="b", type="A", content="192.0.2.10"))
