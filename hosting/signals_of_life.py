@@ -67,6 +67,7 @@ from observability.metrics import GaugeSample, initialise_hosting_labels, regist
 _SERVED = (ServiceState.ACTIVE, ServiceState.SUSPENDED)
 #: What was seen of a mail queue counts for so long.
 _QUEUE_KNOWN_FOR = timedelta(minutes=10)
+_A_DAY = timedelta(days=1)
 _ERROR_TYPES: dict[type[HostingError], str] = {
     ConnectionRefused: "refused",
     ConnectionTimedOut: "timeout",

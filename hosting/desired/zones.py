@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
+from accounts.name_servers import validate_name_servers
 from hosting.desired.family import Family, not_adoptable
 from hosting.desired.mail_records import KEPT_TTL, Kept, mail_records
 from hosting.models import DnsRecord, Domain, HostingService, Node
@@ -129,13 +132,28 @@ def _adopt_zone(service: HostingService, found: Change) -> None:
         raise not_adoptable(found, N_("it is no zone"))
     if as_shared(service.node, found.after) != found.after:
         raise not_adoptable(found, N_("which name servers may fetch it comes from the node"))
+    domain.name_servers = _delegated_to(service, domain, found.after)
     rows = _rows_that_make(service, domain, found.after)
     if rows is None:
         raise not_adoptable(found, N_("its name servers come from the node, and records for mail from its mail"))
     domain.has_zone, domain.dnssec = True, found.after.signed
-    domain.save(update_fields=["has_zone", "dnssec"])
+    domain.save(update_fields=["has_zone", "dnssec", "name_servers"])
     domain.records.all().delete()
     DnsRecord.objects.bulk_create(rows)
+
+
+def _delegated_to(service: HostingService, domain: Domain, zone: DnsZone) -> str:
+    """What a domain keeps of its name servers; one that comes back has its reseller's of the time it was added."""
+    ours = service.customer.reseller_id is None or nameservers_of(domain, service.node)[0] == zone.primary
+    if ours or domain.name_servers:
+        return domain.name_servers
+    named = {one.content.removesuffix(".") for one in zone.records if (one.name, one.type) == (zone.name, "NS")}
+    found = " ".join([zone.primary, *sorted(named - {zone.primary})])
+    try:
+        validate_name_servers(found)
+    except ValidationError:
+        return domain.name_servers
+    return found
 
 
 def _rows_that_make(service: HostingService, domain: Domain, zone: DnsZone) -> list[DnsRecord] | None:

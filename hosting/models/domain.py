@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hosting.errors import HostingError
 from hosting.models.certificate import Certificate
+from hosting.models.node import CATALOGS
 from hosting.models.service import HostingService
 from hosting.names import ancestors, reversed_name
 from hosting.texts import N_
@@ -57,8 +58,10 @@ class Domain(models.Model):
 
         Raises:
             HostingError: ``domain_taken`` when the name is held (or its www name is a domain of its own), or is above
-                or below a name of another customer.
+                or below a name of another customer, or is for catalogs: who writes one rules over all secondaries.
         """
+        if f".{self.name}".endswith(f".{CATALOGS}"):
+            raise _taken(self.name, CATALOGS)
         NameLock.hold(self.name)
         reverse = reversed_name(self.name)
         related = Domain.objects.filter(
@@ -66,7 +69,7 @@ class Domain(models.Model):
         ).exclude(pk=self.pk)
         for other in related.select_related("service"):
             if other.name == self.name or other.service.customer_id != self.service.customer_id:
-                raise _taken(self.name, other)
+                raise _taken(self.name, other.name)
             if (self.www and other.name == f"www.{self.name}") or (other.www and self.name == f"www.{other.name}"):
                 raise _answered_twice(self.name, other)
         self.name_key, self.reversed_key = self.name, reverse
@@ -113,11 +116,11 @@ def _answered_twice(name: str, other: Domain) -> HostingError:
     )
 
 
-def _taken(name: str, other: Domain) -> HostingError:
+def _taken(name: str, other: str) -> HostingError:
     # Names of other customers are not told: only that the wish collides, and in which way.
-    if other.name == name:
+    if other == name:
         detail = N_("The domain %(name)s is already hosted here.", name=name)
-    elif name.endswith(f".{other.name}"):
+    elif name.endswith(f".{other}"):
         detail = N_("%(name)s lies below a domain that another customer hosts here.", name=name)
     else:
         detail = N_("A name below %(name)s is hosted here by another customer.", name=name)

@@ -7,6 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from hosting.choices import ConnectionKind, NodeState
 from hosting.validators import validate_address, validate_host_keys, validate_login, validate_node_name
 
+#: What the names of catalog zones end with; hosting/adapters/powerdns/node_database.py knows them by it.
+CATALOGS = "npanel.invalid"
+
 
 class Node(models.Model):
     """A server that carries hosting services, reached locally or over SSH with a pinned host key."""
@@ -61,7 +64,7 @@ class Node(models.Model):
     @property
     def catalog(self) -> str:
         """The catalog zone (RFC 9432) that tells secondaries which zones there are; no resolver ever asks for it."""
-        return f"{self.name}.npanel.invalid"
+        return f"{self.name}.{CATALOGS}"
 
     @property
     def php_versions(self) -> list[str]:

@@ -157,9 +157,10 @@ def _told(node: Node, row: QueuedMessage, error: HostingError | None) -> None:
     record_outcome(
         verb=MESSAGE_RETRY,
         actor=Actor(**row.retry_actor),
-        target=row,
+        target=row.service or row.node,
         outcome=Outcome.SUCCEEDED if error is None else Outcome.FAILED,
         reason="" if error is None else error.detail,
+        after={"message": row.message_id},
         node=node.name,
     )
     log.info(

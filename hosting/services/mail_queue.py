@@ -41,7 +41,14 @@ def retry_message(*, actor: Actor, message: QueuedMessage) -> None:
         )
     row.retry_asked_at, row.retry_actor = timezone.now(), dataclasses.asdict(actor)
     row.save(update_fields=["retry_asked_at", "retry_actor"])
-    record(verb=MESSAGE_RETRY, actor=actor, target=row, outcome=Outcome.REQUESTED, after=_told(row), node=str(row.node))
+    record(
+        verb=MESSAGE_RETRY,
+        actor=actor,
+        target=row.service or row.node,
+        outcome=Outcome.REQUESTED,
+        after=_told(row),
+        node=row.node.name,
+    )
     transaction.on_commit(ring)
 
 

@@ -143,8 +143,11 @@ def _update(zone: DnsZone, kept: str) -> Steps[None]:
     path = f"/zones/{zone.name}."
     requests: list[Request] = []
     if zone.signed != zones.is_signed(current):
-        shared = zones.is_shared(current)
-        yield from signing.sign(zone.name, kept, shared=shared) if zone.signed else signing.unsign(zone.name, kept)
+        if zone.signed:
+            yield from signing.sign(zone.name, kept, shared=zones.is_shared(current))
+        else:
+            yield from signing.unsign(zone.name, current, kept)
+        current = (yield from _own(zone)) or current  # with the serial that it has now
     if zones.changed_settings(current) or zones.is_shared_otherwise(current, zone):
         wanted = zones.settings(signed=zone.signed, shared=bool(zone.transfers)) | zones.sharing(zone)
         requests.append(call("PUT", path, wanted))

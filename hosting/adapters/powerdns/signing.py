@@ -3,7 +3,7 @@
 import json
 
 from hosting.adapters.powerdns.api import call, content, expect, purge
-from hosting.adapters.powerdns.zones import settings
+from hosting.adapters.powerdns.zones import Json, is_shared, raised, settings
 from hosting.connections.base import MakeDirectory, Move, Read, Request, Stat, Steps, Write
 
 _NEW_KEY = {"keytype": "csk", "active": True, "published": True, "algorithm": "ECDSAP256SHA256"}
@@ -28,11 +28,19 @@ def sign(name: str, kept: str, *, shared: bool = False) -> Steps[None]:
     expect(replies[1], 200)
 
 
-def unsign(name: str, kept: str) -> Steps[None]:
-    """Sign a zone no more; its keys are kept first."""
+def unsign(name: str, current: Json, kept: str) -> Steps[None]:
+    """Sign a zone no more; its keys are kept first.
+
+    Secondaries saw its serial rise with the time. Now it stands still, so it has to be above all that they saw first.
+    """
     yield from keep(name, kept)
-    replies = yield [call("PUT", f"/zones/{name}.", {"dnssec": False, "api_rectify": False}), purge(name)]
-    expect(replies[0], 204)
+    path, plain = f"/zones/{name}.", {"dnssec": False, "api_rectify": False}
+    requests: list[Request] = [call("PUT", path, plain)]
+    if is_shared(current):
+        raising = call("PATCH", path, {"rrsets": raised(current)})
+        requests = [raising, call("PUT", path, {**plain, "soa_edit": ""})]
+    for reply in (yield [*requests, purge(name)])[: len(requests)]:
+        expect(reply, 204)
 
 
 def keep(name: str, kept: str) -> Steps[None]:

@@ -107,6 +107,17 @@ def differences(current: Json, zone: DnsZone) -> list[Json]:
     return changes
 
 
+def raised(current: Json) -> list[Json]:
+    """What gives the zone's SOA record a serial of now at least, and leaves the rest of it."""
+    words = soa_words(current)
+    if words is None:
+        return []
+    words[2] = str(max(int(words[2]), int(time.time()) - 1))
+    name = current["name"].removesuffix(".")
+    ttl = next(found["ttl"] for found in current["rrsets"] if found["type"] == "SOA")
+    return [_set((name, "SOA"), (ttl, frozenset([" ".join(words)]))) | {"changetype": "REPLACE"}]
+
+
 def soa_words(data: Json) -> list[str] | None:
     """The seven words of the zone's SOA record, or None if it has none."""
     for found in data["rrsets"]:

@@ -1,5 +1,6 @@
 """Zones to the name server's API and back, its setup, and answers that are not what was promised."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -89,6 +90,25 @@ def test_making_a_zone_that_is_there_makes_it_as_wanted() -> None:
     apply(node, None, replace(ZONE, minimum=900))
     apply(node, None, ZONE)
     assert observe(node) == [ZONE]
+
+
+def test_secondaries_see_that_a_zone_is_signed_no_more() -> None:
+    """As they saw it, its serial rose by the week; one that falls back behind that is never fetched again."""
+    node = FakeNode()
+    signed = replace(ZONE, signed=True, catalog="web1.npanel.invalid", transfers=("ns2.x.web1.npanel.invalid",))
+    apply(node, None, signed)
+    kept = node.powerdns.zones["a.test."]
+    found = kept["sets"]["a.test.", "SOA"]["records"][0]
+    found["content"] = " ".join([*found["content"].split()[:2], "7", *found["content"].split()[3:]])
+    now = int(time.time())
+    apply(node, signed, replace(signed, signed=False))
+    assert (kept["dnssec"], kept["soa_edit"]) == (False, "") and serial(node) >= now
+    more = replace(signed, signed=False, minimum=900, records=tuple(sorted([*ZONE.records, CHOICES[5]])))
+    before = serial(node)
+    apply(node, replace(signed, signed=False), more)
+    assert observe(node) == [more] and serial(node) > before
+    apply(node, more, replace(signed, signed=True))
+    assert kept["soa_edit"] == "INCEPTION-EPOCH" and observe(node) == [signed]
 
 
 def test_a_zone_that_would_not_work_is_not_sent() -> None:

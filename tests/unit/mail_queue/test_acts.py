@@ -43,6 +43,10 @@ def test_another_try(world: World, message: QueuedMessage) -> None:
     assert outcomes("mail_queue.retry") == ["requested", "succeeded"]
     chores.retry_due()
     assert outcomes("mail_queue.retry") == ["requested", "succeeded"]
+    about = ("hosting.hostingservice", str(message.service_id))
+    told = Event.objects.filter(verb="mail_queue.retry")
+    assert set(told.values_list("target_type", "target_id")) == {about}, "holds and histories of its customer have it"
+    assert {event.after["message"] for event in told} == {FIRST}
 
 
 def test_what_was_held_since_it_was_asked_for_is_not_tried_again(world: World, message: QueuedMessage) -> None:

@@ -21,6 +21,7 @@ from hosting.services.drift import scan_node
 from hosting.services.nodes import add_node, bootstrap_node
 from hosting.services.operations import rollback_operation
 from hosting.services.secondaries import add_secondary, is_set_up, remove_secondary
+from hosting.services.sites import add_domain
 from tests import people
 from tests.unit.api.caller import Caller, code
 from tests.unit.commands.conftest import Manage, manage
@@ -85,6 +86,14 @@ def test_zones_are_shared_from_then_on_and_secondaries_are_told(world: World, zo
     assert key["secret"] not in str(rows), "the key is sealed in every row"
 
 
+@pytest.mark.parametrize("name", ["fake1.npanel.invalid", "x.fake1.npanel.invalid", "npanel.invalid"])
+def test_nobody_hosts_a_catalog(world: World, zone: Domain, name: str) -> None:
+    """It would say which zones all secondaries have: theirs alone, or anybody's."""
+    with pytest.raises(HostingError) as refusal:
+        add_domain(actor=world.actor, service=zone.service, name=name)
+    assert refusal.value.code == "domain_taken" and not Domain.objects.filter(name=name).exists()
+
+
 def test_a_node_of_ours_is_set_up_as_well(world: World, second: tuple[Node, FakeNode]) -> None:
     node, server = second
     row = add(world, carrier=node, address="")
@@ -133,6 +142,17 @@ def test_a_rollback_brings_back_records_and_not_who_may_fetch_them(world: World,
     assert shared(world) == ("Master", "fake1.npanel.invalid.", [f"{row.key_name}."])
     zone.service.refresh_from_db()
     assert not zone.service.out_of_sync
+
+
+def test_zones_name_no_key_that_went_with_its_bootstrap(world: World, zone: Domain) -> None:
+    """The name server would refuse every change of every zone."""
+    first = add(world)
+    add(world, name="ns3.example.net", address="192.0.2.54")
+    latest = Operation.objects.filter(kind=OperationKind.BOOTSTRAP).latest("created_at")
+    back = world.run(rollback_operation(actor=world.actor, operation=latest))
+    assert back.state == OperationState.SUCCEEDED, back.error
+    world.node.refresh_from_db()
+    assert [key["name"] for key in told(world.server)["keys"]] == world.node.transfer_keys == [first.key_name]
 
 
 def test_a_zone_that_somebody_stopped_sharing_is_drift(world: World, zone: Domain) -> None:

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from accounts.models import Reseller
+from hosting.choices import OperationState
 from hosting.errors import HostingError
-from hosting.models import Domain
+from hosting.models import Domain, Operation
 from hosting.services.delegation import check_delegation
+from hosting.services.operations import cancel_operation, rollback_operation
 from hosting.services.people import change_reseller
-from hosting.services.sites import add_domain
+from hosting.services.sites import add_domain, remove_domain
 from tests import people
 from tests.factories import make_customer, make_plan, make_reseller
 from tests.unit.api.caller import Caller
@@ -43,6 +45,25 @@ def test_new_zones_have_them_and_old_ones_keep_theirs(world: World) -> None:
     assert served(world, "new.test") == ({"ns1.north.example.", "ns2.north.example."}, "ns1.north.example.")
     world.host("other.test")
     assert served(world, "other.test")[1] == "ns1.panel.test."
+
+
+@pytest.mark.parametrize("way", ["rolled back", "cancelled"])
+def test_a_domain_that_comes_back_has_them_still(world: World, north: Reseller, way: str) -> None:
+    service = world.host("one.test", customer=make_customer(reseller=north), plan=make_plan(for_resellers=True))
+    world.run(add_domain(actor=world.actor, service=service, name="new.test"))
+    before, lost = served(world, "new.test"), domain_of("new.test")
+    change_reseller(actor=world.actor, reseller=north, name_servers="")
+    removal = remove_domain(actor=world.actor, domain=lost, wait_for_approval=way == "cancelled")
+    world.run(removal)
+    if way == "cancelled":
+        cancel_operation(actor=world.actor, operation=removal)
+    else:
+        rollback_operation(actor=world.actor, operation=Operation.objects.get(pk=removal.pk))
+    done = world.work()
+    assert {operation.state for operation in done} == {OperationState.SUCCEEDED}, [one.error for one in done]
+    service.refresh_from_db()
+    assert domain_of("new.test").name_servers == OWN and not service.out_of_sync
+    assert domain_of("new.test").has_zone and served(world, "new.test") == before
 
 
 def test_within_the_domain_itself_they_have_addresses(world: World, north: Reseller) -> None:
