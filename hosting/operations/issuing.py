@@ -155,7 +155,7 @@ def _keep(operation: Operation, domain: Domain, pair: Pair, renew_at: float) -> 
 
 def _locked(operation: Operation) -> Domain:
     """The domain as it is now; nobody gives its service another certificate until the transaction ends."""
-    HostingService.objects.select_for_update().only("pk").get(pk=operation.service_id)
+    HostingService.objects.select_for_update().only("pk").get(pk=_domain(operation).service_id)
     return _domain(operation)
 
 

@@ -35,13 +35,15 @@ ITS_OWN = frozenset({"up", "ALERTS"})
 FEED = """
 import time
 from django.utils import timezone
-from hosting.models import DriftItem
+from hosting.models import DriftItem, MailQueue
 from observability import metrics
 from tests.factories import make_node
 node = make_node(name="web1", address="127.0.0.1", ssh_port=9, public_addresses=["127.0.0.1"])
 now = timezone.now()
 DriftItem.objects.create(node=node, adapter="nginx", kind="vhost", key="a.test", open_key="a", change={},
                          first_seen_at=now, last_seen_at=now)
+MailQueue.objects.create(node=node, total=3, oldest_at=now, seen_at=now, listed_at=now)
+metrics.dns_secondary_behind.labels(node="web1/ns2.example.net").set(0)
 for status in ("succeeded", "failed", "succeeded"):
     metrics.operation_finished(adapter="nginx", operation="service_apply", status=status, duration_seconds=0.4)
     time.sleep(1.5)  # a rate needs a scrape before a count and one after it
