@@ -28,14 +28,14 @@ def take(what: str, person: Any, limit: int) -> bool:
 
 
 def within(
-    what: str, limit: int, *, asked: str = ""
+    what: str, limit: int, *, asked: str = "", posted: bool = False
 ) -> Callable[
     [Callable[Concatenate[PortalRequest, P], HttpResponse]], Callable[Concatenate[PortalRequest, P], HttpResponse]
 ]:
     """Decorator for a view of the portal: each person gets so many a minute, then 429 in plain words.
 
     Args:
-        asked: only requests with this in their query count.
+        asked: only requests with this in their query count. posted: only those that send a form do.
     """
 
     def decorate(
@@ -43,7 +43,7 @@ def within(
     ) -> Callable[Concatenate[PortalRequest, P], HttpResponse]:
         @wraps(view)
         def served(request: PortalRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            counts = not asked or asked in request.GET
+            counts = request.method == "POST" if posted else not asked or asked in request.GET
             if counts and not take(what, request.user.pk, limit):
                 return too_many(request)
             return view(request, *args, **kwargs)

@@ -39,7 +39,7 @@ class SearchForm(PortalForm):
 
 
 @portal
-@within("look-up", LOOKS, asked="service")
+@within("look-up", LOOKS, posted=True)
 def search(request: PortalRequest) -> HttpResponse:
     """Ask what became of mail."""
     choice = chosen_service(request, SEARCH.use)
@@ -63,7 +63,7 @@ def search(request: PortalRequest) -> HttpResponse:
 
 
 @portal
-@within("look-up", LOOKS, asked="look")
+@within("look-up", LOOKS, posted=True)
 def check(request: PortalRequest, pk: int) -> HttpResponse:
     """Have a domain's mail checked."""
     row = find(selectors.domains(request.actor).filter(mail__isnull=False, name_key__isnull=False), pk)

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from hosting.admin.cells import address_of
 from hosting.models import HostingService, MailLookup
+from hosting.portal import budget
 from tests import people
 from tests.unit.api.caller import Caller, code
 from tests.web import rows
@@ -52,6 +53,19 @@ def test_a_customer_asks_and_reads(service: HostingService) -> None:
     checked.save()
     said = words(client.get(reverse("portal:mail_lookup", args=(checked.pk,))))
     assert "Others may refuse mail of this domain." in said and "v=spf1 mx ip4:192.0.2.7 ~all" in said
+
+
+@pytest.mark.usefixtures("customer_interface")
+@pytest.mark.parametrize("page", ["mail_search", "mail_check"])
+def test_every_question_counts_and_no_look_at_the_page(
+    service: HostingService, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setattr(budget, "take", lambda *asked: False)
+    client = signed_in(people.member(service.customer, "viewer"))
+    url = reverse(f"portal:{page}", args=() if page == "mail_search" else (service.domains.get().pk,))
+    assert client.get(f"{url}?service={service.pk}").status_code == 200
+    assert client.post(url, {"query": "bob@far.test"}).status_code == 429
+    assert not MailLookup.objects.exists()
 
 
 @pytest.mark.usefixtures("customer_interface")
