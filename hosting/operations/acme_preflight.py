@@ -11,7 +11,7 @@ import dns.resolver
 from django.utils import timezone
 
 from hosting.acme import ChallengeKind
-from hosting.choices import CertificateState
+from hosting.choices import CertificateSource, CertificateState
 from hosting.desired.mail_records import mail_of
 from hosting.desired.zones import addresses, nameservers
 from hosting.errors import HostingError
@@ -67,17 +67,23 @@ def proves_mail(domain: Domain) -> bool:
     return not Domain.objects.filter(name_key=f"mail.{domain.name}").exists()
 
 
-def check_budget(names: Iterable[str]) -> None:
+def check_budget(domain: Domain, names: Iterable[str]) -> None:
     """Refuse to ask more often than authorities allow.
+
+    A renewal counts for others of its registered domain, but does not wait for them, as authorities have it too: many
+    customers' domains may end alike (``co.uk``), and what they have must not end.
 
     Raises:
         HostingError: ``acme_budget``.
     """
+    held = domain.certificate
+    renewal = held is not None and held.source == CertificateSource.ACME
     tail, key = _tail(names), _names_key(names)
     now = timezone.now()
     issued = AcmeRequest.objects.filter(issued=True, at__gte=now - _WEEK)
     failed = AcmeRequest.objects.filter(issued=False, at__gte=now - _HOUR)
-    if issued.filter(tail=tail).count() >= WEEKLY or issued.filter(names_key=key).count() >= SAME_WEEKLY:
+    many = not renewal and issued.filter(tail=tail).count() >= WEEKLY
+    if many or issued.filter(names_key=key).count() >= SAME_WEEKLY:
         raise _too_often(N_("There were enough certificates for %(name)s this week.", name=tail))
     if failed.filter(names_key=key).count() >= FAILED_HOURLY:
         raise _too_often(N_("The last %(count)s tries within an hour failed.", count=FAILED_HOURLY))

@@ -60,7 +60,7 @@ def _issue(operation: Operation) -> Iterator[Goal]:
         _note_issued(operation, domain, domain.certificate.fingerprint)  # type: ignore[union-attr]
         return
     names = names_to_ask_for(domain, wildcard)
-    check_budget(names)
+    check_budget(domain, names)
     key = new_certificate_key()
     renew(operation, _LONGEST)
     session, order = _order(request_for(tuple(names), key), names)

@@ -129,7 +129,7 @@ def _ask_if_ready(actor: Actor, auto: AutoCertificate) -> bool:
         AutoCertificate.objects.filter(pk=auto.pk).update(state=AutoCertificateState.OFF, next_at=None)
         return False
     try:
-        check_budget(names_to_ask_for(domain, auto.wildcard))
+        check_budget(domain, names_to_ask_for(domain, auto.wildcard))
         _ask_by_itself(actor=actor, auto=auto)
     except HostingError as error:
         log.info("certificate waits", domain=domain.name, error_code=error.code, status="retrying")
