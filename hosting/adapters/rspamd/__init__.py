@@ -40,11 +40,10 @@ class RspamdAdapter(Adapter):
         """A new configuration takes a restart. Nobody waits for its end: meanwhile mail flows, unscanned."""
         if not _configures(changes) or ends(changes, setup.UNIT) or _just_started(changes):
             return
-        yield [
-            Run(("/usr/bin/systemctl", "daemon-reload")),
-            Run(("/usr/bin/systemctl", "restart", setup.MEMORY_UNIT, setup.LEARNER_SOCKET_UNIT), timeout=60.0),
-            Run(("/usr/bin/systemctl", "restart", setup.UNIT), timeout=60.0),
-        ]
+        # A roll back may leave the distribution's rspamd running, without what stood beside it.
+        units = [unit for unit in (setup.MEMORY_UNIT, setup.LEARNER_SOCKET_UNIT, setup.UNIT) if not ends(changes, unit)]
+        restarts = [Run(("/usr/bin/systemctl", "restart", unit), timeout=60.0) for unit in units]
+        yield [Run(("/usr/bin/systemctl", "daemon-reload")), *restarts]
 
 
 def _just_started(changes: Sequence[Change]) -> bool:
