@@ -19,6 +19,8 @@ ID = re.compile(r"[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}")
 #: The first six signs of an id are the second it was made in, to the base 62; their order is that of time.
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ENVELOPE_MAX, LOG_MAX, RECIPIENTS_MAX = 262_144, 4_096, 50
+#: So long an answer gets across; senders choose how long addresses are.
+ANSWER_MAX = 8_000_000
 #: How long a delivery that was asked for is watched; it goes on by itself after that.
 PATIENCE = 8.0
 #: Lines of a message's log that say nothing of why it waits.
@@ -144,12 +146,17 @@ def last_word(identity: str) -> str:
 
 
 def looked_at(places: dict[str, str]) -> list[dict[str, Any]]:
-    """The envelopes that can be read."""
-    found = []
-    for identity, folder in places.items():
+    """The envelopes that can be read: of too many long ones the newest."""
+    found: list[dict[str, Any]] = []
+    room = ANSWER_MAX
+    for identity, folder in reversed(places.items()):
         with contextlib.suppress(ValueError, TypeError):
-            found.append(envelope(identity, folder))
-    return [one for one in found if one is not None]
+            one = envelope(identity, folder)
+            room -= len(json.dumps(text_of(one)))
+            if room < 0:
+                break
+            found += [one] if one is not None else []
+    return found[::-1]
 
 
 def listed(limit: int) -> dict[str, Any]:

@@ -90,6 +90,38 @@ def doors(world: World, manage: Manage) -> Iterator[Doors]:
     yield Doors(world, service, mail, Mailbox.objects.get(), MailAlias.objects.get(), manage)
 
 
+def test_every_door_takes_what_is_right(doors: Doors) -> None:
+    """What the others see refused is refused for what it says, not because the door is shut."""
+    mail, box, alias = doors.mail, doors.box, doors.alias
+    limits = {"password": PASSWORD, "quota_mb": 1, "sends_per_hour": 1}
+    good, answer = "lee@example.net", {"subject": "Away", "body": "fine"}
+    assert doors.portal("mailbox_add", mail, local_part="a1", **limits)
+    assert doors.portal("alias_add", mail, local_part="b1", targets=good)
+    assert doors.console(mail, "add-mailbox", local_part="a2", **limits)
+    assert doors.console(mail, "add-alias", local_part="b2", targets=good)
+    assert doors.api("POST", "mailboxes", mail=mail.pk, local_part="a3", password=PASSWORD)
+    assert doors.api("POST", "mail-aliases", mail=mail.pk, local_part="b3", targets=[good])
+    assert doors.command("mailbox_create", "--password-stdin", "--", "a4@anna.example")
+    assert doors.command("mail_alias", "--", "b4@anna.example", good)
+    assert doors.portal("mail_catch_all", mail, catch_all=good)
+    assert doors.portal("mailbox_forward", box, forward_to=good)
+    assert doors.portal("alias_change", alias, targets=good)
+    assert doors.console(mail, "catch-all", catch_all=good)
+    assert doors.console(box, "forward", forward_to=good)
+    assert doors.console(alias, "edit", targets=good)
+    assert doors.api("PATCH", f"mail-domains/{mail.pk}", catch_all=good)
+    assert doors.api("PATCH", f"mailboxes/{box.pk}", forward_to=[good])
+    assert doors.api("PATCH", f"mail-aliases/{alias.pk}", targets=[good])
+    assert doors.command("mail_domain", "anna.example", f"--catch-all={good}")
+    assert doors.command("mailbox_change", "kim@anna.example", f"--forward-to={good}")
+    assert doors.command("mail_alias", "--", "info@anna.example", good)
+    assert doors.portal("mailbox_answer", box, **answer) and doors.console(box, "answer", **answer)
+    assert doors.api("POST", f"mailboxes/{box.pk}/autoreply", **answer)
+    assert doors.portal("mailbox_password", box, password=PASSWORD)
+    assert doors.console(box, "password", password=PASSWORD)
+    assert doors.api("POST", f"mailboxes/{box.pk}/password", password=PASSWORD)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_name_of_an_address(doors: Doors, name: str) -> None:
     mail, before = doors.mail, doors.state()

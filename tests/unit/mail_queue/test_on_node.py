@@ -54,8 +54,10 @@ class Spool:
         (self.folder / "input" / f"{identity}-H").write_text(text)
         (self.folder / "input" / f"{identity}-D").write_bytes(b"x" * 1000)
 
-    def run(self, *words: str) -> str:
+    def run(self, *words: str, room: int = 8_000_000) -> str:
         text = PROGRAM.read_text().replace('"/var/spool/exim4"', repr(str(self.folder)))
+        assert "8_000_000" in text
+        text = text.replace("8_000_000", str(room))
         argv = [sys.executable, "-I", "-S", "-", *words]
         return subprocess.run(argv, input=text, capture_output=True, text=True, check=True).stdout
 
@@ -100,6 +102,15 @@ def test_the_newest_are_told_and_all_are_counted(spool: Spool) -> None:
     found = answers.queue_of(spool.run("list", "1"))
     assert (found.present, found.total, [one.message_id for one in found.messages]) == (True, 2, [SECOND])
     assert found.oldest == answers.queue_of(spool.run("list", "2")).oldest > 1_700_000_000
+
+
+def test_long_addresses_make_no_answer_that_is_too_long(spool: Spool) -> None:
+    """Else whoever fills the queue keeps it from being looked at."""
+    for identity in (FIRST, SECOND):
+        spool.put(identity)
+    room = len(json.dumps(json.loads(spool.run("list", "1"))["messages"][0]))
+    found = answers.queue_of(spool.run("list", "9", room=room))
+    assert (found.total, [one.message_id for one in found.messages]) == (2, [SECOND])
 
 
 def test_nothing_waits_and_no_mail_server_was_ever_there(tmp_path: Path, spool: Spool) -> None:
