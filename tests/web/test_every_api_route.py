@@ -36,6 +36,7 @@ from hosting.models import (
 )
 from tests import factories, people
 from tests.unit.api.caller import token_for
+from tests.web import rows
 from tests.web.tenants import Address, Tenant, addresses, make_tenant
 
 pytestmark = pytest.mark.django_db
@@ -134,9 +135,11 @@ def _more(tenant: Tenant) -> dict[str, str]:
     token, _secret = token_for(tenant.member(), expires_in=timedelta(days=2))
     ids = {"webhook": hook.pk, "delivery": delivery.pk, "bulk_run": run.pk, "bulk_item": item.pk, "drift": drift.pk}
     ids["mail_queue"] = tenant.service.node.mail_queue.pk
+    ids["secondary"] = rows.secondary(tenant.service.node).pk
     ids |= {"token": token.pk, "event": 1}
     if tenant.customer.reseller_id is not None:
         ids["reseller"] = tenant.customer.reseller_id
+        ids["record_template"] = rows.template(reseller=tenant.customer.reseller).pk
     return {name: str(pk) for name, pk in ids.items()}
 
 
