@@ -21,8 +21,11 @@ RETRY = Ask(
 def waiting(request: PortalRequest) -> HttpResponse:
     """Messages that services of one's own sent, or are to get, and that have not arrived yet."""
     found = rows_by_name(selectors.queued_messages(request.actor), request, "message_id")
-    policy = Policy(request.actor)
-    items = [{"message": row, "may": not row.held and policy.may(RETRY.use, row)} for row in found.rows]
+    policy, able = Policy(request.actor), dict[int | None, bool]()
+    for row in found.rows:  # asked once for each service
+        if row.service_id not in able:
+            able[row.service_id] = policy.may(RETRY.use, row)
+    items = [{"message": row, "may": not row.held and able[row.service_id]} for row in found.rows]
     return page(request, "portal/mail_waiting.html", {"rows": found, "items": items}, section="mail")
 
 

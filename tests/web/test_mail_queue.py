@@ -1,7 +1,9 @@
 """Waiting mail on pages: an operator's queue with what can be done, a customer's own with another try."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from hosting.admin.cells import address_of
@@ -63,3 +65,18 @@ def test_a_customer_sees_and_retries_their_own(service: HostingService) -> None:
     QueuedMessage.objects.all().delete()
     MailQueue.objects.all().delete()
     assert "No mail of yours waits" in words(client.get(reverse("portal:mail_waiting")))
+
+
+@pytest.mark.usefixtures("customer_interface")
+def test_more_that_waits_takes_no_more_queries(service: HostingService) -> None:
+    client, counts = portal_signed_in(people.member(service.customer)), []
+    client.get(reverse("portal:mail_waiting"))
+    for _ in range(2):
+        for _ in range(4):
+            rows.queued_message(service)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert words(client.get(reverse("portal:mail_waiting"))).count("Try again now") >= 4
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

@@ -139,19 +139,27 @@ def found_in(text: str) -> Found:
 
 
 def seen_by(found: Found, viewer: Viewer) -> Found:
-    """What a customer may know: all of what their service sent; of other mail, what concerns their own addresses."""
+    """What a customer may know: all of what their service sent, but for where others have their mail go on to; of
+    other mail, what concerns their own addresses."""
     stories = [part for story in found.stories if (part := _part(story, viewer)) is not None]
     return Found(tuple(stories), tuple(event for event in found.refused if viewer.has(event.address)), found.complete)
 
 
 def _part(story: Story, viewer: Viewer) -> Story | None:
     if story.login == viewer.login if story.login else story.auth and viewer.has(story.auth):
-        return story
+        return replace(story, events=tuple(_as_sent(event, viewer) for event in story.events))
     recipients = tuple(address for address in story.recipients if viewer.has(address))
     events = tuple(event for event in story.events if _concerns(event, viewer))
     if not recipients and not any(event.address for event in events):
         return None
     return replace(story, recipients=recipients, events=events, login="", auth="")
+
+
+def _as_sent(event: Event, viewer: Viewer) -> Event:
+    """An event as a sender may know it: where an address of somebody else's leads is theirs alone."""
+    if not event.origin or viewer.has(event.origin):
+        return event
+    return replace(event, address=event.origin, origin="", detail="")
 
 
 def _concerns(event: Event, viewer: Viewer) -> bool:

@@ -172,3 +172,10 @@ def test_who_may_send_as_whom_is_asked_of_from_as_it_stands() -> None:
     files = {one.path: one.content for one in exim_setup.node_resources(FACTS) if isinstance(one, NodeFile)}
     text = files[exim_setup.CONFIGURATION]
     assert "$h_From:" not in text and text.count("forany{<: $lh_From:}") == 3
+
+
+def test_no_bounce_says_where_mail_goes_on_to() -> None:
+    files = {one.path: one.content for one in exim_setup.node_resources(FACTS) if isinstance(one, NodeFile)}
+    routers = files[exim_setup.CONFIGURATION].partition("begin routers")[2].partition("begin transports")[0]
+    for name in ("aliases", "forward", "catch_all"):
+        assert "  hide_child_in_errmsg\n" in routers.partition(f"\n{name}:\n")[2].partition("\n\n")[0] + "\n", name

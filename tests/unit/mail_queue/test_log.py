@@ -147,6 +147,16 @@ def test_a_sender_sees_all_of_what_they_sent(logs: Logs) -> None:
     assert sent == next(story for story in found.stories if story.message_id == SENT)
 
 
+def test_a_sender_is_not_told_where_others_have_their_mail_go_on_to(logs: Logs) -> None:
+    logs.put(
+        NOW.replace("-> out@else.test <info@example.com> R=aliases", "-> out@else.test <ann@rival.test> R=aliases")
+    )
+    logs.put((logs.folder / "mainlog").read_text().replace(CAME, SENT))
+    (story,) = log.seen_by(logs.find(SENT), ALICE).stories
+    assert "else.test" not in json.dumps([[event.address, event.origin, event.detail] for event in story.events])
+    assert (What.DELIVERED, "ann@rival.test") in [(event.what, event.address) for event in story.events]
+
+
 def test_a_recipient_sees_what_concerns_their_own_addresses(logs: Logs) -> None:
     seen = {story.message_id: story for story in log.seen_by(logs.find("far.test"), ALICE).stories}
     assert set(seen) == {SENT, CAME}, "what names their address as its sender is not theirs for that"
