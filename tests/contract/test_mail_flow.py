@@ -248,8 +248,8 @@ def test_a_mailbox_sends_to_so_many_an_hour(post: Post) -> None:
 
 
 def test_a_customers_program_sends_as_its_own_domains(post: Post) -> None:
-    def send(user: str, header: str = "kim@post.test", sender: str = "kim@post.test") -> int:
-        text = f"From: {header}\nTo: bob@far.test\nSubject: by-{user}\n\nx\n"
+    def send(user: str, header: str = "kim@post.test", sender: str = "kim@post.test", to: str = "bob@far.test") -> int:
+        text = f"From: {header}\nTo: {to}\nSubject: by-{user}\n\nx\n"
         command = ["runuser", "-u", user, "--", "/usr/sbin/sendmail", "-oi", "-f", sender, "-t"]
         return post.node.exec(command, input=text).returncode
 
@@ -262,7 +262,10 @@ def test_a_customers_program_sends_as_its_own_domains(post: Post) -> None:
         "kim@post.test <x",
     ):
         assert send("rival", header, "x@far.test") != 0, header
+    many = ", ".join(f"bob{number}@far.test" for number in range(101))
+    assert send("rival", "x@far.test", "x@far.test", many) != 0, "a hacked form floods nobody in a foreign name"
     assert post.world.about("by-rival") == []
+    assert send("rival", "x@far.test", "x@far.test") == 0
 
 
 def test_a_suspended_domain_holds_mail_off_and_sends_nothing(post: Post) -> None:

@@ -18,6 +18,8 @@ SRS_SECRET = f"{_mail.ROOT}/srs.secret"
 SRS_PROGRAM = "/usr/local/lib/npanel/mail_secret.py"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
+#: Recipients an hour, for programs of a service that do not send in the name of one of its mail domains.
+_FOREIGN_SENDS = 100
 _TEMPLATES = _mail.templates(__package__)
 
 
@@ -42,6 +44,7 @@ def node_resources(facts: NodeFacts) -> tuple[Resource, ...]:
             certificates=_mail.CERTIFICATES,
             host=host,
             exim=_mail.EXIM_USER,
+            foreign_sends=_FOREIGN_SENDS,
             scanner=SCANNER,
             srs_secret=SRS_SECRET,
         ),
