@@ -126,7 +126,8 @@ def test_a_full_mailbox_takes_no_more_and_says_so(post: Post) -> None:
     assert refusal(lambda: send("tiny@post.test", "too much")) == "552 5.2.2 This mailbox is full"
     assert refusal(lambda: send("tiny+tag@post.test", "too much")).startswith("552")
     send("full@post.test", "too much by an alias")
-    assert b"5.2.2" in post.goes_out("Mail delivery failed")
+    bounce = post.goes_out("Mail delivery failed")
+    assert b"full@post.test" in bounce and b"tiny@post.test" not in bounce, "where an alias leads is nobody's business"
     post.deliver("tiny@post.test", "small")
     post.arrives("tiny", "small")
 
