@@ -51,7 +51,7 @@ def test_setting_it_up_starts_it_once_and_a_second_time_finds_nothing_to_do() ->
     assert not missing()
     node.put("/etc/rspamd/local.d/actions.conf", b"reject = 5;\n")
     carry_out(node, missing())  # type: ignore[arg-type]
-    assert restarts(node) == [setup.LEARNER_SOCKET_UNIT, setup.UNIT]
+    assert restarts(node) == [setup.MEMORY_UNIT, setup.LEARNER_SOCKET_UNIT, setup.UNIT]
     assert perform(node, adapters()["rspamd"].observe(Scope(FACTS))) == ()
 
 
