@@ -107,7 +107,7 @@ def test_a_wildcard_by_dns_01(panel: Panel, authority: Pebble, tmp_path: Path) -
 
 def test_the_same_certificate_for_web_and_mail(panel: Panel, authority: Pebble, tmp_path: Path) -> None:
     """Mail programs ask for the mail server's name, which no site answers for: it is proven in the zone."""
-    account = Account("post", "post.example.test")
+    account = Account("acmepost", "post.example.test")
     panel.create(account)
     panel.manage("mail_domain", account.domain, "--yes")
     done = ask(panel, authority, "cert_issue", account.domain)
@@ -116,7 +116,7 @@ def test_the_same_certificate_for_web_and_mail(panel: Panel, authority: Pebble, 
     assert shown(panel, authority, f"mail.{account.domain}", tmp_path, 993) == web
     assert shown(panel, authority, f"mail.{account.domain}", tmp_path, 465) == web
     assert proofs(panel, f"mail.{account.domain}") == []
-    assert panel.manage("service_plan", "post").json["plan"]["counts"] == {"create": 0, "update": 0, "delete": 0}
+    assert panel.manage("service_plan", "acmepost").json["plan"]["counts"] == {"create": 0, "update": 0, "delete": 0}
 
 
 def test_a_new_domain_gets_one_by_itself(panel: Panel, authority: Pebble, tmp_path: Path) -> None:

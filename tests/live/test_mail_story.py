@@ -52,7 +52,8 @@ class Story:
     @property
     def mail(self) -> int:
         """The id of the mail domain."""
-        return int(self.panel.rows("SELECT id FROM hosting_maildomain")[0]["id"])
+        found = "SELECT m.id FROM hosting_maildomain m JOIN hosting_domain d ON d.id = m.domain_id WHERE d.name = %s"
+        return int(self.panel.rows(found, POST.domain)[0]["id"])
 
     def daemons(self) -> str:
         """What a restart or a reload of a mail daemon would change."""
