@@ -177,3 +177,10 @@ def test_no_customer_reaches_the_filter_itself(post: Post, place: str) -> None:
 
 def _said(node: Node) -> str:
     return node.exec(["journalctl", "-q", "--no-pager", "-n", "40", "-u", "npanel-mail-learner@*"]).stdout
+
+
+def test_it_starts_without_asking_for_the_address_of_any_name(post: Post) -> None:
+    """Of the distribution's workers two are off; their places were names all the same, and one that found none died."""
+    nameless = ["unshare", "--mount", "sh", "-ec", "mount --bind /dev/null /etc/hosts && exec rspamadm configtest"]
+    done = post.node.exec(nameless)
+    assert "syntax OK" in done.stdout, done.stdout + done.stderr

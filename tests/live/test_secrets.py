@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.live.front import Doors, panel_behind, variables
-from tests.live.panel import Account, Panel
+from tests.live.panel import NODE, Account, Panel
 from tests.live.planting import RECEIVED, SESSION, Planting
 
 pytestmark = pytest.mark.lab
@@ -62,7 +62,7 @@ def behind_nginx(panel: Panel) -> contextlib.AbstractContextManager[Doors]:
 
 def node_key(panel: Panel) -> str:
     """A line from the middle of the private key that NPanel signs in to the node with."""
-    text = panel.manage("shell", "--command", _OPEN_KEY, plain=True).out
+    text = panel.manage("shell", "--command", _OPEN_KEY.replace("@NODE@", NODE), plain=True).out
     return [line for line in text.splitlines() if line and "-----" not in line][2]
 
 
@@ -70,7 +70,7 @@ _OPEN_KEY = """
 from hosting.models import Node
 from hosting.operations.nodes import ssh_context
 from hosting.sealing import unseal
-node = Node.objects.get()
+node = Node.objects.get(name="@NODE@")
 print(unseal(node.private_key_sealed, ssh_context(node)))
 """
 

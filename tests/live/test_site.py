@@ -114,12 +114,14 @@ def test_www_is_the_same_site_and_an_unknown_host_gets_no_answer(panel: Panel, s
 
 def test_a_file_that_begins_with_a_dot_is_refused(panel: Panel, shop: Account) -> None:
     root = f"/home/shop/sites/{shop.domain}/public"
-    for path in (".env", ".git/config", "deep/.htpasswd", ".well-known/acme-challenge/token"):
+    for path in (".env", ".git/config", "deep/.htpasswd", ".well-known/acme-challenge/token", ".well-known/note.txt"):
         panel.node.exec(["install", "-D", "-o", "shop", "-g", "shop", "/dev/stdin", f"{root}/{path}"], input="s3cret")
     for path in ("/.env", "/.git/config", "/deep/.htpasswd"):
         answer = panel.visitor.get(shop.domain, path)
         assert (answer.status, "s3cret" in answer.text) == (404, False), path
-    assert panel.visitor.get(shop.domain, "/.well-known/acme-challenge/token").text == "s3cret"
+    assert panel.visitor.get(shop.domain, "/.well-known/note.txt").text == "s3cret"
+    proof = panel.visitor.get(shop.domain, "/.well-known/acme-challenge/token")
+    assert (proof.status, "s3cret" in proof.text) == (404, False), "what proves a name there is NPanel's (ADR 23)"
 
 
 def test_another_customers_php_gets_nowhere(panel: Panel, shop: Account) -> None:
@@ -158,7 +160,7 @@ def test_another_customers_processes_get_nowhere(panel: Panel, shop: Account) ->
 def test_a_suspended_service_shows_the_suspended_page_and_comes_back_exactly(panel: Panel, shop: Account) -> None:
     before, passwd = sentence(panel, shop), panel.node.read("/etc/passwd")
     panel.manage("service_suspend", "shop", "--yes", "--reason", "unpaid")
-    for path in ("/", "/index.php", "/index.php?fill", "/.well-known/acme-challenge/token", "/nothing"):
+    for path in ("/", "/index.php", "/index.php?fill", "/.well-known/note.txt", "/nothing"):
         answer = panel.visitor.get(shop.domain, path)
         assert (answer.status, "MariaDB" in answer.text) == (503, False), path
         assert "suspended" in answer.text.lower()

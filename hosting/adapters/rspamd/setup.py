@@ -15,6 +15,8 @@ LOCAL, OVERRIDE = "/etc/rspamd/local.d", "/etc/rspamd/override.d"
 SCANNER = "/run/rspamd/scanner.sock"
 #: Where lessons go; the filter's own user alone may give them.
 CONTROLLER = "/run/rspamd/controller.sock"
+#: Where the workers that are off would listen.
+NOWHERE = "/run/rspamd/off.sock"
 
 #: Redis keeps what was learned; not Debian's own instance, which every program on the node could change.
 MEMORY_UNIT, STOCK_MEMORY_UNIT = "npanel-redis.service", "redis-server.service"
@@ -39,7 +41,8 @@ _FILES = {
     f"{LOCAL}/redis.conf": "redis.conf",
     f"{OVERRIDE}/worker-controller.inc": "worker-controller.inc",
     f"{OVERRIDE}/worker-normal.inc": "worker-normal.inc",
-    f"{OVERRIDE}/worker-proxy.inc": "worker-proxy.inc",
+    f"{OVERRIDE}/worker-fuzzy.inc": "worker-off.inc",
+    f"{OVERRIDE}/worker-proxy.inc": "worker-off.inc",
     MEMORY_CONFIGURATION: "memory.conf",
     f"{_SYSTEMD}/{MEMORY_UNIT}": "memory.service",
     f"{_SYSTEMD}/{LEARNER_SOCKET_UNIT}": "learner.socket",
@@ -54,6 +57,7 @@ def node_resources(facts: NodeFacts) -> tuple[Resource, ...]:
     values = {
         "scanner": SCANNER,
         "controller": CONTROLLER,
+        "nowhere": NOWHERE,
         "memory": MEMORY,
         "memory_unit": MEMORY_UNIT,
         "memory_configuration": MEMORY_CONFIGURATION,
