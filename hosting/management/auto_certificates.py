@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from hosting.management.door import HostingCommand, OperationCommand
-from hosting.models import AutoCertificate, Domain, Operation
+from hosting.models import AutoCertificate, Domain
 
 
 class CertificateCommand(OperationCommand):
@@ -22,10 +22,6 @@ class CertificateCommand(OperationCommand):
         """Ask for it, and wait."""
         operation = self.request(options, wait_for_approval=False)
         return self._report(self._drive(operation, options["timeout"]))
-
-    def request(self, options: dict[str, Any], *, wait_for_approval: bool) -> Operation:
-        """Call the service function that asks for the operation."""
-        raise NotImplementedError
 
 
 def domain_at(command: HostingCommand, name: str) -> Domain:
